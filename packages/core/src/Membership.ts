@@ -1,0 +1,74 @@
+/**
+ * Who belongs to the cluster (paper, section 6; thesis, chapter 4).
+ *
+ * A membership is an entry in the log like any other, in force on a node as soon as it stands in that
+ * node's log, committed or not. `Joint` is the transitional form C-old,new: both sets must agree.
+ */
+import * as Schema from "effect/Schema"
+import { NodeId } from "./NodeId.ts"
+
+/** Where a member listens for its peers, in the words of the transport ("127.0.0.1:7001"). */
+export const PeerAddress = Schema.String
+export type PeerAddress = typeof PeerAddress.Type
+
+/** One member: its name and where its peers reach it. */
+export const Member = Schema.Struct({ id: NodeId, address: PeerAddress })
+export type Member = typeof Member.Type
+
+const shared = {
+  /** Members that count to the quorum. */
+  voters: Schema.Array(Member),
+  /** Members that get the log but do not count. */
+  learners: Schema.Array(Member)
+}
+
+/**
+ * The members of the cluster. `Simple` is the usual form. `Joint` is in force between two sets of
+ * voters: `outgoing` are the voters of the old set, `voters` those of the new.
+ */
+export const Membership = Schema.TaggedUnion({
+  Simple: shared,
+  Joint: { ...shared, outgoing: Schema.Array(Member) }
+})
+export type Membership = typeof Membership.Type
+
+/** A membership of voters only, as a new cluster begins. */
+export const ofVoters = (voters: Readonly<Record<string, PeerAddress>>): Membership => ({
+  _tag: "Simple",
+  voters: Object.entries(voters).map(([id, address]) => ({ id: NodeId.make(id), address })),
+  learners: []
+})
+
+/** Every member once: voters of both sets and learners. */
+export const allMembers = (membership: Membership): ReadonlyArray<Member> => {
+  const byId = new Map<NodeId, Member>()
+  for (const member of [...outgoingOf(membership), ...membership.voters, ...membership.learners]) {
+    byId.set(member.id, member)
+  }
+  return Array.from(byId.values())
+}
+
+const outgoingOf = (membership: Membership): ReadonlyArray<Member> =>
+  membership._tag === "Joint" ? membership.outgoing : []
+
+/** The sets of which each must reach a majority of its own: one, or two while joint. */
+export const votingSets = (membership: Membership): ReadonlyArray<ReadonlyArray<NodeId>> => {
+  const ids = (members: ReadonlyArray<Member>) => members.map((member) => member.id)
+  return membership._tag === "Joint"
+    ? [ids(membership.voters), ids(membership.outgoing)]
+    : [ids(membership.voters)]
+}
+
+/** Whether `id` counts to a quorum, in either set. */
+export const isVoter = (membership: Membership, id: NodeId): boolean =>
+  votingSets(membership).some((set) => set.includes(id))
+
+const codec = Schema.fromJsonString(Schema.toCodecJson(Membership))
+const encodeJson = Schema.encodeSync(codec)
+const decodeJson = Schema.decodeSync(codec)
+
+/** The payload of a configuration entry: JSON in UTF-8, so that a log can be read by eye. */
+export const toPayload = (membership: Membership): Uint8Array => new TextEncoder().encode(encodeJson(membership))
+
+/** Reads the payload of a configuration entry; throws a `SchemaError` where it is none. */
+export const fromPayload = (payload: Uint8Array): Membership => decodeJson(new TextDecoder().decode(payload))

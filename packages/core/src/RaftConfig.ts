@@ -1,0 +1,61 @@
+/**
+ * The settings of a node. Every one has a default that suits a local network; every bound says what
+ * happens when it is reached.
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+const positive = (byDefault: number) =>
+  Schema.Int.check(Schema.isGreaterThan(0)).pipe(Schema.withConstructorDefault(Effect.succeed(byDefault)))
+
+const enabled = Schema.Boolean.pipe(Schema.withConstructorDefault(Effect.succeed(true)))
+
+/**
+ * Timing and bounds of one node.
+ *
+ * `heartbeatIntervalMillis` must be at most half of `electionTimeoutMillis`, or followers would
+ * campaign against a healthy leader after a single lost message.
+ */
+export class RaftConfig extends Schema.Class<RaftConfig>("effect-raft/RaftConfig")(
+  Schema.Struct({
+    /**
+     * How long a follower waits for its leader before it campaigns, in milliseconds. Each wait is drawn
+     * anew from [t, 2t) (paper, section 5.2). Smaller: faster fail-over. Too small for the network or
+     * the machine: needless elections.
+     */
+    electionTimeoutMillis: positive(500),
+    /** How often an idle leader says that it is alive, in milliseconds. */
+    heartbeatIntervalMillis: positive(100),
+    /** Ask before campaigning, so that a node back from a partition disturbs nobody (thesis, 9.6). */
+    preVote: enabled,
+    /** A leader that hears from no quorum for an election timeout steps down (thesis, 6.2). */
+    checkQuorum: enabled,
+    /** Entries of one append message, in bytes; at least one entry is always sent. */
+    maxAppendBytes: positive(512 * 1024),
+    /** Entries sent to one follower and not yet acknowledged. Past it the leader waits. */
+    maxInflightEntries: positive(16_384),
+    /** Bytes sent to one follower and not yet acknowledged. Past it the leader waits. */
+    maxInflightBytes: positive(8 * 1024 * 1024),
+    /** Bytes a leader holds uncommitted. Past it proposals answer `Overloaded`. */
+    maxUncommittedBytes: positive(64 * 1024 * 1024),
+    /** Proposals and reads that wait in the mailbox. Past it they answer `Overloaded`. */
+    maxQueuedRequests: positive(16_384),
+    /** Peer messages that wait in the mailbox. Past it they are dropped, as a network might. */
+    maxQueuedMessages: positive(16_384),
+    /** Size of one encoded command. Larger ones answer `CommandTooLarge`. */
+    maxCommandBytes: positive(1024 * 1024),
+    /** Events of one actor turn; after it the event loop gets its turn. */
+    maxTurnEvents: positive(1024),
+    /**
+     * How long a proposal or read waits for a leader to be known before it answers `NoLeader`, and how
+     * long a forwarded proposal waits for the leader's word before it answers `OutcomeUnknown`.
+     */
+    requestTimeoutMillis: positive(3000)
+  }).check(
+    Schema.makeFilter((config) =>
+      config.heartbeatIntervalMillis * 2 <= config.electionTimeoutMillis
+        ? undefined
+        : `heartbeatIntervalMillis (${config.heartbeatIntervalMillis}) must be at most half of electionTimeoutMillis (${config.electionTimeoutMillis})`
+    )
+  )
+) {}

@@ -1,0 +1,144 @@
+/**
+ * Why a call to the cluster did not answer with a value.
+ *
+ * There is one error, `RaftError`, with a tagged `reason`, so that a new reason breaks no signature:
+ * `Effect.catchReason("RaftError", "NotLeader", ...)`. What matters most to a caller is whether the
+ * command may have taken effect all the same; `outcome` says so for every reason.
+ */
+import * as Schema from "effect/Schema"
+import { LogIndex } from "./LogIndex.ts"
+import { NodeId } from "./NodeId.ts"
+import { Term } from "./Term.ts"
+
+/** This node is not the leader. `leader` is who is, as far as it knows. Surely did not happen. */
+export class NotLeader extends Schema.TaggedError<NotLeader>()("NotLeader", {
+  leader: Schema.NullOr(NodeId)
+}) {
+  override get message() {
+    return this.leader === null
+      ? "This node is not the leader, and it knows of none"
+      : `This node is not the leader; ${this.leader} is`
+  }
+}
+
+/** No leader was known within `waitedMillis`. Surely did not happen. */
+export class NoLeader extends Schema.TaggedError<NoLeader>()("NoLeader", {
+  waitedMillis: Schema.Finite
+}) {
+  override get message() {
+    return `No leader was elected within ${this.waitedMillis} ms; is a majority of the members up and connected?`
+  }
+}
+
+/**
+ * The command was handed to a leader, but whether it was or will be committed is not known: the leader
+ * lost its office, or its answer was lost. It may take effect at any time, or never.
+ */
+export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>()("OutcomeUnknown", {
+  /** Where the command stands in the log of the leader that took it, if that is known. */
+  index: Schema.optionalKey(LogIndex),
+  term: Schema.optionalKey(Term),
+  detail: Schema.String
+}) {
+  override get message() {
+    const where = this.index === undefined ? "" : ` at index ${this.index}, term ${this.term}`
+    return `The outcome is unknown${where}: ${this.detail}`
+  }
+}
+
+/** A bound was reached; nothing was queued. Surely did not happen; try again later. */
+export class Overloaded extends Schema.TaggedError<Overloaded>()("Overloaded", {
+  /** The name of the bound in `RaftConfig`. */
+  bound: Schema.String,
+  limit: Schema.Finite
+}) {
+  override get message() {
+    return `Overloaded: ${this.bound} (${this.limit}) is reached; try again later`
+  }
+}
+
+/** The encoded command is larger than `maxCommandBytes`. Surely did not happen. */
+export class CommandTooLarge extends Schema.TaggedError<CommandTooLarge>()("CommandTooLarge", {
+  bytes: Schema.Natural,
+  maxBytes: Schema.Natural
+}) {
+  override get message() {
+    return `The command takes ${this.bytes} bytes; at most ${this.maxBytes} are allowed (maxCommandBytes)`
+  }
+}
+
+/** The command does not fit the machine's schema. Surely did not happen. */
+export class InvalidCommand extends Schema.TaggedError<InvalidCommand>()("InvalidCommand", {
+  detail: Schema.String
+}) {
+  override get message() {
+    return `The command does not fit the machine's schema: ${this.detail}`
+  }
+}
+
+/** Entries from this index were compacted away; the first one still held is `firstHeld`. */
+export class Compacted extends Schema.TaggedError<Compacted>()("Compacted", {
+  requested: LogIndex,
+  firstHeld: LogIndex
+}) {
+  override get message() {
+    return `Index ${this.requested} was compacted away; the log begins at ${this.firstHeld}`
+  }
+}
+
+/** The node is shutting down, or has. Surely did not happen. */
+export class ShuttingDown extends Schema.TaggedError<ShuttingDown>()("ShuttingDown", {}) {
+  override get message() {
+    return "The node is shutting down"
+  }
+}
+
+/** The node stopped because its disk failed. Surely did not happen. */
+export class StorageFailure extends Schema.TaggedError<StorageFailure>()("StorageFailure", {
+  detail: Schema.String
+}) {
+  override get message() {
+    return `The node stopped because its storage failed: ${this.detail}`
+  }
+}
+
+/** The node stopped because the state machine threw on a committed entry, as it would on every node. */
+export class MachineFailure extends Schema.TaggedError<MachineFailure>()("MachineFailure", {
+  index: LogIndex,
+  detail: Schema.String
+}) {
+  override get message() {
+    return `The state machine failed on the entry at index ${this.index}: ${this.detail}`
+  }
+}
+
+export const RaftErrorReason = Schema.Union([
+  NotLeader,
+  NoLeader,
+  OutcomeUnknown,
+  Overloaded,
+  CommandTooLarge,
+  InvalidCommand,
+  Compacted,
+  ShuttingDown,
+  StorageFailure,
+  MachineFailure
+])
+export type RaftErrorReason = typeof RaftErrorReason.Type
+
+/** Whether a command may have taken effect: `none`, it surely has not and will not; `unknown`, it may. */
+export type Outcome = "none" | "unknown"
+
+export class RaftError extends Schema.TaggedError<RaftError>()("RaftError", { reason: RaftErrorReason }) {
+  override get message() {
+    return this.reason.message
+  }
+
+  /** Whether the command may have taken effect all the same. */
+  get outcome(): Outcome {
+    return this.reason._tag === "OutcomeUnknown" || this.reason._tag === "MachineFailure" ? "unknown" : "none"
+  }
+}
+
+/** Wraps a reason. */
+export const because = (reason: RaftErrorReason): RaftError => new RaftError({ reason })

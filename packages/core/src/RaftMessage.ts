@@ -1,0 +1,138 @@
+/**
+ * What peers say to each other: the RPCs of the paper's figure 2, each request and each reply a message
+ * of its own, because an actor does not wait for answers.
+ *
+ * Every message carries the term it was made under. A reply is believed only if that is still the
+ * receiver's term (Raft locking advice, rule 5). Pre-votes have messages of their own, so that a
+ * pre-vote can never be counted as a vote. Sender and receiver stand on the envelope, which is the
+ * transport's business.
+ */
+import * as Schema from "effect/Schema"
+import type { EntryBlock } from "./LogEntry.ts"
+import { LogIndex } from "./LogIndex.ts"
+import { NodeId } from "./NodeId.ts"
+import { Term } from "./Term.ts"
+
+const Block = Schema.declare(
+  (u): u is EntryBlock => typeof u === "object" && u !== null && "firstIndex" in u && "offsets" in u
+)
+
+/** "Would you vote for me in `term`?" Changes nothing at either end (thesis, section 9.6). */
+export const PreVote = Schema.TaggedStruct("PreVote", {
+  /** The term that the sender would start: one more than its own. */
+  term: Term,
+  lastLogIndex: LogIndex,
+  lastLogTerm: Term
+})
+export type PreVote = typeof PreVote.Type
+
+export const PreVoteReply = Schema.TaggedStruct("PreVoteReply", {
+  /** The replier's current term. */
+  term: Term,
+  /** The term that was asked for. */
+  requestedTerm: Term,
+  granted: Schema.Boolean
+})
+export type PreVoteReply = typeof PreVoteReply.Type
+
+/** A candidate asks for a vote (section 5.2). */
+export const RequestVote = Schema.TaggedStruct("RequestVote", {
+  term: Term,
+  lastLogIndex: LogIndex,
+  lastLogTerm: Term,
+  /** The present leader asked for this election, so nobody protects it (thesis, section 3.10). */
+  leadershipTransfer: Schema.Boolean
+})
+export type RequestVote = typeof RequestVote.Type
+
+export const RequestVoteReply = Schema.TaggedStruct("RequestVoteReply", { term: Term, granted: Schema.Boolean })
+export type RequestVoteReply = typeof RequestVoteReply.Type
+
+/** The leader replicates entries, or, with none, says that it is alive (section 5.3). */
+export const AppendEntries = Schema.TaggedStruct("AppendEntries", {
+  term: Term,
+  prevLogIndex: LogIndex,
+  prevLogTerm: Term,
+  /** Consecutive blocks, the first of which begins at `prevLogIndex + 1`. Empty is a heartbeat. */
+  blocks: Schema.Array(Block),
+  leaderCommit: LogIndex,
+  /** Echoed in the reply: which round of "am I still the leader?" this message belongs to (section 8). */
+  round: Schema.Natural
+})
+export type AppendEntries = typeof AppendEntries.Type
+
+/** The follower's log matches the leader's up to `matchIndex`, and that part is durable. */
+export const AppendAccepted = Schema.TaggedStruct("AppendAccepted", {
+  term: Term,
+  matchIndex: LogIndex,
+  round: Schema.Natural
+})
+export type AppendAccepted = typeof AppendAccepted.Type
+
+/** The follower has no entry (`prevLogIndex`, `prevLogTerm`), or has left the leader's term. */
+export const AppendRejected = Schema.TaggedStruct("AppendRejected", {
+  term: Term,
+  /** The `prevLogIndex` that was refused. */
+  prevLogIndex: LogIndex,
+  /** Term of the follower's entry there; 0 where its log is shorter. */
+  conflictTerm: Term,
+  /** First index of `conflictTerm` in the follower's log, or one past its last entry. */
+  conflictIndex: LogIndex,
+  round: Schema.Natural
+})
+export type AppendRejected = typeof AppendRejected.Type
+
+/** A follower asks the leader for an index to read at (thesis, section 6.4). */
+export const ReadIndex = Schema.TaggedStruct("ReadIndex", { term: Term, requestId: Schema.Natural })
+export type ReadIndex = typeof ReadIndex.Type
+
+/** The leader was still the leader after `requestId` was asked; all up to `readIndex` was committed. */
+export const ReadIndexReply = Schema.TaggedStruct("ReadIndexReply", {
+  term: Term,
+  requestId: Schema.Natural,
+  readIndex: LogIndex
+})
+export type ReadIndexReply = typeof ReadIndexReply.Type
+
+/** A node passes commands of its clients on to the leader. */
+export const ForwardProposals = Schema.TaggedStruct("ForwardProposals", {
+  term: Term,
+  /** Chosen by the sender, one for each command. */
+  requestIds: Schema.Array(Schema.Natural),
+  /** The encoded commands, in the order of `requestIds`. */
+  commands: Schema.Array(Schema.Uint8Array)
+})
+export type ForwardProposals = typeof ForwardProposals.Type
+
+/** What became of one forwarded command: the machine's reply, or why there is none. */
+export const ForwardOutcome = Schema.TaggedUnion({
+  /** Applied at `index`; `reply` is encoded with the machine's schema. */
+  Applied: { reply: Schema.Uint8Array, index: LogIndex, term: Term },
+  /** Surely not in the log: nobody will apply it. `reason` is the tag of a `RaftError` reason. */
+  Refused: { reason: Schema.String, leader: Schema.NullOr(NodeId) },
+  /** In a log, but nobody knows yet whether it will be committed. */
+  Unknown: { index: LogIndex, term: Term }
+})
+export type ForwardOutcome = typeof ForwardOutcome.Type
+
+export const ForwardReply = Schema.TaggedStruct("ForwardReply", {
+  term: Term,
+  outcomes: Schema.Array(Schema.Struct({ requestId: Schema.Natural, outcome: ForwardOutcome }))
+})
+export type ForwardReply = typeof ForwardReply.Type
+
+/** Every message that one peer may send to another. */
+export const RaftMessage = Schema.Union([
+  PreVote,
+  PreVoteReply,
+  RequestVote,
+  RequestVoteReply,
+  AppendEntries,
+  AppendAccepted,
+  AppendRejected,
+  ReadIndex,
+  ReadIndexReply,
+  ForwardProposals,
+  ForwardReply
+])
+export type RaftMessage = typeof RaftMessage.Type
