@@ -1,0 +1,183 @@
+/**
+ * The port to the program that is replicated.
+ *
+ * A state machine answers commands. Every node applies the same commands in the same order, so `apply`
+ * must depend on nothing but its arguments: no clock, no randomness, no input or output. Time, where it
+ * is needed, is `meta.timestampMillis`, which the leader wrote into the entry.
+ *
+ * It comes in two forms. {@link Service} takes a reducer over a plain value, which suits small states.
+ * {@link ServiceOf} takes a {@link Instance} factory, for large states in a structure of their own.
+ */
+import * as Context from "effect/Context"
+import * as SchemaBinary from "effect/encoding/SchemaBinary"
+import * as Schema from "effect/Schema"
+import type { LogIndex } from "./LogIndex.ts"
+import type { Raft } from "./Raft.ts"
+import type { Term } from "./Term.ts"
+
+/** What `apply` may know besides the command; the same on every node. */
+export interface ApplyMeta {
+  readonly index: LogIndex
+  readonly term: Term
+  /** The leader's clock when it took the command, in milliseconds since the epoch. */
+  readonly timestampMillis: number
+}
+
+/** One running copy of a machine. Used by one fiber; every function is synchronous. */
+export interface Instance<Command, Reply, View> {
+  /** Applies one command. Must not throw: what it does on one node it does on all. */
+  readonly apply: (command: Command, meta: ApplyMeta) => Reply
+  /** What a read sees: the present state. It must not be changed, nor kept after the read. */
+  readonly view: () => View
+  /**
+   * The present state in pieces. Cheap to call; later commands do not change what it yields, however
+   * late it is consumed.
+   */
+  readonly snapshot: () => Iterable<Uint8Array>
+  /** Replaces the state by what `snapshot` yielded. */
+  readonly restore: (pieces: Iterable<Uint8Array>) => void
+}
+
+/** Bytes and back. `encode` and `decode` throw a `SchemaError` on what does not fit. */
+export interface BinaryCodec<A> {
+  readonly encode: (value: A) => Uint8Array
+  readonly decode: (bytes: Uint8Array) => A
+}
+
+/** A machine: its name, how its commands and replies become bytes, and how a copy is made. */
+export interface StateMachine<Command, Reply, View> {
+  /** Names the machine in errors, metrics and files. */
+  readonly name: string
+  readonly command: BinaryCodec<Command>
+  readonly reply: BinaryCodec<Reply>
+  readonly make: () => Instance<Command, Reply, View>
+}
+
+/** A class that is a machine and carries the key of the Raft service that replicates it. */
+export interface StateMachineClass<Self, Command, Reply, View> {
+  new (_: never): object
+  readonly machine: StateMachine<Command, Reply, View>
+  /** `yield* Counter.Raft` gives the node's `propose`, `read` and so on, typed by this machine. */
+  readonly Raft: Context.Service<Self, Raft<Command, Reply, View>>
+}
+
+type PlainCodec<A, E> = Schema.ConstraintCodec<A, E>
+
+/** The compact, evolvable binary form of a schema. The bytes are the caller's to keep. */
+export const binaryCodec = <A, E>(schema: PlainCodec<A, E>): BinaryCodec<A> => {
+  const encoder = SchemaBinary.encoder(schema)
+  const decode = Schema.decodeUnknownSync(SchemaBinary.toCodec(schema) as unknown as Schema.ConstraintDecoder<A>)
+  // The encoder writes into an arena that it uses again.
+  return { encode: (value) => encoder.encode(value).slice(), decode }
+}
+
+/**
+ * A machine as a reducer.
+ *
+ * ```ts
+ * class Counter extends StateMachine.Service<Counter>()("app/Counter", {
+ *   command: Schema.TaggedUnion({ Increment: { by: Schema.Int }, Reset: {} }),
+ *   reply: Schema.Int,
+ *   state: Schema.Int,
+ *   initial: 0,
+ *   apply: (total, command) => {
+ *     const next = command._tag === "Reset" ? 0 : total + command.by
+ *     return { state: next, reply: next }
+ *   }
+ * }) {}
+ * ```
+ */
+export const Service =
+  <Self>() =>
+  <Command, CommandE, Reply, ReplyE, State, StateE>(
+    name: string,
+    options: {
+      readonly command: PlainCodec<Command, CommandE>
+      readonly reply: PlainCodec<Reply, ReplyE>
+      readonly state: PlainCodec<State, StateE>
+      readonly initial: NoInfer<State>
+      readonly apply: (
+        state: State,
+        command: Command,
+        meta: ApplyMeta
+      ) => { readonly state: NoInfer<State>; readonly reply: NoInfer<Reply> }
+    }
+  ): StateMachineClass<Self, Command, Reply, State> => {
+    const stateCodec = binaryCodec(options.state)
+    return makeClass<Self, Command, Reply, State>({
+      name,
+      command: binaryCodec(options.command),
+      reply: binaryCodec(options.reply),
+      make: () => reducerInstance(options.initial, options.apply, stateCodec)
+    })
+  }
+
+/** A machine with an instance of its own making. Codecs default to the binary form of the schemas. */
+export const ServiceOf =
+  <Self>() =>
+  <Command, CommandE, Reply, ReplyE, View>(
+    name: string,
+    options: {
+      readonly command: PlainCodec<Command, CommandE>
+      readonly reply: PlainCodec<Reply, ReplyE>
+      readonly commandCodec?: BinaryCodec<Command>
+      readonly replyCodec?: BinaryCodec<Reply>
+      readonly make: () => Instance<Command, Reply, View>
+    }
+  ): StateMachineClass<Self, Command, Reply, View> =>
+    makeClass<Self, Command, Reply, View>({
+      name,
+      command: options.commandCodec ?? binaryCodec(options.command),
+      reply: options.replyCodec ?? binaryCodec(options.reply),
+      make: options.make
+    })
+
+const reducerInstance = <Command, Reply, State>(
+  initial: State,
+  reduce: (
+    state: State,
+    command: Command,
+    meta: ApplyMeta
+  ) => { readonly state: State; readonly reply: Reply },
+  codec: BinaryCodec<State>
+): Instance<Command, Reply, State> => {
+  let state = initial
+  return {
+    apply: (command, meta) => {
+      const result = reduce(state, command, meta)
+      state = result.state
+      return result.reply
+    },
+    view: () => state,
+    snapshot: () => {
+      const taken = state
+      return {
+        *[Symbol.iterator]() {
+          yield codec.encode(taken)
+        }
+      }
+    },
+    restore: (pieces) => {
+      state = codec.decode(concat(pieces))
+    }
+  }
+}
+
+const concat = (pieces: Iterable<Uint8Array>): Uint8Array => {
+  const all = Array.from(pieces)
+  const bytes = new Uint8Array(all.reduce((total, piece) => total + piece.byteLength, 0))
+  let at = 0
+  for (const piece of all) {
+    bytes.set(piece, at)
+    at += piece.byteLength
+  }
+  return bytes
+}
+
+const makeClass = <Self, Command, Reply, View>(
+  machine: StateMachine<Command, Reply, View>
+): StateMachineClass<Self, Command, Reply, View> =>
+  class {
+    static readonly machine = machine
+    static readonly Raft = Context.Service<Self, Raft<Command, Reply, View>>(`${machine.name}/Raft`)
+  }
