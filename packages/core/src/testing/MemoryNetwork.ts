@@ -1,0 +1,307 @@
+/**
+ * A network that misbehaves on purpose, the same way every time.
+ *
+ * Whole clusters run over it under a test's clock, or a simulator's. What befalls a message (its delay,
+ * its loss, its double) is drawn from the seed, the link it travels on and its number on that link, and
+ * from nothing else: so a run repeats from its seed in whatever order the nodes' fibers happen to run.
+ * The settings are in `LinkFaults`, the cuts in `Topology`.
+ *
+ * Messages that are due at the same millisecond share one sleeping fiber. That is never more sleepers
+ * than the longest delay has milliseconds, nobody has to be woken early when a message with a short
+ * delay follows one with a long one, and a message costs one map look-up.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as MemoryTransport from "../MemoryTransport.ts"
+import type { Room, Station } from "../MemoryTransport.ts"
+import type { NodeId } from "../NodeId.ts"
+import type { RaftMessage } from "../RaftMessage.ts"
+import { RaftTransport } from "../RaftTransport.ts"
+import { Dice, drawDelay, hashText, isReply, lost, reliable } from "./LinkFaults.ts"
+import type { LinkSettings } from "./LinkFaults.ts"
+import { keyOf, Topology } from "./Topology.ts"
+import type { Direction } from "./Topology.ts"
+import { TrafficCount } from "./TrafficCount.ts"
+import type { Traffic, TrafficFilter } from "./TrafficCount.ts"
+
+/** What happened to a message. `number` counts the messages of its link from 0. */
+export interface NetworkEvent {
+  readonly _tag: "Sent" | "Delivered" | "Lost"
+  readonly atMillis: number
+  readonly from: NodeId
+  readonly to: NodeId
+  readonly number: number
+  readonly message: RaftMessage
+}
+
+export interface MemoryNetworkOptions {
+  /** All chance comes from it. */
+  readonly seed: string
+  /** How every link behaves at first. Default: reliable, without delay. */
+  readonly settings?: LinkSettings
+  /** Whether the peers of a node that closes hear of it, as a broken connection tells them. Default: true. */
+  readonly notifyLost?: boolean
+  /** Sees every message go and come. Called inside `send`; must be quick and must not throw. */
+  readonly observe?: (event: NetworkEvent) => void
+}
+
+/** The network and the switches to disturb it with. All of them act at once. */
+export interface MemoryNetwork {
+  readonly transport: RaftTransport["Service"]
+  readonly layer: Layer.Layer<RaftTransport>
+  /** Changes how all links behave, also those configured one by one. */
+  readonly configure: (settings: Partial<LinkSettings>) => void
+  /** Changes how one direction behaves. */
+  readonly configureLink: (direction: Direction, settings: Partial<LinkSettings>) => void
+  /** Nothing passes from `from` to `to`, not even what is under way. */
+  readonly cut: (direction: Direction) => void
+  readonly cutBoth: (one: NodeId, other: NodeId) => void
+  /** Undoes a `cut` of this direction. */
+  readonly mend: (direction: Direction) => void
+  /** Cuts a node off from everybody. */
+  readonly isolate: (node: NodeId) => void
+  /** Undoes `isolate`. */
+  readonly rejoin: (node: NodeId) => void
+  /** Only nodes of the same group reach each other; nodes that are not named form one more group. */
+  readonly partition: (groups: ReadonlyArray<ReadonlyArray<NodeId>>) => void
+  /** Undoes every cut, isolation and partition. Settings and pauses stay. */
+  readonly heal: () => void
+  /** Like a stopped process: what the node sends and what is sent to it waits until `resume`. */
+  readonly pause: (node: NodeId) => void
+  readonly resume: (node: NodeId) => void
+  /** What was sent since the start or the last `resetTraffic`, lost messages included. */
+  readonly traffic: (filter?: TrafficFilter) => Traffic
+  readonly resetTraffic: () => void
+  /** Messages that are under way or waiting for a paused node. */
+  readonly inFlight: () => number
+}
+
+/** More than this a paused node does not keep waiting; the rest is lost. */
+const maxHeldMessages = 100_000
+
+interface Link extends Direction {
+  readonly room: Room
+  readonly seed: number
+  settings: LinkSettings
+  cut: boolean
+  /** Messages sent on this link so far. */
+  sent: number
+  /** When the latest of its messages is due. */
+  lastDueMillis: number
+}
+
+/** Makes a network. It delivers until the scope closes. */
+export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwork, never, Scope.Scope> =
+  Effect.fnUntraced(function* (options) {
+    const clock = yield* Clock.Clock
+    const scope = yield* Effect.scope
+    const fork = Effect.runForkWith(yield* Effect.annotateLogs(Effect.context(), { fiber: "memory network" }))
+    const trackFiber = Fiber.runIn(scope)
+
+    const topology = new Topology()
+    const traffic = new TrafficCount()
+    const dice = new Dice()
+    const observe = options.observe
+    const ownSettings = new Map<string, LinkSettings>()
+    const links = new Map<Room, Map<NodeId, Map<NodeId, Link>>>()
+    const held = new Map<NodeId, Array<() => void>>()
+    const due = new Map<number, Array<() => void>>()
+    let settings = options.settings ?? reliable
+
+    // --- links ----------------------------------------------------------------------------------
+
+    const linkOf = (room: Room, from: NodeId, to: NodeId): Link => {
+      const found = links.get(room)?.get(from)?.get(to)
+      if (found !== undefined) return found
+      const link: Link = {
+        room,
+        from,
+        to,
+        seed: hashText(`${options.seed}/${room.name}/${from}>${to}`),
+        settings: settingsOf({ from, to }),
+        cut: topology.isCut({ from, to }),
+        sent: 0,
+        lastDueMillis: 0
+      }
+      const bySender = getOrMake(links, room, () => new Map<NodeId, Map<NodeId, Link>>())
+      getOrMake(bySender, from, () => new Map<NodeId, Link>()).set(to, link)
+      return link
+    }
+
+    const eachLink = (change: (link: Link) => void) => {
+      for (const bySender of links.values()) {
+        for (const byReceiver of bySender.values()) byReceiver.forEach(change)
+      }
+    }
+
+    const settingsOf = (direction: Direction): LinkSettings => ownSettings.get(keyOf(direction)) ?? settings
+
+    const refreshSettings = () =>
+      eachLink((link) => {
+        link.settings = settingsOf(link)
+      })
+
+    const changeTopology = (change: () => void) => {
+      change()
+      eachLink((link) => {
+        link.cut = topology.isCut(link)
+      })
+    }
+
+    const report = (_tag: NetworkEvent["_tag"], link: Link, number: number, message: RaftMessage) =>
+      observe?.({
+        _tag,
+        atMillis: clock.currentTimeMillisUnsafe(),
+        from: link.from,
+        to: link.to,
+        number,
+        message
+      })
+
+    // --- delivery -------------------------------------------------------------------------------
+
+    const unlessPaused = (node: NodeId, act: () => void) => {
+      const waiting = held.get(node)
+      if (waiting === undefined) act()
+      else if (waiting.length < maxHeldMessages) waiting.push(act)
+    }
+
+    const deliver = (link: Link, number: number, message: RaftMessage): void => {
+      const receiver = link.room.stations.get(link.to)
+      if (link.cut || receiver === undefined) {
+        report("Lost", link, number, message)
+      } else if (held.has(link.to)) {
+        unlessPaused(link.to, () => deliver(link, number, message))
+      } else {
+        report("Delivered", link, number, message)
+        receiver.handler.onMessage(link.from, message)
+      }
+    }
+
+    const deliverAt = (dueMillis: number, nowMillis: number, delivery: () => void) => {
+      const together = due.get(dueMillis)
+      if (together !== undefined) {
+        together.push(delivery)
+      } else if (dueMillis <= nowMillis) {
+        delivery()
+      } else {
+        due.set(dueMillis, [delivery])
+        trackFiber(fork(deliverLater(dueMillis, dueMillis - nowMillis)))
+      }
+    }
+
+    const deliverLater = (dueMillis: number, delayMillis: number) =>
+      Effect.map(Effect.sleep(delayMillis), () => {
+        const together = due.get(dueMillis) ?? []
+        // What a delivery sends without delay comes after what was due before it: the list may still grow.
+        for (const delivery of together) delivery()
+        due.delete(dueMillis)
+      })
+
+    const travel = (link: Link, number: number, message: RaftMessage, delayMillis: number) => {
+      const nowMillis = clock.currentTimeMillisUnsafe()
+      const dueMillis = link.settings.inOrder
+        ? Math.max(nowMillis + delayMillis, link.lastDueMillis)
+        : nowMillis + delayMillis
+      link.lastDueMillis = dueMillis
+      deliverAt(dueMillis, nowMillis, () => deliver(link, number, message))
+    }
+
+    const dispatch = (link: Link, message: RaftMessage) => {
+      const number = link.sent++
+      traffic.add(link.from, message)
+      report("Sent", link, number, message)
+      const reply = isReply(message._tag)
+      dice.reset(link.seed, number)
+      const delayMillis = drawDelay(dice, link.settings, reply)
+      // The double is drawn before anything is delivered: a delivery may send, and so throw the same dice.
+      const doubled = dice.happens(link.settings.duplication)
+      const doubleDelayMillis = doubled ? drawDelay(dice, link.settings, reply) : lost
+      if (link.cut || delayMillis === lost) report("Lost", link, number, message)
+      else travel(link, number, message, delayMillis)
+      if (!link.cut && doubleDelayMillis !== lost) travel(link, number, message, doubleDelayMillis)
+    }
+
+    const carry = (from: Station, to: NodeId, message: RaftMessage): boolean => {
+      const receiver = from.room.stations.get(to)
+      const known =
+        to !== from.nodeId &&
+        (receiver === undefined ? from.peers.has(to) : MemoryTransport.linked(from, receiver))
+      if (!known) return false
+      const link = linkOf(from.room, from.nodeId, to)
+      if (held.has(from.nodeId)) unlessPaused(from.nodeId, () => dispatch(link, message))
+      else dispatch(link, message)
+      return true
+    }
+
+    const tellPeersLost = (station: Station) => {
+      for (const other of station.room.stations.values()) {
+        if (
+          !MemoryTransport.linked(other, station) ||
+          topology.isCut({ from: station.nodeId, to: other.nodeId })
+        )
+          continue
+        unlessPaused(other.nodeId, () => other.handler.onPeerLost(station.nodeId))
+      }
+    }
+
+    const transport = MemoryTransport.makeWith({
+      carry,
+      closed: (station) => {
+        if (options.notifyLost !== false) tellPeersLost(station)
+      }
+    })
+
+    // --- switches -------------------------------------------------------------------------------
+
+    return {
+      transport,
+      layer: Layer.succeed(RaftTransport, transport),
+      configure: (changed) => {
+        settings = { ...settings, ...changed }
+        for (const [key, own] of ownSettings) ownSettings.set(key, { ...own, ...changed })
+        refreshSettings()
+      },
+      configureLink: (direction, changed) => {
+        ownSettings.set(keyOf(direction), { ...settingsOf(direction), ...changed })
+        refreshSettings()
+      },
+      cut: (direction) => changeTopology(() => topology.cut(direction)),
+      cutBoth: (one, other) =>
+        changeTopology(() => {
+          topology.cut({ from: one, to: other })
+          topology.cut({ from: other, to: one })
+        }),
+      mend: (direction) => changeTopology(() => topology.mend(direction)),
+      isolate: (node) => changeTopology(() => topology.isolate(node)),
+      rejoin: (node) => changeTopology(() => topology.rejoin(node)),
+      partition: (groups) => changeTopology(() => topology.partition(groups)),
+      heal: () => changeTopology(() => topology.heal()),
+      pause: (node) => {
+        if (!held.has(node)) held.set(node, [])
+      },
+      resume: (node) => {
+        const waiting = held.get(node) ?? []
+        held.delete(node)
+        for (const act of waiting) act()
+      },
+      traffic: (filter) => traffic.total(filter),
+      resetTraffic: () => traffic.clear(),
+      inFlight: () => total(due) + total(held)
+    }
+  })
+
+const total = (lists: ReadonlyMap<unknown, ReadonlyArray<unknown>>): number => {
+  let sum = 0
+  for (const list of lists.values()) sum += list.length
+  return sum
+}
+
+const getOrMake = <K, V>(map: Map<K, V>, key: K, makeValue: () => V): V => {
+  let value = map.get(key)
+  if (value === undefined) map.set(key, (value = makeValue()))
+  return value
+}
