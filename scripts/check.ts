@@ -5,6 +5,7 @@
 import { spawn } from "node:child_process"
 import * as path from "node:path"
 import { performance } from "node:perf_hooks"
+import { stripVTControlCharacters } from "node:util"
 
 const checks: ReadonlyArray<{ readonly name: string; readonly command: string }> = [
   { name: "types", command: "tsc -b" },
@@ -16,9 +17,9 @@ const checks: ReadonlyArray<{ readonly name: string; readonly command: string }>
 
 const root = path.resolve(import.meta.dirname, "..")
 const tools = [path.join(root, "node_modules/.bin"), path.dirname(process.execPath)]
-const env = { ...process.env, PATH: [...tools, process.env["PATH"]].join(path.delimiter), NO_COLOR: "1" }
+const env = { ...process.env, PATH: [...tools, process.env["PATH"]].join(path.delimiter) }
 
-/** The exit code of a command, and what it printed. */
+/** The exit code of a command, and what it printed, without the colours that some tools insist on in CI. */
 const run = (command: string): Promise<{ readonly code: number; readonly output: string }> =>
   new Promise((resolve) => {
     const child = spawn(command, { cwd: root, env, shell: true, stdio: ["ignore", "pipe", "pipe"] })
@@ -26,7 +27,7 @@ const run = (command: string): Promise<{ readonly code: number; readonly output:
     child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()))
     child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()))
     child.on("error", (error) => resolve({ code: 1, output: error.message }))
-    child.on("close", (code) => resolve({ code: code ?? 1, output }))
+    child.on("close", (code) => resolve({ code: code ?? 1, output: stripVTControlCharacters(output) }))
   })
 
 let failed = 0
