@@ -1,0 +1,78 @@
+/**
+ * What the rules want done. Every action is carried out by the actor, after the new state is in place.
+ *
+ * There are two ways to send, told apart by type because safety hangs on the difference: `SendNow`, and
+ * `SendWhenDurable`, which promises something (a vote, a match) that a crash must not take back.
+ *
+ * What leaders send to replicate is not here: replicators look at the published state and ask
+ * `Replication.nextAppend`.
+ */
+import type { EntryBlock } from "../LogEntry.ts"
+import type { LogIndex } from "../LogIndex.ts"
+import type { NodeId } from "../NodeId.ts"
+import type { RaftMessage } from "../RaftMessage.ts"
+import type { HardState } from "../RaftStorage.ts"
+import type { Term } from "../Term.ts"
+
+/** Write this, in the order of tickets; then say `Persisted`. */
+export interface Persist {
+  readonly _tag: "Persist"
+  readonly ticket: number
+  readonly hardState?: HardState
+  readonly truncateFrom?: LogIndex
+  readonly blocks: ReadonlyArray<EntryBlock>
+  /** The last index of the log after this write. */
+  readonly lastIndex: LogIndex
+}
+
+export interface SendNow {
+  readonly _tag: "SendNow"
+  readonly to: NodeId
+  readonly message: RaftMessage
+}
+
+/** Send once everything up to `ticket` is durable. */
+export interface SendWhenDurable {
+  readonly _tag: "SendWhenDurable"
+  readonly ticket: number
+  readonly to: NodeId
+  readonly message: RaftMessage
+}
+
+/** The drafts of the last `Proposed` are in the log, in order, from `firstIndex` on. */
+export interface ProposalsAppended {
+  readonly _tag: "ProposalsAppended"
+  readonly firstIndex: LogIndex
+  readonly term: Term
+}
+
+/** The drafts of the last `Proposed` are in no log. */
+export interface ProposalsRefused {
+  readonly _tag: "ProposalsRefused"
+  readonly because: "NotLeader" | "TooMuchUncommitted"
+}
+
+/** These reads may be answered from any state that has applied `readIndex`. */
+export interface ReadsConfirmed {
+  readonly _tag: "ReadsConfirmed"
+  readonly readIds: ReadonlyArray<number>
+  readonly readIndex: LogIndex
+}
+
+/** These reads were not confirmed and will not be; nothing was promised. */
+export interface ReadsRefused {
+  readonly _tag: "ReadsRefused"
+  readonly readIds: ReadonlyArray<number>
+}
+
+export type Action =
+  | Persist
+  | SendNow
+  | SendWhenDurable
+  | ProposalsAppended
+  | ProposalsRefused
+  | ReadsConfirmed
+  | ReadsRefused
+
+/** Collects the actions of one step, in order. */
+export type Emit = (action: Action) => void

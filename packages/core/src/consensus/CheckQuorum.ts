@@ -1,0 +1,32 @@
+/**
+ * Heartbeats, and the leader's question whether anybody still listens (thesis, section 6.2).
+ *
+ * A leader that no quorum answers cannot commit anything, and others may have replaced it long ago. It
+ * steps down after an election timeout, so that its clients learn of it and go elsewhere.
+ */
+import * as Membership from "../Membership.ts"
+import type { Emit } from "./Action.ts"
+import * as Following from "./Following.ts"
+import type { NodeState, Stamp } from "./NodeState.ts"
+import * as Quorum from "./Quorum.ts"
+
+/** A heartbeat interval has passed: every peer is due a message, or this node steps down. */
+export const onHeartbeatDue = (state: NodeState, stamp: Stamp, emit: Emit): NodeState => {
+  const { role } = state
+  if (role._tag !== "Leader") return state
+  const silentMillis = stamp.nowMillis - quorumContactMillis(state, stamp)
+  if (state.config.checkQuorum && silentMillis >= state.config.electionTimeoutMillis) {
+    return Following.becomeFollower(state, { term: state.currentTerm, leader: null }, stamp, emit)
+  }
+  return { ...state, role: { ...role, beat: role.beat + 1 } }
+}
+
+/** Since when a quorum has been heard by this leader; it always hears itself. */
+export const quorumContactMillis = (state: NodeState, stamp: Stamp): number => {
+  const { role } = state
+  return role._tag !== "Leader"
+    ? Number.NEGATIVE_INFINITY
+    : Quorum.reachedBy(Membership.votingSets(state.membership), (voter) =>
+        voter === state.self ? stamp.nowMillis : (role.progress.get(voter)?.contactMillis ?? Number.NEGATIVE_INFINITY)
+      )
+}

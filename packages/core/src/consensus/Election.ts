@@ -1,0 +1,193 @@
+/**
+ * Elections (paper, section 5.2; restriction on who can win, section 5.4.1; pre-vote, thesis 9.6;
+ * leader stickiness, thesis 4.2.3).
+ */
+import * as Membership from "../Membership.ts"
+import type { NodeId } from "../NodeId.ts"
+import type { PreVote, PreVoteReply, RaftMessage, RequestVote, RequestVoteReply } from "../RaftMessage.ts"
+import * as Term from "../Term.ts"
+import type { Emit } from "./Action.ts"
+import * as CheckQuorum from "./CheckQuorum.ts"
+import * as Durable from "./Durable.ts"
+import { electionDeadline } from "./Following.ts"
+import type { NodeState, Stamp } from "./NodeState.ts"
+import * as Quorum from "./Quorum.ts"
+import * as RaftLog from "./RaftLog.ts"
+import * as ReadIndex from "./ReadIndex.ts"
+import * as Replication from "./Replication.ts"
+
+/** The election timer rang. It may be late: then the deadline has moved, and nothing happens. */
+export const onElectionDue = (state: NodeState, stamp: Stamp, emit: Emit): NodeState => {
+  const { role } = state
+  if (role._tag === "Leader" || stamp.nowMillis < role.electionDeadlineMillis) return state
+  if (!Membership.isVoter(state.membership, state.self)) {
+    return { ...state, role: { ...role, electionDeadlineMillis: electionDeadline(state, stamp) } }
+  }
+  return state.config.preVote ? becomePreCandidate(state, stamp, emit) : becomeCandidate(state, stamp, emit)
+}
+
+/**
+ * The connection with a peer broke. If it was the leader's, it is no longer protected, and an election
+ * comes soon: others still protect a leader that they hear, so a false alarm is harmless.
+ */
+export const onPeerLost = (state: NodeState, peer: NodeId, stamp: Stamp): NodeState => {
+  const { role } = state
+  if (role._tag !== "Follower" || role.leader !== peer) return state
+  // Spread over a fifth of a heartbeat interval, so that two followers seldom split the vote.
+  const soon = stamp.nowMillis + (stamp.jitter * state.config.heartbeatIntervalMillis) / 5
+  return {
+    ...state,
+    role: {
+      ...role,
+      heardMillis: Number.NEGATIVE_INFINITY,
+      electionDeadlineMillis: Math.min(role.electionDeadlineMillis, soon)
+    }
+  }
+}
+
+const becomePreCandidate = (state: NodeState, stamp: Stamp, emit: Emit): NodeState => {
+  ReadIndex.refuseAll(state, emit)
+  const attempt = state.role._tag === "PreCandidate" ? state.role.attempt + 1 : 1
+  const asking: NodeState = {
+    ...state,
+    role: {
+      _tag: "PreCandidate",
+      votes: new Map([[state.self, true]]),
+      electionDeadlineMillis: electionDeadline(state, stamp),
+      attempt
+    }
+  }
+  return countPreVotes(asking, stamp, emit)
+}
+
+const becomeCandidate = (state: NodeState, stamp: Stamp, emit: Emit): NodeState => {
+  ReadIndex.refuseAll(state, emit)
+  const inTerm = Durable.setTermAndVote(state, Term.next(state.currentTerm), state.self, emit)
+  return {
+    ...inTerm,
+    role: {
+      _tag: "Candidate",
+      votes: new Map(),
+      electionDeadlineMillis: electionDeadline(state, stamp),
+      voteTicket: inTerm.durability.hardState
+    }
+  }
+}
+
+/** A candidate counts its own vote when it is durable, not before. */
+export const onOwnVoteDurable = (state: NodeState, stamp: Stamp, emit: Emit): NodeState => {
+  const { role } = state
+  if (role._tag !== "Candidate" || role.votes.has(state.self)) return state
+  if (role.voteTicket > state.durability.persisted) return state
+  return countVote(state, state.self, true, stamp, emit)
+}
+
+/**
+ * What a candidate still wants to ask `peer`, or `undefined`. A pre-vote is asked again until it is
+ * granted, because a refusal says only that the peer still hears a leader.
+ */
+export const requestFor = (state: NodeState, peer: NodeId): RaftMessage | undefined => {
+  const { role } = state
+  const last = { lastLogIndex: state.log.lastIndex, lastLogTerm: state.log.lastTerm }
+  if (role._tag === "PreCandidate") {
+    if (role.votes.get(peer) === true) return undefined
+    return { _tag: "PreVote", term: Term.next(state.currentTerm), ...last }
+  }
+  if (role._tag === "Candidate" && role.votes.has(state.self) && !role.votes.has(peer)) {
+    return { _tag: "RequestVote", term: state.currentTerm, ...last, leadershipTransfer: false }
+  }
+  return undefined
+}
+
+/**
+ * Whether this node heard from a leader so lately that it helps nobody to replace it. A leader counts
+ * as hearing itself while a quorum answers it.
+ */
+export const protectsLeader = (state: NodeState, stamp: Stamp): boolean => {
+  if (!state.config.checkQuorum) return false
+  const since = stamp.nowMillis - state.config.electionTimeoutMillis
+  switch (state.role._tag) {
+    case "Leader":
+      return CheckQuorum.quorumContactMillis(state, stamp) > since
+    case "Follower":
+      return state.role.heardMillis > since
+    default:
+      return false
+  }
+}
+
+/** A pre-vote changes neither term nor vote, here or there. */
+export const onPreVote = (state: NodeState, from: NodeId, message: PreVote, stamp: Stamp, emit: Emit): NodeState => {
+  const granted =
+    message.term > state.currentTerm && RaftLog.isUpToDate(state.log, message) && !protectsLeader(state, stamp)
+  Durable.sendInTerm(
+    state,
+    from,
+    { _tag: "PreVoteReply", term: state.currentTerm, requestedTerm: message.term, granted },
+    emit
+  )
+  return state
+}
+
+/** A vote is asked for in the present term; the term gate has dealt with others. */
+export const onRequestVote = (
+  state: NodeState,
+  from: NodeId,
+  message: RequestVote,
+  stamp: Stamp,
+  emit: Emit
+): NodeState => {
+  const granted =
+    (state.votedFor === null || state.votedFor === from) &&
+    state.role._tag === "Follower" &&
+    RaftLog.isUpToDate(state.log, message)
+  const voted = granted ? grantVote(state, from, stamp, emit) : state
+  Durable.sendInTerm(voted, from, { _tag: "RequestVoteReply", term: voted.currentTerm, granted }, emit)
+  return voted
+}
+
+/** Only a granted vote puts the own candidacy off (section 5.2): a stale candidate delays nobody. */
+const grantVote = (state: NodeState, candidate: NodeId, stamp: Stamp, emit: Emit): NodeState => {
+  const voted = Durable.setTermAndVote(state, state.currentTerm, candidate, emit)
+  return voted.role._tag === "Follower"
+    ? { ...voted, role: { ...voted.role, electionDeadlineMillis: electionDeadline(state, stamp) } }
+    : voted
+}
+
+export const onPreVoteReply = (
+  state: NodeState,
+  from: NodeId,
+  message: PreVoteReply,
+  stamp: Stamp,
+  emit: Emit
+): NodeState => {
+  const { role } = state
+  // An answer to a question of an earlier term says nothing any more.
+  if (role._tag !== "PreCandidate" || message.requestedTerm !== Term.next(state.currentTerm)) return state
+  const votes = new Map(role.votes).set(from, message.granted)
+  return countPreVotes({ ...state, role: { ...role, votes } }, stamp, emit)
+}
+
+const countPreVotes = (state: NodeState, stamp: Stamp, emit: Emit): NodeState =>
+  state.role._tag === "PreCandidate" &&
+  Quorum.tally(Membership.votingSets(state.membership), state.role.votes) === "Won"
+    ? becomeCandidate(state, stamp, emit)
+    : state
+
+export const onRequestVoteReply = (
+  state: NodeState,
+  from: NodeId,
+  message: RequestVoteReply,
+  stamp: Stamp,
+  emit: Emit
+): NodeState => countVote(state, from, message.granted, stamp, emit)
+
+const countVote = (state: NodeState, voter: NodeId, granted: boolean, stamp: Stamp, emit: Emit): NodeState => {
+  const { role } = state
+  if (role._tag !== "Candidate") return state
+  const votes = new Map(role.votes).set(voter, granted)
+  const counted: NodeState = { ...state, role: { ...role, votes } }
+  return Quorum.tally(Membership.votingSets(state.membership), votes) === "Won"
+    ? Replication.beginTerm(counted, stamp, emit)
+    : counted
+}

@@ -1,0 +1,42 @@
+/**
+ * Becoming a follower: what every role falls back to when it hears of a higher term, of the leader of
+ * its term, or of nobody for too long (paper, section 5.1).
+ */
+import * as LogIndex from "../LogIndex.ts"
+import type { NodeId } from "../NodeId.ts"
+import type { Term } from "../Term.ts"
+import type { Emit } from "./Action.ts"
+import * as Durable from "./Durable.ts"
+import type { NodeState, Stamp } from "./NodeState.ts"
+import { electionDelayMillis } from "./NodeState.ts"
+import * as ReadIndex from "./ReadIndex.ts"
+
+/**
+ * Follows `leader` (or nobody yet) in `term`, whatever it was before. All that hung on the old role is
+ * answered.
+ */
+export const becomeFollower = (
+  state: NodeState,
+  options: { readonly term: Term; readonly leader: NodeId | null },
+  stamp: Stamp,
+  emit: Emit
+): NodeState => {
+  ReadIndex.refuseAll(state, emit)
+  const votedFor = options.term > state.currentTerm ? null : state.votedFor
+  const inTerm = Durable.setTermAndVote(state, options.term, votedFor, emit)
+  return {
+    ...inTerm,
+    role: {
+      _tag: "Follower",
+      leader: options.leader,
+      heardMillis: options.leader === null ? Number.NEGATIVE_INFINITY : stamp.nowMillis,
+      electionDeadlineMillis: electionDeadline(state, stamp),
+      verifiedIndex: LogIndex.zero,
+      reads: []
+    }
+  }
+}
+
+/** When to stand for election if nothing is heard until then. */
+export const electionDeadline = (state: NodeState, stamp: Stamp): number =>
+  stamp.nowMillis + electionDelayMillis(state.config, stamp.jitter)

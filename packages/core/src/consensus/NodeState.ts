@@ -1,0 +1,157 @@
+/**
+ * All that a node knows and decides by (paper, figure 2). Immutable; only the actor replaces it.
+ *
+ * What belongs to a role stands in the role, so that a follower has no `nextIndex` and a leader no
+ * election deadline. Times are readings of a monotonic clock in milliseconds.
+ */
+import type { EntryBlock } from "../LogEntry.ts"
+import * as LogIndex from "../LogIndex.ts"
+import * as Membership from "../Membership.ts"
+import type { NodeId } from "../NodeId.ts"
+import type { RaftConfig } from "../RaftConfig.ts"
+import type { HardState } from "../RaftStorage.ts"
+import type { Term } from "../Term.ts"
+import type { Progress } from "./Progress.ts"
+import type { PendingRead, ReadRequest } from "./ReadIndex.ts"
+import * as RaftLog from "./RaftLog.ts"
+
+/** Waits for its leader; when it hears nothing until the deadline it stands for election. */
+export interface Follower {
+  readonly _tag: "Follower"
+  readonly leader: NodeId | null
+  /** When the leader was last heard; minus infinity when its connection broke or there is none. */
+  readonly heardMillis: number
+  readonly electionDeadlineMillis: number
+  /** Up to here the log is known to be the leader's: checked by a message of this term. */
+  readonly verifiedIndex: LogIndex.LogIndex
+  /** Reads that wait for the leader's word. */
+  readonly reads: ReadonlyArray<ReadRequest>
+}
+
+/** Asks whether it would win, before it disturbs anybody (thesis, section 9.6). */
+export interface PreCandidate {
+  readonly _tag: "PreCandidate"
+  readonly votes: ReadonlyMap<NodeId, boolean>
+  readonly electionDeadlineMillis: number
+  /** Which try in this term. */
+  readonly attempt: number
+}
+
+/** Asks for votes in a term of its own. */
+export interface Candidate {
+  readonly _tag: "Candidate"
+  /** Its own vote is among them only once it is durable. */
+  readonly votes: ReadonlyMap<NodeId, boolean>
+  readonly electionDeadlineMillis: number
+  /** The write that makes term and vote durable. */
+  readonly voteTicket: number
+}
+
+/** Replicates. There is at most one in a term. */
+export interface Leader {
+  readonly _tag: "Leader"
+  /** Index of the no-op that began its term; once that is committed, so is all before it. */
+  readonly termStartIndex: LogIndex.LogIndex
+  /** Every member but itself. */
+  readonly progress: ReadonlyMap<NodeId, Progress>
+  /** How many heartbeats were due so far. */
+  readonly beat: number
+  /** The newest round that peers are asked to answer (see ReadIndex). */
+  readonly round: number
+  readonly reads: ReadonlyArray<PendingRead>
+}
+
+export type RoleState = Follower | PreCandidate | Candidate | Leader
+
+/**
+ * How far the disk is behind. Every write has a ticket; tickets become durable in order.
+ *
+ * `index` is the last entry of the present log that is durable here.
+ */
+export interface Durability {
+  /** The last ticket that was handed out. */
+  readonly issued: number
+  /** All tickets up to this one are durable. */
+  readonly persisted: number
+  /** The ticket of the last write that cut the log; what older writes appended may be gone. */
+  readonly truncated: number
+  /** The ticket of the last write of term or vote: no word of this term may go out before it. */
+  readonly hardState: number
+  readonly index: LogIndex.LogIndex
+}
+
+export interface NodeState {
+  readonly self: NodeId
+  readonly config: RaftConfig
+  readonly membership: Membership.Membership
+  readonly currentTerm: Term
+  readonly votedFor: NodeId | null
+  readonly log: RaftLog.RaftLog
+  readonly commitIndex: LogIndex.LogIndex
+  readonly durability: Durability
+  /** The next id for a question to the leader. Begins at random, so that no answer from before a restart fits. */
+  readonly nextRequestId: number
+  readonly role: RoleState
+}
+
+/** The readings that come with an event. */
+export interface Stamp {
+  /** Monotonic clock, in milliseconds: for everything that is waited for. */
+  readonly nowMillis: number
+  /** Wall clock, in milliseconds since the epoch: only written into entries. */
+  readonly wallMillis: number
+  /** A draw from [0, 1), for the election timeout. */
+  readonly jitter: number
+}
+
+/** A node as it starts: a follower of nobody, with what its disk held. */
+export const initial = (options: {
+  readonly self: NodeId
+  readonly config: RaftConfig
+  readonly membership: Membership.Membership
+  readonly hardState: HardState
+  readonly blocks: ReadonlyArray<EntryBlock>
+  readonly firstRequestId: number
+  readonly stamp: Stamp
+}): NodeState => {
+  const log = RaftLog.fromBlocks(options.blocks)
+  return {
+    self: options.self,
+    config: options.config,
+    membership: options.membership,
+    currentTerm: options.hardState.currentTerm,
+    votedFor: options.hardState.votedFor,
+    log,
+    commitIndex: LogIndex.zero,
+    durability: { issued: 0, persisted: 0, truncated: 0, hardState: 0, index: log.lastIndex },
+    nextRequestId: options.firstRequestId,
+    role: {
+      _tag: "Follower",
+      leader: null,
+      heardMillis: Number.NEGATIVE_INFINITY,
+      electionDeadlineMillis: options.stamp.nowMillis + electionDelayMillis(options.config, options.stamp.jitter),
+      verifiedIndex: LogIndex.zero,
+      reads: []
+    }
+  }
+}
+
+/** A delay drawn from [t, 2t), t being the election timeout (section 5.2). */
+export const electionDelayMillis = (config: RaftConfig, jitter: number): number =>
+  config.electionTimeoutMillis * (1 + jitter)
+
+/** Who leads, as far as this node knows. */
+export const leaderOf = (state: NodeState): NodeId | null => {
+  if (state.role._tag === "Leader") return state.self
+  return state.role._tag === "Follower" ? state.role.leader : null
+}
+
+/** Every other member. */
+export const peersOf = (state: NodeState): ReadonlyArray<NodeId> =>
+  Membership.allMembers(state.membership)
+    .map((member) => member.id)
+    .filter((id) => id !== state.self)
+
+/** Every other member that counts to a quorum. */
+export const otherVoters = (state: NodeState): ReadonlyArray<NodeId> =>
+  peersOf(state).filter((id) => Membership.isVoter(state.membership, id))

@@ -1,0 +1,68 @@
+/**
+ * What a leader knows of one peer's log (paper, figure 2: `nextIndex[]`, `matchIndex[]`).
+ *
+ * `Probe` looks for the point where the two logs agree, one message at a time. `Replicate` has found it
+ * and sends ahead without waiting for answers. The rules own the `Progress`; how far the peer's
+ * replicator has sent is in its `Cursor` (see Replication), which starts over whenever `epoch` moves.
+ */
+import * as LogIndex from "../LogIndex.ts"
+
+export interface Progress {
+  readonly mode: "Probe" | "Replicate"
+  /** The peer's log is the leader's up to here, durably. Never decreases within a term. */
+  readonly matchIndex: LogIndex.LogIndex
+  /** Where a replicator that starts over begins to send. */
+  readonly nextIndex: LogIndex.LogIndex
+  /** Moves when what was sent ahead must be sent again. */
+  readonly epoch: number
+  /** When the peer last answered in this term, on the monotonic clock, in milliseconds. */
+  readonly contactMillis: number
+  /** The highest round that the peer has answered (see ReadIndex). */
+  readonly ackedRound: number
+}
+
+/** A new leader knows nothing, and begins to look at the end of its own log. */
+export const initial = (options: {
+  readonly nextIndex: LogIndex.LogIndex
+  readonly nowMillis: number
+}): Progress => ({
+  mode: "Probe",
+  matchIndex: LogIndex.zero,
+  nextIndex: options.nextIndex,
+  epoch: 0,
+  contactMillis: options.nowMillis,
+  ackedRound: 0
+})
+
+/** The peer answered, whatever it said. */
+export const contacted = (progress: Progress, nowMillis: number, round: number): Progress => ({
+  ...progress,
+  contactMillis: nowMillis,
+  ackedRound: Math.max(progress.ackedRound, round)
+})
+
+/** The peer's log matches up to `matchIndex`. An old answer that says less changes nothing. */
+export const accepted = (progress: Progress, matchIndex: LogIndex.LogIndex): Progress => {
+  const match = LogIndex.max(progress.matchIndex, matchIndex)
+  // While probing, only an answer that reaches the probe says that the point was found.
+  const found = progress.mode === "Replicate" || match >= progress.nextIndex - 1
+  return {
+    ...progress,
+    mode: found ? "Replicate" : "Probe",
+    matchIndex: match,
+    nextIndex: LogIndex.max(progress.nextIndex, LogIndex.plus(match, 1))
+  }
+}
+
+/** Whether a refusal of `prevLogIndex` is news, and not an echo of a message that was overtaken. */
+export const isNews = (progress: Progress, prevLogIndex: LogIndex.LogIndex): boolean =>
+  prevLogIndex > progress.matchIndex &&
+  (progress.mode === "Replicate" || prevLogIndex === progress.nextIndex - 1)
+
+/** The peer refused; try again from `nextIndex`, which is never below what already matches. */
+export const refused = (progress: Progress, nextIndex: LogIndex.LogIndex): Progress => ({
+  ...progress,
+  mode: "Probe",
+  nextIndex: LogIndex.max(nextIndex, LogIndex.plus(progress.matchIndex, 1)),
+  epoch: progress.epoch + 1
+})

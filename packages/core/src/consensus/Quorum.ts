@@ -1,0 +1,41 @@
+/**
+ * Majorities. A decision needs a majority of every voting set: there is one set, or, in a joint
+ * membership, two (paper, sections 5.2 and 6).
+ */
+import type { NodeId } from "../NodeId.ts"
+
+/** One or two sets of voters. */
+export type VotingSets = ReadonlyArray<ReadonlyArray<NodeId>>
+
+/** How many of `size` voters are a majority. An empty set agrees to everything. */
+export const majority = (size: number): number => (size === 0 ? 0 : Math.floor(size / 2) + 1)
+
+/**
+ * The largest value that a majority of every set has reached: of match indexes, what a quorum holds; of
+ * rounds, which one a quorum has answered; of times, since when a quorum has been heard.
+ */
+export const reachedBy = (sets: VotingSets, valueOf: (voter: NodeId) => number): number => {
+  let reached = Number.POSITIVE_INFINITY
+  for (const set of sets) {
+    if (set.length === 0) continue
+    const values = set.map(valueOf).sort((a, b) => b - a)
+    reached = Math.min(reached, values[majority(set.length) - 1]!)
+  }
+  return reached
+}
+
+export type Tally = "Won" | "Lost" | "Pending"
+
+/** How an election stands. A voter without an entry in `votes` has not answered. */
+export const tally = (sets: VotingSets, votes: ReadonlyMap<NodeId, boolean>): Tally => {
+  const results = sets.map((set) => tallyOne(set, votes))
+  if (results.includes("Lost")) return "Lost"
+  return results.includes("Pending") ? "Pending" : "Won"
+}
+
+const tallyOne = (set: ReadonlyArray<NodeId>, votes: ReadonlyMap<NodeId, boolean>): Tally => {
+  const granted = set.filter((voter) => votes.get(voter) === true).length
+  const refused = set.filter((voter) => votes.get(voter) === false).length
+  if (granted >= majority(set.length)) return "Won"
+  return set.length - refused < majority(set.length) ? "Lost" : "Pending"
+}

@@ -1,0 +1,137 @@
+/**
+ * The one door into the rules: `step(state, event, stamp)` gives the next state and what is to be done.
+ *
+ * Nothing is decided here. The term gate comes first, for every message alike (paper, section 5.1); then
+ * each event goes to the file of its topic.
+ */
+import type { NodeId } from "../NodeId.ts"
+import type { RaftMessage } from "../RaftMessage.ts"
+import type { Action, Emit } from "./Action.ts"
+import * as CheckQuorum from "./CheckQuorum.ts"
+import * as Commitment from "./Commitment.ts"
+import * as Durable from "./Durable.ts"
+import * as Election from "./Election.ts"
+import type { Event, Persisted } from "./Event.ts"
+import * as Following from "./Following.ts"
+import * as LogMatching from "./LogMatching.ts"
+import type { NodeState, Stamp } from "./NodeState.ts"
+import * as ReadIndex from "./ReadIndex.ts"
+import * as Replication from "./Replication.ts"
+
+/** The outcome of one event. Actions are in the order in which they must be carried out. */
+export interface Step {
+  readonly state: NodeState
+  readonly actions: ReadonlyArray<Action>
+}
+
+/** Decides everything that the paper decides. Pure: same arguments, same outcome. */
+export const step = (state: NodeState, event: Event, stamp: Stamp): Step => {
+  const actions: Array<Action> = []
+  const next = apply(state, event, stamp, (action) => {
+    actions.push(action)
+  })
+  return { state: next, actions }
+}
+
+/** As {@link step}, for a caller that collects the actions of many events. */
+export const apply = (state: NodeState, event: Event, stamp: Stamp, emit: Emit): NodeState => {
+  switch (event._tag) {
+    case "Received":
+      return onReceived(state, event.from, event.message, stamp, emit)
+    case "ElectionDue":
+      return Election.onElectionDue(state, stamp, emit)
+    case "HeartbeatDue":
+      return CheckQuorum.onHeartbeatDue(state, stamp, emit)
+    case "Proposed":
+      return Replication.onProposed(state, event.drafts, stamp, emit)
+    case "ReadsRequested":
+      return ReadIndex.onReadsRequested(state, event.readIds, emit)
+    case "ReadRetryDue":
+      return ReadIndex.onRetryDue(state, emit)
+    case "Persisted":
+      return onPersisted(state, event, stamp, emit)
+    case "PeerLost":
+      return Election.onPeerLost(state, event.peer, stamp)
+  }
+}
+
+const onPersisted = (state: NodeState, event: Persisted, stamp: Stamp, emit: Emit): NodeState => {
+  const durable = Durable.persisted(state, event)
+  const voted = Election.onOwnVoteDurable(durable, stamp, emit)
+  return ReadIndex.settle(Commitment.advance(voted), emit)
+}
+
+const onReceived = (state: NodeState, from: NodeId, message: RaftMessage, stamp: Stamp, emit: Emit): NodeState => {
+  const gated = termGate(state, from, message, stamp, emit)
+  return gated === undefined ? state : onMessage(gated, from, message, stamp, emit)
+}
+
+/**
+ * "If one server's current term is smaller than the other's, it updates its current term. If a server
+ * receives a request with a stale term number, it rejects the request." (section 5.1)
+ *
+ * Gives the state in which to go on with the message, or `undefined` when it is done with.
+ */
+const termGate = (
+  state: NodeState,
+  from: NodeId,
+  message: RaftMessage,
+  stamp: Stamp,
+  emit: Emit
+): NodeState | undefined => {
+  // A pre-vote names a term that nobody is in yet; it moves no one (thesis, section 9.6).
+  if (message._tag === "PreVote") return state
+  if (message.term === state.currentTerm) return state
+  if (message.term < state.currentTerm) {
+    refuseStale(state, from, message, emit)
+    return undefined
+  }
+  if (message._tag === "RequestVote" && !message.leadershipTransfer && Election.protectsLeader(state, stamp)) {
+    return undefined
+  }
+  const leader = message._tag === "AppendEntries" ? from : null
+  return Following.becomeFollower(state, { term: message.term, leader }, stamp, emit)
+}
+
+/** Requests of an old term are refused, so that the sender learns the new one; old replies are dropped. */
+const refuseStale = (state: NodeState, from: NodeId, message: RaftMessage, emit: Emit): void => {
+  const term = state.currentTerm
+  switch (message._tag) {
+    case "RequestVote":
+      return Durable.sendInTerm(state, from, { _tag: "RequestVoteReply", term, granted: false }, emit)
+    case "AppendEntries": {
+      const { prevLogIndex, round } = message
+      const conflict = { conflictTerm: message.prevLogTerm, conflictIndex: prevLogIndex }
+      return Durable.sendInTerm(state, from, { _tag: "AppendRejected", term, prevLogIndex, round, ...conflict }, emit)
+    }
+    default:
+      return undefined
+  }
+}
+
+const onMessage = (state: NodeState, from: NodeId, message: RaftMessage, stamp: Stamp, emit: Emit): NodeState => {
+  switch (message._tag) {
+    case "PreVote":
+      return Election.onPreVote(state, from, message, stamp, emit)
+    case "PreVoteReply":
+      return Election.onPreVoteReply(state, from, message, stamp, emit)
+    case "RequestVote":
+      return Election.onRequestVote(state, from, message, stamp, emit)
+    case "RequestVoteReply":
+      return Election.onRequestVoteReply(state, from, message, stamp, emit)
+    case "AppendEntries":
+      return LogMatching.onAppendEntries(state, from, message, stamp, emit)
+    case "AppendAccepted":
+      return Replication.onAccepted(state, from, message, stamp, emit)
+    case "AppendRejected":
+      return Replication.onRejected(state, from, message, stamp, emit)
+    case "ReadIndex":
+      return ReadIndex.onReadIndex(state, from, message, emit)
+    case "ReadIndexReply":
+      return ReadIndex.onReadIndexReply(state, message, emit)
+    case "ForwardProposals":
+    case "ForwardReply":
+      // Carried by the node itself; they only bring their term.
+      return state
+  }
+}
