@@ -10,10 +10,11 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import * as LogEntry from "./LogEntry.ts"
 import type { EntryBlock } from "./LogEntry.ts"
-import type { LogIndex } from "./LogIndex.ts"
+import * as LogIndex from "./LogIndex.ts"
 import { ClusterId, GroupId, NodeId } from "./NodeId.ts"
-import type { Term } from "./Term.ts"
+import * as Term from "./Term.ts"
 
 /** Whose data it is. Stands in every file; a store of somebody else refuses to open. */
 export const StorageIdentity = Schema.Struct({ clusterId: ClusterId, groupId: GroupId, nodeId: NodeId })
@@ -21,7 +22,7 @@ export type StorageIdentity = typeof StorageIdentity.Type
 
 /** Paper, figure 2, "persistent state", without the log. */
 export interface HardState {
-  readonly currentTerm: Term
+  readonly currentTerm: Term.Term
   readonly votedFor: NodeId | null
 }
 
@@ -29,7 +30,7 @@ export interface HardState {
 export interface WriteBatch {
   readonly hardState?: HardState
   /** Remove the entry at this index and all after it. */
-  readonly truncateFrom?: LogIndex
+  readonly truncateFrom?: LogIndex.LogIndex
   /** Consecutive; the first block follows the last entry that is left. May be empty. */
   readonly blocks: ReadonlyArray<EntryBlock>
 }
@@ -47,7 +48,11 @@ export interface RecoveredState {
 /** An open store. Used by one fiber at a time. */
 export interface LogStore {
   readonly recovered: RecoveredState
-  /** Succeeds when the whole batch is durable. */
+  /**
+   * Succeeds when the whole batch is durable. A batch that does not follow the log (see {@link misfit})
+   * is a mistake in the program and dies. A write that fails or is interrupted is the last one: the batch
+   * may be there after the next `open`, or not, and every later write fails with `IoFailed`.
+   */
   readonly write: (batch: WriteBatch) => Effect.Effect<void, StorageError>
 }
 
@@ -85,6 +90,16 @@ export class DamagedStore extends Schema.TaggedError<DamagedStore>()("DamagedSto
   }
 }
 
+/** The place is not empty and what is there was not written by a store. Nothing was changed. */
+export class NotAStore extends Schema.TaggedError<NotAStore>()("NotAStore", {
+  location: Schema.String,
+  found: Schema.String
+}) {
+  override get message() {
+    return `${this.location} is not a store of this program: it holds ${this.found}; nothing was changed. Name an empty or a new directory`
+  }
+}
+
 /** The store was written by a newer version. Nothing was changed. */
 export class UnsupportedFormat extends Schema.TaggedError<UnsupportedFormat>()("UnsupportedFormat", {
   location: Schema.String,
@@ -108,7 +123,7 @@ export class IoFailed extends Schema.TaggedError<IoFailed>()("IoFailed", {
 }
 
 export class StorageError extends Schema.TaggedError<StorageError>()("StorageError", {
-  reason: Schema.Union([StoreLocked, ForeignStore, DamagedStore, UnsupportedFormat, IoFailed])
+  reason: Schema.Union([StoreLocked, ForeignStore, NotAStore, DamagedStore, UnsupportedFormat, IoFailed])
 }) {
   override get message() {
     return this.reason.message
@@ -125,3 +140,61 @@ export class RaftStorage extends Context.Service<
     readonly open: (identity: StorageIdentity) => Effect.Effect<LogStore, StorageError, Scope.Scope>
   }
 >()("@effect-raft/core/RaftStorage") {}
+
+/** What a store holds: the sum of its batches. Grows in place, by {@link absorb}. */
+export interface StoredState {
+  hardState: HardState
+  /** Consecutive, from index 1. */
+  readonly blocks: Array<EntryBlock>
+}
+
+/** A store before its first batch. */
+export const emptyState = (): StoredState => ({
+  hardState: { currentTerm: Term.zero, votedFor: null },
+  blocks: []
+})
+
+/** Index of the last entry; 0 where there is none. */
+export const lastIndexOf = (state: StoredState): LogIndex.LogIndex =>
+  state.blocks.length === 0 ? LogIndex.zero : LogEntry.lastIndex(state.blocks[state.blocks.length - 1]!)
+
+/** Why `batch` cannot follow a log that ends at `lastIndex`: a gap, an entry that is there already, or terms that fall. */
+export const misfit = (lastIndex: LogIndex.LogIndex, batch: WriteBatch): string | undefined => {
+  let expected = LogIndex.plus(lengthAfterTruncation(lastIndex, batch), 1)
+  let lastTerm = Term.zero
+  for (const block of batch.blocks) {
+    if (block.firstIndex !== expected)
+      return `a block begins at index ${block.firstIndex} where ${expected} is next`
+    if (block.firstTerm < lastTerm)
+      return `a block of term ${block.firstTerm} follows one of term ${lastTerm}`
+    lastTerm = block.lastTerm
+    expected = LogIndex.plus(LogEntry.lastIndex(block), 1)
+  }
+  return undefined
+}
+
+/** Index of the last entry once `batch` is written to a log that ends at `lastIndex`. */
+export const lastIndexAfter = (lastIndex: LogIndex.LogIndex, batch: WriteBatch): LogIndex.LogIndex =>
+  batch.blocks.length === 0
+    ? lengthAfterTruncation(lastIndex, batch)
+    : LogEntry.lastIndex(batch.blocks[batch.blocks.length - 1]!)
+
+const lengthAfterTruncation = (lastIndex: LogIndex.LogIndex, batch: WriteBatch): LogIndex.LogIndex =>
+  batch.truncateFrom === undefined
+    ? lastIndex
+    : LogIndex.min(lastIndex, LogIndex.max(LogIndex.zero, LogIndex.plus(batch.truncateFrom, -1)))
+
+/** Adds a batch, which must fit, to what a store holds. Copies no entry. */
+export const absorb = (state: StoredState, batch: WriteBatch): void => {
+  if (batch.hardState !== undefined) state.hardState = batch.hardState
+  if (batch.truncateFrom !== undefined) truncate(state.blocks, batch.truncateFrom)
+  for (const block of batch.blocks) state.blocks.push(block)
+}
+
+const truncate = (blocks: Array<EntryBlock>, from: LogIndex.LogIndex): void => {
+  while (blocks.length > 0 && blocks[blocks.length - 1]!.firstIndex >= from) blocks.pop()
+  const last = blocks.pop()
+  if (last === undefined) return
+  const keptTo = LogIndex.min(LogEntry.lastIndex(last), LogIndex.plus(from, -1))
+  blocks.push(LogEntry.slice(last, last.firstIndex, keptTo))
+}

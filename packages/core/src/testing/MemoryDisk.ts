@@ -1,0 +1,224 @@
+/**
+ * Disks in memory for tests: they forget what was not acknowledged, hang, fail and slow down on demand.
+ *
+ * One `MemoryDisk` holds the stores of many nodes, by identity, and outlives the nodes, so that a test
+ * can stop a node, crash its machine and start it again on what was left. It counts no real time: a slow
+ * write sleeps on the `Clock`. It draws no random number: what becomes of a write in flight at a crash
+ * is the caller's choice.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Layer from "effect/Layer"
+import * as RaftStorage from "../RaftStorage.ts"
+import type { RecoveredState, StorageIdentity, WriteBatch } from "../RaftStorage.ts"
+
+/** What becomes of a batch that was written but not acknowledged: a batch is there whole or not at all. */
+export type Fate = "Lost" | "Kept"
+
+export class MemoryDisk extends Context.Service<
+  MemoryDisk,
+  {
+    readonly storage: RaftStorage.RaftStorage["Service"]
+    /**
+     * The machine of this node loses its power: the store is closed under whoever has it open, a write in
+     * flight fails there, and meets its `fate` here ("Lost" unless told). Settings stay as they are.
+     */
+    readonly crash: (identity: StorageIdentity, fate?: Fate) => Effect.Effect<void>
+    /** The disk is replaced by an empty one, which implies a crash. */
+    readonly wipe: (identity: StorageIdentity) => Effect.Effect<void>
+    /** Every write from now on takes this long. 0, the default, is at once. */
+    readonly setWriteLatencyMillis: (identity: StorageIdentity, millis: number) => Effect.Effect<void>
+    /** Writes do not come back until `release` or a crash. */
+    readonly hang: (identity: StorageIdentity) => Effect.Effect<void>
+    readonly release: (identity: StorageIdentity) => Effect.Effect<void>
+    /** The next write fails with `IoFailed`, and its batch meets its `fate` ("Lost" unless told). */
+    readonly failNextWrite: (identity: StorageIdentity, fate?: Fate) => Effect.Effect<void>
+    /** What the node would find if it crashed now and lost its write in flight. */
+    readonly durable: (identity: StorageIdentity) => Effect.Effect<RecoveredState>
+    /** Batches acknowledged so far, over all restarts. */
+    readonly acknowledgedWrites: (identity: StorageIdentity) => Effect.Effect<number>
+  }
+>()("@effect-raft/core/testing/MemoryDisk") {}
+
+/** One opening of a disk. Once it has ended, its writes fail with the reason. */
+interface Session {
+  ended: RaftStorage.IoFailed | undefined
+}
+
+interface Disk {
+  readonly location: string
+  state: RaftStorage.StoredState
+  session: Session | undefined
+  /** Written, but not acknowledged. */
+  inFlight: WriteBatch | undefined
+  gate: Latch.Latch
+  isHanging: boolean
+  latencyMillis: number
+  nextFailure: Fate | undefined
+  acknowledged: number
+}
+
+const newDisk = (location: string): Disk => ({
+  location,
+  state: RaftStorage.emptyState(),
+  session: undefined,
+  inFlight: undefined,
+  gate: Latch.makeUnsafe(true),
+  isHanging: false,
+  latencyMillis: 0,
+  nextFailure: undefined,
+  acknowledged: 0
+})
+
+/** Empty disks for as many nodes as will ask. */
+export const make = (): MemoryDisk["Service"] => {
+  const disks = new Map<string, Disk>()
+
+  const diskOf = ({ clusterId, groupId, nodeId }: StorageIdentity): Disk => {
+    const location = `disk:${clusterId}/${groupId}/${nodeId}`
+    const known = disks.get(location)
+    if (known !== undefined) return known
+    const disk = newDisk(location)
+    disks.set(location, disk)
+    return disk
+  }
+
+  const change = (identity: StorageIdentity, f: (disk: Disk) => void) =>
+    Effect.sync(() => f(diskOf(identity)))
+
+  return MemoryDisk.of({
+    storage: { open: (identity) => Effect.suspend(() => open(diskOf(identity))) },
+    crash: (identity, fate = "Lost") => change(identity, (disk) => crash(disk, fate)),
+    wipe: (identity) =>
+      change(identity, (disk) => {
+        crash(disk, "Lost")
+        disk.state = RaftStorage.emptyState()
+      }),
+    setWriteLatencyMillis: (identity, millis) =>
+      change(identity, (disk) => {
+        disk.latencyMillis = millis
+      }),
+    hang: (identity) =>
+      change(identity, (disk) => {
+        disk.isHanging = true
+        disk.gate.closeUnsafe()
+      }),
+    release: (identity) =>
+      change(identity, (disk) => {
+        disk.isHanging = false
+        disk.gate.openUnsafe()
+      }),
+    failNextWrite: (identity, fate = "Lost") =>
+      change(identity, (disk) => {
+        disk.nextFailure = fate
+      }),
+    durable: (identity) => Effect.sync(() => contents(diskOf(identity))),
+    acknowledgedWrites: (identity) => Effect.sync(() => diskOf(identity).acknowledged)
+  })
+}
+
+const contents = (disk: Disk): RecoveredState => ({
+  hardState: disk.state.hardState,
+  blocks: disk.state.blocks.slice(),
+  notes: []
+})
+
+const open = (disk: Disk) => Effect.map(Effect.acquireRelease(lock(disk), unlock(disk)), toLogStore(disk))
+
+/** A process that died without a crash of its machine leaves its last write with the kernel: it is kept. */
+const lock = (disk: Disk) =>
+  Effect.suspend(() => {
+    if (disk.session !== undefined) {
+      return fail(
+        new RaftStorage.StoreLocked({ location: disk.location, owner: "another node of this test" })
+      )
+    }
+    settleInFlight(disk, "Kept")
+    disk.session = { ended: undefined }
+    return Effect.succeed(disk.session)
+  })
+
+const unlock = (disk: Disk) => (session: Session) =>
+  Effect.sync(() => {
+    endSession(disk, session, "the store is closed")
+  })
+
+const endSession = (disk: Disk, session: Session, detail: string): void => {
+  session.ended ??= writeFailed(disk, detail)
+  if (disk.session === session) disk.session = undefined
+}
+
+const crash = (disk: Disk, fate: Fate): void => {
+  settleInFlight(disk, fate)
+  if (disk.session !== undefined) endSession(disk, disk.session, "the machine lost its power")
+  const waiting = disk.gate
+  disk.gate = Latch.makeUnsafe(!disk.isHanging)
+  waiting.openUnsafe()
+}
+
+const settleInFlight = (disk: Disk, fate: Fate): void => {
+  const batch = disk.inFlight
+  disk.inFlight = undefined
+  if (batch !== undefined && fate === "Kept") RaftStorage.absorb(disk.state, batch)
+}
+
+const toLogStore =
+  (disk: Disk) =>
+  (session: Session): RaftStorage.LogStore => ({
+    recovered: contents(disk),
+    write: (batch) =>
+      Effect.suspend(() => {
+        if (session.ended !== undefined) return fail(session.ended)
+        const problem =
+          disk.inFlight === undefined
+            ? RaftStorage.misfit(RaftStorage.lastIndexOf(disk.state), batch)
+            : "the one before it is still being written"
+        if (problem !== undefined) return Effect.die(new Error(`Batch refused: ${problem}`))
+        disk.inFlight = batch
+        return isPrompt(disk) ? finish(disk, session) : finishLater(disk, session)
+      })
+  })
+
+const isPrompt = (disk: Disk): boolean => !disk.isHanging && disk.latencyMillis === 0
+
+const finishLater = (disk: Disk, session: Session) =>
+  disk.gate.await.pipe(
+    Effect.andThen(Effect.suspend(() => Effect.sleep(disk.latencyMillis))),
+    Effect.andThen(Effect.suspend(() => finish(disk, session))),
+    Effect.onInterrupt(() =>
+      Effect.sync(() => {
+        session.ended ??= writeFailed(
+          disk,
+          "an earlier write was interrupted, and nobody knows what became of it"
+        )
+      })
+    )
+  )
+
+const finish = (disk: Disk, session: Session) => {
+  if (session.ended !== undefined) return fail(session.ended)
+  const fate = disk.nextFailure
+  disk.nextFailure = undefined
+  settleInFlight(disk, fate ?? "Kept")
+  if (fate === undefined) {
+    disk.acknowledged++
+    return Effect.void
+  }
+  session.ended = writeFailed(disk, "the disk reports an error, as the test asked")
+  return fail(session.ended)
+}
+
+const writeFailed = (disk: Disk, detail: string) =>
+  new RaftStorage.IoFailed({ operation: "write", location: disk.location, detail })
+
+const fail = (reason: RaftStorage.StorageError["reason"]) =>
+  Effect.fail(new RaftStorage.StorageError({ reason }))
+
+/** The disks, and the port of the nodes to them. */
+export const layer: Layer.Layer<MemoryDisk | RaftStorage.RaftStorage> = Layer.effectContext(
+  Effect.sync(() => {
+    const disk = make()
+    return Context.make(MemoryDisk, disk).pipe(Context.add(RaftStorage.RaftStorage, disk.storage))
+  })
+)

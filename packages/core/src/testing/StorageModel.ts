@@ -1,0 +1,61 @@
+/**
+ * What a store should hold, worked out the slow and obvious way: a plain array of entries. The contract
+ * suite compares every store with it, so it shares no code with the stores.
+ */
+import * as LogEntry from "../LogEntry.ts"
+import type { HardState, RecoveredState, WriteBatch } from "../RaftStorage.ts"
+import * as Term from "../Term.ts"
+
+/** What a store holds, in a form in which two of them can be compared. */
+export interface StorageModel {
+  readonly hardState: HardState
+  readonly entries: ReadonlyArray<LogEntry.LogEntry>
+}
+
+export const empty: StorageModel = { hardState: { currentTerm: Term.zero, votedFor: null }, entries: [] }
+
+/** The model after one more batch. */
+export const after = (model: StorageModel, batch: WriteBatch): StorageModel => {
+  const kept = model.entries.filter(
+    (entry) => batch.truncateFrom === undefined || entry.index < batch.truncateFrom
+  )
+  return {
+    hardState: batch.hardState ?? model.hardState,
+    entries: batch.blocks.length === 0 ? kept : kept.concat(batch.blocks.flatMap(LogEntry.entries))
+  }
+}
+
+/** What was read back, entry by entry. */
+export const ofRecovered = (recovered: RecoveredState): StorageModel => ({
+  hardState: recovered.hardState,
+  entries: recovered.blocks.flatMap(LogEntry.entries)
+})
+
+/** The first difference between two models, in words; `undefined` when there is none. */
+export const difference = (expected: StorageModel, found: StorageModel): string | undefined => {
+  const { hardState } = expected
+  if (hardState.currentTerm !== found.hardState.currentTerm) {
+    return `currentTerm is ${found.hardState.currentTerm}, not ${hardState.currentTerm}`
+  }
+  if (hardState.votedFor !== found.hardState.votedFor) {
+    return `votedFor is ${found.hardState.votedFor}, not ${hardState.votedFor}`
+  }
+  if (expected.entries.length !== found.entries.length) {
+    return `the log has ${found.entries.length} entries, not ${expected.entries.length}`
+  }
+  for (const [position, entry] of expected.entries.entries()) {
+    const problem = entryDifference(entry, found.entries[position]!)
+    if (problem !== undefined) return `entry ${entry.index}: ${problem}`
+  }
+  return undefined
+}
+
+const entryDifference = (expected: LogEntry.LogEntry, found: LogEntry.LogEntry): string | undefined => {
+  if (found.index !== expected.index) return `stands at index ${found.index}`
+  if (found.term !== expected.term) return `term is ${found.term}, not ${expected.term}`
+  if (found.kind !== expected.kind) return `kind is ${found.kind}, not ${expected.kind}`
+  if (found.timestampMillis !== expected.timestampMillis) return `timestamp is ${found.timestampMillis}`
+  if (found.payload.byteLength !== expected.payload.byteLength)
+    return `payload has ${found.payload.byteLength} bytes`
+  return found.payload.every((byte, at) => byte === expected.payload[at]) ? undefined : "payload differs"
+}
