@@ -15,16 +15,17 @@ export interface Place {
 }
 
 /**
- * The layers of the core, lowest first. `barrel` is `index.ts`; `public` are the services that users
- * see and whatever else stands at the top of `src`.
+ * The layers of the core, lowest first. `ports` are the services that a node needs, with their memory
+ * form beside them; `public` is what users see and whatever else stands at the top of `src`; `barrel` is
+ * `index.ts`.
  */
 export type Layer =
   | "data"
   | "ports"
   | "consensus"
   | "telemetry"
-  | "internal"
   | "roles"
+  | "internal"
   | "node"
   | "public"
   | "testing"
@@ -74,6 +75,8 @@ const topLevelLayers: Readonly<Record<string, Layer>> = {
   RaftTransport: "ports",
   RaftStorage: "ports",
   StateMachine: "ports",
+  MemoryTransport: "ports",
+  MemoryStorage: "ports",
   RaftMetrics: "telemetry",
   RaftTrace: "telemetry",
   RaftNode: "node"

@@ -32,12 +32,19 @@ interface Node {
 const isNode = (value: unknown): value is Node =>
   typeof value === "object" && value !== null && "type" in value && typeof value.type === "string"
 
-/** Reads one TypeScript file; throws a `SyntaxError` where it is none. */
-export const parse = (text: string): Source => {
+/** Reads one TypeScript file; answers a `SyntaxError` where it is none. */
+export const parse = (text: string): Source | SyntaxError => {
+  try {
+    return referencesIn(parseAst(text, { lang: "ts" }), lineCounter(text))
+  } catch (error) {
+    return new SyntaxError(error instanceof Error ? error.message : String(error), { cause: error })
+  }
+}
+
+const referencesIn = (program: unknown, lineOf: (offset: number) => number): Source => {
   const imports: Array<Import> = []
   const platformGlobals: Array<GlobalUse> = []
-  const lineOf = lineCounter(text)
-  walk(parseAst(text, { lang: "ts" }), (node) => {
+  walk(program, (node) => {
     const found = importOf(node)
     if (found !== undefined) imports.push({ ...found, line: lineOf(node.start) })
     const name = platformGlobalOf(node)

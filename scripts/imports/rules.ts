@@ -11,6 +11,7 @@ import * as Place from "./Place.ts"
 import * as Source from "./Source.ts"
 
 export type Rule =
+  | "readable"
   | "core-is-platform-free"
   | "core-is-deterministic"
   | "consensus-is-pure"
@@ -42,6 +43,7 @@ export const violationsOf = (file: string, text: string): ReadonlyArray<Violatio
   const from = Place.ofPath(file)
   if (from === undefined) return []
   const source = Source.parse(text)
+  if (source instanceof SyntaxError) return [{ file, line: 1, rule: "readable", message: source.message }]
   return [...importViolations(file, from, source), ...globalViolations(file, from, source)]
 }
 
@@ -82,11 +84,11 @@ const mayImport: Readonly<Record<Place.Layer, ReadonlyArray<Place.Layer>>> = {
   ports: ["data", "ports"],
   consensus: ["data", "consensus"],
   telemetry: ["data", "ports", "consensus", "telemetry"],
-  internal: ["data", "ports", "consensus", "telemetry", "internal"],
-  roles: ["data", "ports", "consensus", "telemetry", "internal", "roles"],
-  node: ["data", "ports", "consensus", "telemetry", "internal", "roles", "node"],
-  public: ["data", "ports", "consensus", "telemetry", "internal", "roles", "node", "public"],
-  testing: ["data", "ports", "consensus", "telemetry", "internal", "roles", "node", "public", "testing"],
+  roles: ["data", "ports", "consensus", "telemetry", "roles"],
+  internal: ["data", "ports", "consensus", "telemetry", "roles", "internal"],
+  node: ["data", "ports", "consensus", "telemetry", "roles", "internal", "node"],
+  public: ["data", "ports", "consensus", "telemetry", "roles", "internal", "node", "public"],
+  testing: ["data", "ports", "consensus", "telemetry", "roles", "internal", "node", "public", "testing"],
   barrel: ["data", "ports", "consensus", "telemetry", "node", "public"]
 }
 
