@@ -1,0 +1,109 @@
+/**
+ * The handshake on a wire, from either end: who speaks when, and what is wrong with what comes back.
+ * The frames and the judgement are in `Handshake`.
+ */
+import * as Effect from "effect/Effect"
+import { FrameReader, MalformedFrame } from "./FrameReader.ts"
+import { FrameWriter } from "./FrameWriter.ts"
+import * as Handshake from "./Handshake.ts"
+import { ConnectionLost, NotAPeer, Refused } from "./PeerError.ts"
+import type { Wire } from "./Wire.ts"
+
+/** A wire on which both ends know each other, with what has arrived beyond the handshake. */
+export interface Introduced {
+  readonly wire: Wire
+  readonly reader: FrameReader
+}
+
+/** The dialler's part: says hello and waits for the answer, the peer's attributes. */
+export const call: (
+  wire: Wire,
+  hello: Handshake.Hello
+) => Effect.Effect<
+  Introduced & { readonly attributes: Handshake.Attributes },
+  NotAPeer | Refused | ConnectionLost
+> = Effect.fnUntraced(function* (wire, hello) {
+  const reader = new FrameReader(Handshake.maxHandshakeBytes)
+  yield* say(wire, (writer) => Handshake.encodeHello(writer, hello))
+  const version = yield* readPreamble(wire, reader)
+  const answer = yield* readFrame(wire, reader, Handshake.decodeAnswer)
+  if (answer._tag === "Refuse") return yield* new Refused({ detail: answer.reason })
+  if (version !== Handshake.protocolVersion)
+    return yield* new Refused({ detail: Handshake.versionRefusal(version) })
+  return { wire, reader, attributes: answer.attributes }
+})
+
+/** The listener's first part: waits for the hello. */
+export const listen: (
+  wire: Wire
+) => Effect.Effect<Introduced & { readonly hello: Handshake.Hello }, NotAPeer | Refused | ConnectionLost> =
+  Effect.fnUntraced(function* (wire) {
+    const reader = new FrameReader(Handshake.maxHandshakeBytes)
+    const version = yield* readPreamble(wire, reader)
+    if (version !== Handshake.protocolVersion) return yield* refuse(wire, Handshake.versionRefusal(version))
+    const hello = yield* readFrame(wire, reader, Handshake.decodeHello)
+    return { wire, reader, hello }
+  })
+
+/** The listener lets the caller in. */
+export const accept = (wire: Wire, attributes: Handshake.Attributes): Effect.Effect<void, ConnectionLost> =>
+  say(wire, (writer) => Handshake.encodeAccept(writer, attributes))
+
+/** The listener sends the caller away, and fails with the reason. */
+export const refuse = (wire: Wire, detail: string): Effect.Effect<never, Refused | ConnectionLost> =>
+  Effect.andThen(
+    say(wire, (writer) => Handshake.encodeRefuse(writer, detail)),
+    Effect.fail(new Refused({ detail }))
+  )
+
+const say = (wire: Wire, encode: (writer: FrameWriter) => void) =>
+  Effect.suspend(() => {
+    const writer = new FrameWriter()
+    writer.raw(Handshake.preamble())
+    encode(writer)
+    return wire.write(writer.take())
+  })
+
+const readPreamble = Effect.fnUntraced(function* (wire: Wire, reader: FrameReader) {
+  while (true) {
+    if (!Handshake.maybePreamble(reader.peek())) {
+      const beginning = Handshake.printable(Buffer.from(reader.peek().subarray(0, 24)).toString("latin1"))
+      return yield* new NotAPeer({
+        detail: `it does not speak the peer protocol: its first bytes are "${beginning}"`
+      })
+    }
+    const bytes = reader.takeRaw(Handshake.preambleBytes)
+    if (bytes !== undefined) return Handshake.versionOf(bytes)
+    yield* receive(wire, reader)
+  }
+})
+
+const readFrame = Effect.fnUntraced(function* <A>(
+  wire: Wire,
+  reader: FrameReader,
+  decode: (reader: FrameReader) => A
+) {
+  while (true) {
+    const frame = yield* Effect.suspend(() => attempt(reader, decode))
+    if (frame !== undefined) return frame
+    yield* receive(wire, reader)
+  }
+})
+
+const attempt = <A>(
+  reader: FrameReader,
+  decode: (reader: FrameReader) => A
+): Effect.Effect<A | undefined, NotAPeer> => {
+  try {
+    return Effect.succeed(reader.next() ? decode(reader) : undefined)
+  } catch (error) {
+    if (error instanceof MalformedFrame)
+      return Effect.fail(new NotAPeer({ detail: `it sent ${error.detail}` }))
+    throw error
+  }
+}
+
+const receive = (wire: Wire, reader: FrameReader) =>
+  Effect.map(wire.pull, (chunks) => {
+    for (const chunk of chunks) reader.feed(chunk)
+  })

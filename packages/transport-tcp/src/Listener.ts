@@ -1,0 +1,142 @@
+/**
+ * The port at which a node's peers call, and the check of everybody who does.
+ *
+ * Anything may call: a peer, a peer of another cluster, a browser, a port scanner. Until a caller has
+ * introduced itself it gets little time and little memory, and what is wrong with it is logged in one line.
+ */
+import { ListenFailed, TransportError } from "@effect-raft/core/RaftTransport"
+import * as NodeSocketServer from "@effect/platform-node-shared/NodeSocketServer"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type * as Socket from "effect/socket/Socket"
+import type * as SocketServer from "effect/socket/SocketServer"
+import * as Address from "./Address.ts"
+import type { Hello } from "./Handshake.ts"
+import type { Introduced } from "./Introduction.ts"
+import * as Introduction from "./Introduction.ts"
+import { NotAPeer } from "./PeerError.ts"
+import type { PeerError } from "./PeerError.ts"
+import type { TcpEndpoint } from "./TcpEndpoint.ts"
+import type { TcpOptions } from "./TcpTransport.ts"
+import * as Wire from "./Wire.ts"
+
+/** Binds the address; fails in words that name it. Connections wait until {@link serve} runs. */
+export const bind: (
+  listen: string
+) => Effect.Effect<SocketServer.SocketServer["Service"], TransportError, Scope.Scope> = Effect.fnUntraced(
+  function* (listen) {
+    const target = Address.parse(listen)
+    if (typeof target === "string") return yield* listenFailed(listen, target)
+    return yield* NodeSocketServer.make({ ...target, noDelay: true }).pipe(
+      Effect.catch(({ reason }) => listenFailed(listen, explain(reason.cause)))
+    )
+  }
+)
+
+const listenFailed = (address: string, detail: string) =>
+  Effect.fail(new TransportError({ reason: new ListenFailed({ address, detail }) }))
+
+const explain = (cause: unknown): string => {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined
+  switch (code) {
+    case "EADDRINUSE":
+      return "the address is in use; is another node running there? (EADDRINUSE)"
+    case "EADDRNOTAVAIL":
+      return "this machine has no such address (EADDRNOTAVAIL)"
+    case "EACCES":
+      return "the port needs more rights; choose one above 1023 (EACCES)"
+    case "ENOTFOUND":
+      return "the host name is not known (ENOTFOUND)"
+    default:
+      return cause instanceof Error ? cause.message : String(cause)
+  }
+}
+
+/** The address that a server got, with the real port where 0 was asked for. */
+export const addressOf = (server: SocketServer.SocketServer["Service"], listen: string): string => {
+  const host = listen.slice(0, listen.lastIndexOf(":"))
+  return server.address._tag === "UnixPathAddress" ? listen : `${host}:${server.address.port}`
+}
+
+export interface ListenerOptions {
+  readonly tcp: Required<TcpOptions>
+  readonly warn: (words: string) => Effect.Effect<void>
+  /** The endpoints that are open here now. */
+  readonly endpoints: ReadonlySet<TcpEndpoint>
+}
+
+/** Takes calls until it is interrupted. */
+export const serve = (
+  server: SocketServer.SocketServer["Service"],
+  options: ListenerOptions
+): Effect.Effect<never> => {
+  let connections = 0
+  const count = (change: number) => Effect.sync(() => (connections += change))
+  const handle = (socket: Socket.Socket) =>
+    Effect.acquireUseRelease(
+      count(+1),
+      () => answer(socket, options, connections > options.tcp.maxConnections),
+      () => count(-1)
+    )
+  return server.run(handle).pipe(
+    Effect.catch((error) => Effect.die(error)),
+    Effect.annotateLogs({ fiber: "peer listener" })
+  )
+}
+
+const answer = (socket: Socket.Socket, { endpoints, tcp, warn }: ListenerOptions, tooMany: boolean) =>
+  Effect.gen(function* () {
+    const wire = yield* Wire.accept(socket)
+    if (tooMany)
+      return yield* warn(
+        `Closed a connection from ${wire.remote.host}: ${tcp.maxConnections} are open already`
+      )
+    const introduced = yield* welcome(wire, endpoints).pipe(
+      Effect.timeoutOrElse({
+        duration: tcp.handshakeTimeoutMillis,
+        orElse: () =>
+          Effect.fail(
+            new NotAPeer({ detail: `it did not say who it is in ${tcp.handshakeTimeoutMillis} ms` })
+          )
+      }),
+      Effect.tapError((error) => warn(complaint(wire, error)))
+    )
+    yield* introduced.endpoint.carry(introduced.hello, introduced)
+  }).pipe(Effect.scoped, Effect.ignore)
+
+const complaint = (wire: Wire.Wire, error: PeerError): string => {
+  switch (error._tag) {
+    case "Refused":
+      return `Refused a connection from ${wire.remote.host}: ${error.message}`
+    case "NotAPeer":
+      return `Closed a connection from ${wire.remote.host}: ${error.message}`
+    case "ConnectionLost":
+    case "DialFailed":
+      return `A connection from ${wire.remote.host} ended during the handshake: ${error.message}`
+  }
+}
+
+interface Welcomed extends Introduced {
+  readonly hello: Hello
+  readonly endpoint: TcpEndpoint
+}
+
+const welcome = Effect.fnUntraced(function* (wire: Wire.Wire, endpoints: ReadonlySet<TcpEndpoint>) {
+  const introduced = yield* Introduction.listen(wire)
+  const endpoint = meant(introduced.hello, endpoints)
+  if (endpoint === undefined) return yield* Introduction.refuse(wire, "no node is open at this address yet")
+  const refusal = endpoint.refusalOf(introduced.hello)
+  if (refusal !== undefined) return yield* Introduction.refuse(wire, refusal)
+  yield* Introduction.accept(wire, endpoint.attributes)
+  const welcomed: Welcomed = { ...introduced, endpoint }
+  return welcomed
+})
+
+/** The endpoint that a caller wants, or the one that comes nearest, to say what differs. */
+const meant = (hello: Hello, endpoints: ReadonlySet<TcpEndpoint>): TcpEndpoint | undefined => {
+  const likeness = ({ callee }: TcpEndpoint): number =>
+    (callee.clusterId === hello.clusterId ? 4 : 0) +
+    (callee.groupId === hello.groupId ? 2 : 0) +
+    (callee.nodeId === hello.to ? 1 : 0)
+  return Array.from(endpoints).sort((one, other) => likeness(other) - likeness(one))[0]
+}

@@ -1,0 +1,290 @@
+/**
+ * Raft messages as frames.
+ *
+ * Written by hand, because the messages are few and small, and every proposal passes here on its way to
+ * each follower. Entries are not encoded here: a block's bytes are what they have been since the leader
+ * made them, and at the other end the block is a view of the receive buffer.
+ */
+import * as LogEntry from "@effect-raft/core/LogEntry"
+import * as LogIndex from "@effect-raft/core/LogIndex"
+import { NodeId } from "@effect-raft/core/NodeId"
+import type { ForwardOutcome, RaftMessage } from "@effect-raft/core/RaftMessage"
+import type { Term } from "@effect-raft/core/Term"
+import * as Schema from "effect/Schema"
+import { MalformedFrame } from "./FrameReader.ts"
+import type { FrameReader } from "./FrameReader.ts"
+import { frameHeaderBytes, textBytes } from "./FrameWriter.ts"
+import type { FrameWriter } from "./FrameWriter.ts"
+
+/** The frame types of messages. A number is never given to another message. */
+const typeOf: Readonly<Record<RaftMessage["_tag"], number>> = {
+  PreVote: 1,
+  PreVoteReply: 2,
+  RequestVote: 3,
+  RequestVoteReply: 4,
+  AppendEntries: 5,
+  AppendAccepted: 6,
+  AppendRejected: 7,
+  ReadIndex: 8,
+  ReadIndexReply: 9,
+  ForwardProposals: 10,
+  ForwardReply: 11
+}
+
+const tagOf = new Map(Object.entries(typeOf).map(([tag, type]) => [type, tag as RaftMessage["_tag"]]))
+
+const outcomeCodes = { Applied: 0, Refused: 1, Unknown: 2 } as const
+const isNodeId = Schema.is(NodeId)
+
+// --- sizes --------------------------------------------------------------------------------------------
+
+/** The bytes of `message` on the wire, with its frame. */
+export const encodedBytes = (message: RaftMessage): number => frameHeaderBytes + bodyBytes(message)
+
+const bodyBytes = (message: RaftMessage): number => {
+  switch (message._tag) {
+    case "PreVote":
+      return 24
+    case "PreVoteReply":
+      return 17
+    case "RequestVote":
+      return 25
+    case "RequestVoteReply":
+      return 9
+    case "AppendEntries": {
+      let bytes = 44
+      for (const block of message.blocks) bytes += 4 + block.bytes.byteLength
+      return bytes
+    }
+    case "AppendAccepted":
+      return 24
+    case "AppendRejected":
+      return 40
+    case "ReadIndex":
+      return 16
+    case "ReadIndexReply":
+      return 24
+    case "ForwardProposals": {
+      let bytes = 12
+      for (const command of message.commands) bytes += 12 + command.byteLength
+      return bytes
+    }
+    case "ForwardReply": {
+      let bytes = 12
+      for (const { outcome } of message.outcomes) bytes += 9 + outcomeBytes(outcome)
+      return bytes
+    }
+  }
+}
+
+const outcomeBytes = (outcome: ForwardOutcome): number => {
+  switch (outcome._tag) {
+    case "Applied":
+      return 20 + outcome.reply.byteLength
+    case "Refused":
+      return textBytes(outcome.reason) + textBytes(outcome.leader ?? "")
+    case "Unknown":
+      return 16
+  }
+}
+
+// --- encoding -----------------------------------------------------------------------------------------
+
+/** Appends `message` to `writer` as one frame. */
+export const encode = (writer: FrameWriter, message: RaftMessage): void => {
+  writer.begin(typeOf[message._tag], bodyBytes(message))
+  writer.natural(message.term)
+  switch (message._tag) {
+    case "PreVote":
+      writer.natural(message.lastLogIndex)
+      return writer.natural(message.lastLogTerm)
+    case "PreVoteReply":
+      writer.natural(message.requestedTerm)
+      return writer.byte(message.granted ? 1 : 0)
+    case "RequestVote":
+      writer.natural(message.lastLogIndex)
+      writer.natural(message.lastLogTerm)
+      return writer.byte(message.leadershipTransfer ? 1 : 0)
+    case "RequestVoteReply":
+      return writer.byte(message.granted ? 1 : 0)
+    case "AppendEntries":
+      writer.natural(message.prevLogIndex)
+      writer.natural(message.prevLogTerm)
+      writer.natural(message.leaderCommit)
+      writer.natural(message.round)
+      writer.uint32(message.blocks.length)
+      for (const block of message.blocks) writer.bytestring(block.bytes)
+      return
+    case "AppendAccepted":
+      writer.natural(message.matchIndex)
+      return writer.natural(message.round)
+    case "AppendRejected":
+      writer.natural(message.prevLogIndex)
+      writer.natural(message.conflictTerm)
+      writer.natural(message.conflictIndex)
+      return writer.natural(message.round)
+    case "ReadIndex":
+      return writer.natural(message.requestId)
+    case "ReadIndexReply":
+      writer.natural(message.requestId)
+      return writer.natural(message.readIndex)
+    case "ForwardProposals":
+      writer.uint32(message.commands.length)
+      for (const requestId of message.requestIds) writer.natural(requestId)
+      for (const command of message.commands) writer.bytestring(command)
+      return
+    case "ForwardReply":
+      writer.uint32(message.outcomes.length)
+      for (const { requestId, outcome } of message.outcomes) {
+        writer.natural(requestId)
+        encodeOutcome(writer, outcome)
+      }
+      return
+  }
+}
+
+const encodeOutcome = (writer: FrameWriter, outcome: ForwardOutcome): void => {
+  writer.byte(outcomeCodes[outcome._tag])
+  switch (outcome._tag) {
+    case "Applied":
+      writer.natural(outcome.index)
+      writer.natural(outcome.term)
+      return writer.bytestring(outcome.reply)
+    case "Refused":
+      writer.text(outcome.reason)
+      return writer.text(outcome.leader ?? "")
+    case "Unknown":
+      writer.natural(outcome.index)
+      return writer.natural(outcome.term)
+  }
+}
+
+// --- decoding -----------------------------------------------------------------------------------------
+
+/** Reads the present frame of `reader`, to its last byte. Throws nothing; says what is wrong with it. */
+export const decode = (reader: FrameReader): RaftMessage | MalformedFrame => {
+  try {
+    const message = decodeBody(reader)
+    reader.finish()
+    return message
+  } catch (error) {
+    if (error instanceof MalformedFrame) return error
+    throw error
+  }
+}
+
+/** Whether a message holds views of the buffer that it was read from. */
+export const holdsViews = (message: RaftMessage): boolean =>
+  message._tag === "AppendEntries"
+    ? message.blocks.length > 0
+    : message._tag === "ForwardProposals" || message._tag === "ForwardReply"
+
+const decodeBody = (reader: FrameReader): RaftMessage => {
+  const tag = tagOf.get(reader.type)
+  if (tag === undefined) throw new MalformedFrame({ detail: `a frame of the unknown type ${reader.type}` })
+  const term = reader.natural() as Term
+  switch (tag) {
+    case "PreVote":
+      return { _tag: tag, term, lastLogIndex: logIndex(reader), lastLogTerm: logTerm(reader) }
+    case "PreVoteReply":
+      return { _tag: tag, term, requestedTerm: logTerm(reader), granted: flag(reader) }
+    case "RequestVote":
+      return {
+        _tag: tag,
+        term,
+        lastLogIndex: logIndex(reader),
+        lastLogTerm: logTerm(reader),
+        leadershipTransfer: flag(reader)
+      }
+    case "RequestVoteReply":
+      return { _tag: tag, term, granted: flag(reader) }
+    case "AppendEntries":
+      return decodeAppendEntries(reader, term)
+    case "AppendAccepted":
+      return { _tag: tag, term, matchIndex: logIndex(reader), round: reader.natural() }
+    case "AppendRejected":
+      return {
+        _tag: tag,
+        term,
+        prevLogIndex: logIndex(reader),
+        conflictTerm: logTerm(reader),
+        conflictIndex: logIndex(reader),
+        round: reader.natural()
+      }
+    case "ReadIndex":
+      return { _tag: tag, term, requestId: reader.natural() }
+    case "ReadIndexReply":
+      return { _tag: tag, term, requestId: reader.natural(), readIndex: logIndex(reader) }
+    case "ForwardProposals": {
+      const count = reader.uint32()
+      return {
+        _tag: tag,
+        term,
+        requestIds: times(reader, count, 8, () => reader.natural()),
+        commands: times(reader, count, 4, () => reader.bytestring())
+      }
+    }
+    case "ForwardReply":
+      return {
+        _tag: tag,
+        term,
+        outcomes: times(reader, reader.uint32(), 9, () => ({
+          requestId: reader.natural(),
+          outcome: decodeOutcome(reader)
+        }))
+      }
+  }
+}
+
+const decodeAppendEntries = (reader: FrameReader, term: Term): RaftMessage => {
+  const prevLogIndex = logIndex(reader)
+  const prevLogTerm = logTerm(reader)
+  const leaderCommit = logIndex(reader)
+  const round = reader.natural()
+  let nextIndex = LogIndex.plus(prevLogIndex, 1)
+  const blocks = times(reader, reader.uint32(), 4, () => {
+    const block = LogEntry.decodeBlock(reader.bytestring(), nextIndex)
+    if (block instanceof LogEntry.MalformedBlock) throw new MalformedFrame({ detail: block.message })
+    nextIndex = LogIndex.plus(nextIndex, LogEntry.count(block))
+    return block
+  })
+  return { _tag: "AppendEntries", term, prevLogIndex, prevLogTerm, blocks, leaderCommit, round }
+}
+
+const decodeOutcome = (reader: FrameReader): ForwardOutcome => {
+  const code = reader.byte()
+  switch (code) {
+    case outcomeCodes.Applied:
+      return { _tag: "Applied", index: logIndex(reader), term: logTerm(reader), reply: reader.bytestring() }
+    case outcomeCodes.Refused:
+      return { _tag: "Refused", reason: reader.text(), leader: optionalNodeId(reader) }
+    case outcomeCodes.Unknown:
+      return { _tag: "Unknown", index: logIndex(reader), term: logTerm(reader) }
+    default:
+      throw new MalformedFrame({ detail: `an outcome of the unknown kind ${code}` })
+  }
+}
+
+const logIndex = (reader: FrameReader) => reader.natural() as LogIndex.LogIndex
+const logTerm = (reader: FrameReader) => reader.natural() as Term
+
+const flag = (reader: FrameReader): boolean => {
+  const value = reader.byte()
+  if (value > 1) throw new MalformedFrame({ detail: `${value} is neither yes nor no` })
+  return value === 1
+}
+
+const optionalNodeId = (reader: FrameReader): NodeId | null => {
+  const name = reader.text()
+  if (name === "") return null
+  if (!isNodeId(name)) throw new MalformedFrame({ detail: "a name that is none" })
+  return name
+}
+
+/** Reads `count` things of at least `leastBytes` each; a count that cannot be true is refused at once. */
+const times = <A>(reader: FrameReader, count: number, leastBytes: number, read: () => A): Array<A> => {
+  if (count * leastBytes > reader.remaining()) throw new MalformedFrame({ detail: "a list that is cut off" })
+  const list: Array<A> = []
+  for (let done = 0; done < count; done++) list.push(read())
+  return list
+}

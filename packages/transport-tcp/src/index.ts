@@ -1,0 +1,5 @@
+/**
+ * @effect-raft/transport-tcp: Raft peers over TCP.
+ */
+export * as MessageCodec from "./MessageCodec.ts"
+export * as TcpTransport from "./TcpTransport.ts"
