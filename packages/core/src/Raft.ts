@@ -5,13 +5,35 @@
  * `submit` and `committed` are the labs' `Start` and `applyCh`; `status`, `leader` and `changes` tell
  * what the node is doing.
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
+import * as NodeState from "./consensus/NodeState.ts"
+import * as RaftLog from "./consensus/RaftLog.ts"
+import * as LocalProposal from "./internal/LocalProposal.ts"
+import * as Routing from "./internal/Routing.ts"
+import * as LogEntry from "./LogEntry.ts"
+import * as LogIndexModule from "./LogIndex.ts"
 import { LogIndex } from "./LogIndex.ts"
-import { Membership } from "./Membership.ts"
+import { Membership, ofVoters } from "./Membership.ts"
+import type { PeerAddress } from "./Membership.ts"
 import { ClusterId, GroupId, NodeId } from "./NodeId.ts"
-import type { RaftError } from "./RaftError.ts"
+import { RaftConfig } from "./RaftConfig.ts"
+import {
+  CommandTooLarge,
+  InvalidCommand,
+  NotLeader,
+  OutcomeUnknown,
+  Overloaded,
+  RaftError
+} from "./RaftError.ts"
+import type { RaftErrorReason } from "./RaftError.ts"
+import type { ForwardOutcome } from "./RaftMessage.ts"
+import * as RaftNode from "./RaftNode.ts"
+import type { RaftStorage, StorageError } from "./RaftStorage.ts"
+import type { RaftTransport, TransportError } from "./RaftTransport.ts"
+import type { StateMachineClass } from "./StateMachine.ts"
 import { Term } from "./Term.ts"
 
 /** How fresh a read must be. */
@@ -99,3 +121,224 @@ export interface Raft<Command, Reply, View> {
   /** Never succeeds; fails when the node has stopped by itself: its disk or its machine failed. */
   readonly failure: Effect.Effect<never, RaftError>
 }
+
+/** The options of a node do not fit together. Nothing was started. */
+export class InvalidOptions extends Schema.TaggedError<InvalidOptions>()("InvalidOptions", {
+  option: Schema.String,
+  detail: Schema.String
+}) {
+  override get message() {
+    return `${this.option}: ${this.detail}`
+  }
+}
+
+/** Why a node did not start. */
+export type RaftStartError = InvalidOptions | StorageError | TransportError
+
+/** What {@link layer} needs to know of a node. */
+export interface Options {
+  /** Must be one of `members`. */
+  readonly nodeId: string
+  /** Every member by name, with the address at which its peers reach it. The same on every node. */
+  readonly members: Readonly<Record<string, PeerAddress>>
+  /** Nodes of different clusters refuse each other. "effect-raft" by default. */
+  readonly clusterId?: string
+  /** For several groups on one transport. "default" by default. */
+  readonly groupId?: string
+  readonly config?: (typeof RaftConfig)["~type.make.in"]
+  /** Facts about this node that its peers may want to know, such as the URL of its HTTP API. */
+  readonly attributes?: Readonly<Record<string, string>>
+}
+
+/**
+ * A node that replicates `machine`. Provide a `RaftTransport` and a `RaftStorage`; closing the layer's
+ * Scope stops the node and answers everybody who still waits.
+ */
+export const layer = <Self, Command, Reply, View>(
+  machine: StateMachineClass<Self, Command, Reply, View>,
+  options: Options
+): Layer.Layer<Self, RaftStartError, RaftTransport | RaftStorage> =>
+  Layer.effect(
+    machine.Raft,
+    Effect.gen(function* () {
+      const checked = yield* check(options)
+      const node = yield* RaftNode.make({ machine: machine.machine, ...checked })
+      return face(machine, node, checked)
+    })
+  )
+
+type Checked = Omit<RaftNode.Options<never, never, never>, "machine">
+
+const check = (options: Options): Effect.Effect<Checked, InvalidOptions> =>
+  Effect.gen(function* () {
+    const nodeId = yield* decode("nodeId", NodeId, options.nodeId)
+    for (const member of Object.keys(options.members)) yield* decode("members", NodeId, member)
+    if (!Object.hasOwn(options.members, nodeId)) {
+      const known = Object.keys(options.members).join(", ")
+      return yield* new InvalidOptions({
+        option: "members",
+        detail: `${nodeId} is not one of them (${known})`
+      })
+    }
+    const config = yield* Effect.try({
+      try: () => new RaftConfig(options.config ?? {}),
+      catch: (cause) => new InvalidOptions({ option: "config", detail: (cause as Error).message })
+    })
+    return {
+      nodeId,
+      clusterId: yield* decode("clusterId", ClusterId, options.clusterId ?? "effect-raft"),
+      groupId: yield* decode("groupId", GroupId, options.groupId ?? "default"),
+      membership: ofVoters(options.members),
+      config,
+      attributes: options.attributes ?? {}
+    }
+  })
+
+const decode = <A>(option: string, schema: Schema.ConstraintDecoder<A>, value: string) =>
+  Effect.mapError(
+    Schema.decodeUnknownEffect(schema)(value),
+    (error) => new InvalidOptions({ option, detail: `"${value}" is no good: ${error.message}` })
+  )
+
+/** Gives an untyped node its typed face. */
+const face = <Self, Command, Reply, View>(
+  { machine }: StateMachineClass<Self, Command, Reply, View>,
+  node: RaftNode.RaftNode<View>,
+  { nodeId, clusterId, groupId, config }: Checked
+): Raft<Command, Reply, View> => {
+  const because = (reason: RaftErrorReason) => new RaftError({ reason })
+
+  const encode = (command: Command): Effect.Effect<Uint8Array, RaftErrorReason> =>
+    Effect.suspend((): Effect.Effect<Uint8Array, RaftErrorReason> => {
+      let bytes: Uint8Array
+      try {
+        bytes = machine.command.encode(command)
+      } catch (cause) {
+        return Effect.fail(new InvalidCommand({ detail: (cause as Error).message }))
+      }
+      return bytes.byteLength > config.maxCommandBytes
+        ? Effect.fail(new CommandTooLarge({ bytes: bytes.byteLength, maxBytes: config.maxCommandBytes }))
+        : Effect.succeed(bytes)
+    })
+
+  const proposeHere = (payload: Uint8Array) =>
+    Effect.map(LocalProposal.propose(node, payload, "Applied"), ({ position, reply }) => ({
+      ...position,
+      reply: reply as Reply
+    }))
+
+  const proposeThere = (leader: NodeId, payload: Uint8Array) =>
+    Effect.flatMap(node.forward(leader, payload), (outcome) =>
+      fromOutcome(outcome, config, machine.reply.decode)
+    )
+
+  const proposeAt = (command: Command) =>
+    encode(command).pipe(
+      Effect.flatMap((payload) =>
+        Routing.atLeader(node, (leader) =>
+          leader === nodeId ? proposeHere(payload) : proposeThere(leader, payload)
+        )
+      ),
+      Effect.mapError(because)
+    )
+
+  const status = (): RaftStatus => {
+    const state = node.state()
+    return {
+      clusterId,
+      groupId,
+      nodeId,
+      role: state.role._tag,
+      term: state.currentTerm,
+      leader: NodeState.leaderOf(state),
+      commitIndex: state.commitIndex,
+      appliedIndex: node.appliedIndex(),
+      lastIndex: state.log.lastIndex,
+      membership: state.membership
+    }
+  }
+
+  const changes: Stream.Stream<RaftStatus> = Stream.unfold(Effect.void, (changed) =>
+    Effect.map(changed, () => {
+      const next = node.watchers.next
+      return node.stopped() === undefined ? ([status(), next] as const) : undefined
+    })
+  )
+
+  const readable = (consistency: Consistency): Effect.Effect<void, RaftErrorReason> =>
+    consistency === "stale"
+      ? Effect.suspend(() => {
+          const reason = node.stopped()
+          return reason === undefined ? Effect.void : Effect.fail(reason)
+        })
+      : Routing.atLeader(node, () => Effect.mapError(node.readable, (error) => error.reason))
+
+  return {
+    nodeId,
+    proposeAt,
+    propose: (command) => Effect.map(proposeAt(command), ({ reply }) => reply),
+    submit: (command) =>
+      encode(command).pipe(
+        Effect.flatMap((payload) => LocalProposal.propose(node, payload, "Appended")),
+        Effect.map(({ position }) => position),
+        Effect.mapError(because)
+      ),
+    committed: ({ from }) => committedFrom(node, machine.command.decode, from),
+    read: (f, options) =>
+      readable(options?.consistency ?? "linearizable").pipe(
+        Effect.mapError(because),
+        Effect.map(() => f(node.view()))
+      ),
+    status: Effect.sync(status),
+    changes,
+    leader: changes.pipe(
+      Stream.map((now) => now.leader),
+      Stream.changes
+    ),
+    attributesOf: node.attributesOf,
+    failure: node.failure
+  }
+}
+
+/** What the leader said of a forwarded command. */
+const fromOutcome = <Reply>(
+  outcome: ForwardOutcome,
+  config: RaftConfig,
+  decodeReply: (bytes: Uint8Array) => Reply
+): Effect.Effect<Position & { readonly reply: Reply }, RaftErrorReason> => {
+  switch (outcome._tag) {
+    case "Applied":
+      return Effect.succeed({ index: outcome.index, term: outcome.term, reply: decodeReply(outcome.reply) })
+    case "Unknown": {
+      const detail = "the leader lost its office before the command was committed"
+      return Effect.fail(new OutcomeUnknown({ index: outcome.index, term: outcome.term, detail }))
+    }
+    case "Refused":
+      return outcome.reason === "Overloaded"
+        ? Effect.fail(new Overloaded({ bound: "maxQueuedRequests", limit: config.maxQueuedRequests }))
+        : Effect.fail(new NotLeader({ leader: outcome.leader }))
+  }
+}
+
+/** Entries that one pull of `committed` gives at most. */
+const pullSize = 512
+
+const committedFrom = <View, Command>(
+  node: RaftNode.RaftNode<View>,
+  decodeCommand: (payload: Uint8Array) => Command,
+  from: LogIndex
+): Stream.Stream<Committed<Command>, RaftError> =>
+  Stream.unfold(LogIndexModule.max(from, LogIndexModule.plus(LogIndexModule.zero, 1)), (next) =>
+    Effect.gen(function* () {
+      const log = yield* node.appliedBeyond(LogIndexModule.plus(next, -1))
+      const last = LogIndexModule.min(node.appliedIndex(), LogIndexModule.plus(next, pullSize - 1))
+      const commands: Array<Committed<Command>> = []
+      for (const block of RaftLog.blocksBetween(log, next, last)) {
+        for (const { kind, payload, index, term, timestampMillis } of LogEntry.entries(block)) {
+          if (kind === "Command")
+            commands.push({ index, term, timestampMillis, command: decodeCommand(payload) })
+        }
+      }
+      return [commands, LogIndexModule.plus(last, 1)] as const
+    })
+  ).pipe(Stream.flattenIterable)

@@ -112,6 +112,15 @@ export class MachineFailure extends Schema.TaggedError<MachineFailure>()("Machin
   }
 }
 
+/** The node stopped because a rule of Raft did not hold: a bug, or forged messages. Please report it. */
+export class InvariantBroken extends Schema.TaggedError<InvariantBroken>()("InvariantBroken", {
+  detail: Schema.String
+}) {
+  override get message() {
+    return `The node stopped because an invariant was broken: ${this.detail}`
+  }
+}
+
 export const RaftErrorReason = Schema.Union([
   NotLeader,
   NoLeader,
@@ -122,7 +131,8 @@ export const RaftErrorReason = Schema.Union([
   Compacted,
   ShuttingDown,
   StorageFailure,
-  MachineFailure
+  MachineFailure,
+  InvariantBroken
 ])
 export type RaftErrorReason = typeof RaftErrorReason.Type
 

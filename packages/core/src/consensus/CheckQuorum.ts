@@ -27,6 +27,8 @@ export const quorumContactMillis = (state: NodeState, stamp: Stamp): number => {
   return role._tag !== "Leader"
     ? Number.NEGATIVE_INFINITY
     : Quorum.reachedBy(Membership.votingSets(state.membership), (voter) =>
-        voter === state.self ? stamp.nowMillis : (role.progress.get(voter)?.contactMillis ?? Number.NEGATIVE_INFINITY)
+        voter === state.self
+          ? stamp.nowMillis
+          : (role.progress.get(voter)?.contactMillis ?? Number.NEGATIVE_INFINITY)
       )
 }

@@ -79,13 +79,21 @@ export const persisted = (state: NodeState, event: Persisted): NodeState => {
     durability: {
       ...durability,
       persisted: event.ticket,
-      index: saysOfPresentLog ? LogIndex.max(durability.index, event.lastIndex as LogIndex.LogIndex) : durability.index
+      index: saysOfPresentLog
+        ? LogIndex.max(durability.index, event.lastIndex as LogIndex.LogIndex)
+        : durability.index
     }
   }
 }
 
 /** Sends a message that promises everything up to `ticket`, as soon as that is durable. */
-export const sendAfter = (state: NodeState, ticket: number, to: NodeId, message: RaftMessage, emit: Emit): void =>
+export const sendAfter = (
+  state: NodeState,
+  ticket: number,
+  to: NodeId,
+  message: RaftMessage,
+  emit: Emit
+): void =>
   ticket <= state.durability.persisted
     ? emit({ _tag: "SendNow", to, message })
     : emit({ _tag: "SendWhenDurable", ticket, to, message })

@@ -9,6 +9,7 @@ import * as Term from "../Term.ts"
 import type { Emit } from "./Action.ts"
 import * as CheckQuorum from "./CheckQuorum.ts"
 import * as Durable from "./Durable.ts"
+import * as Following from "./Following.ts"
 import { electionDeadline } from "./Following.ts"
 import type { NodeState, Stamp } from "./NodeState.ts"
 import * as Quorum from "./Quorum.ts"
@@ -117,9 +118,17 @@ export const protectsLeader = (state: NodeState, stamp: Stamp): boolean => {
 }
 
 /** A pre-vote changes neither term nor vote, here or there. */
-export const onPreVote = (state: NodeState, from: NodeId, message: PreVote, stamp: Stamp, emit: Emit): NodeState => {
+export const onPreVote = (
+  state: NodeState,
+  from: NodeId,
+  message: PreVote,
+  stamp: Stamp,
+  emit: Emit
+): NodeState => {
   const granted =
-    message.term > state.currentTerm && RaftLog.isUpToDate(state.log, message) && !protectsLeader(state, stamp)
+    message.term > state.currentTerm &&
+    RaftLog.isUpToDate(state.log, message) &&
+    !protectsLeader(state, stamp)
   Durable.sendInTerm(
     state,
     from,
@@ -138,20 +147,20 @@ export const onRequestVote = (
   emit: Emit
 ): NodeState => {
   const granted =
-    (state.votedFor === null || state.votedFor === from) &&
-    state.role._tag === "Follower" &&
-    RaftLog.isUpToDate(state.log, message)
+    (state.votedFor === null || state.votedFor === from) && RaftLog.isUpToDate(state.log, message)
   const voted = granted ? grantVote(state, from, stamp, emit) : state
   Durable.sendInTerm(voted, from, { _tag: "RequestVoteReply", term: voted.currentTerm, granted }, emit)
   return voted
 }
 
-/** Only a granted vote puts the own candidacy off (section 5.2): a stale candidate delays nobody. */
+/** The voter lets the candidate have its try: it waits a full timeout before it stands itself (section 5.2). */
 const grantVote = (state: NodeState, candidate: NodeId, stamp: Stamp, emit: Emit): NodeState => {
   const voted = Durable.setTermAndVote(state, state.currentTerm, candidate, emit)
-  return voted.role._tag === "Follower"
-    ? { ...voted, role: { ...voted.role, electionDeadlineMillis: electionDeadline(state, stamp) } }
-    : voted
+  const waiting =
+    voted.role._tag === "Follower"
+      ? voted.role
+      : Following.becomeFollower(voted, { term: voted.currentTerm, leader: null }, stamp, emit).role
+  return { ...voted, role: { ...waiting, electionDeadlineMillis: electionDeadline(state, stamp) } }
 }
 
 export const onPreVoteReply = (
@@ -182,7 +191,13 @@ export const onRequestVoteReply = (
   emit: Emit
 ): NodeState => countVote(state, from, message.granted, stamp, emit)
 
-const countVote = (state: NodeState, voter: NodeId, granted: boolean, stamp: Stamp, emit: Emit): NodeState => {
+const countVote = (
+  state: NodeState,
+  voter: NodeId,
+  granted: boolean,
+  stamp: Stamp,
+  emit: Emit
+): NodeState => {
   const { role } = state
   if (role._tag !== "Candidate") return state
   const votes = new Map(role.votes).set(voter, granted)

@@ -7,7 +7,7 @@ import type { NodeId } from "../NodeId.ts"
 import type { Term } from "../Term.ts"
 import type { Emit } from "./Action.ts"
 import * as Durable from "./Durable.ts"
-import type { NodeState, Stamp } from "./NodeState.ts"
+import type { Follower, NodeState, Stamp } from "./NodeState.ts"
 import { electionDelayMillis } from "./NodeState.ts"
 import * as ReadIndex from "./ReadIndex.ts"
 
@@ -20,7 +20,7 @@ export const becomeFollower = (
   options: { readonly term: Term; readonly leader: NodeId | null },
   stamp: Stamp,
   emit: Emit
-): NodeState => {
+): NodeState & { readonly role: Follower } => {
   ReadIndex.refuseAll(state, emit)
   const votedFor = options.term > state.currentTerm ? null : state.votedFor
   const inTerm = Durable.setTermAndVote(state, options.term, votedFor, emit)
@@ -30,7 +30,12 @@ export const becomeFollower = (
       _tag: "Follower",
       leader: options.leader,
       heardMillis: options.leader === null ? Number.NEGATIVE_INFINITY : stamp.nowMillis,
-      electionDeadlineMillis: electionDeadline(state, stamp),
+      // Only a leader's word or a granted vote puts the own candidacy off (section 5.2): a stale
+      // candidate with a high term delays nobody.
+      electionDeadlineMillis:
+        options.leader === null && state.role._tag !== "Leader"
+          ? state.role.electionDeadlineMillis
+          : electionDeadline(state, stamp),
       verifiedIndex: LogIndex.zero,
       reads: []
     }

@@ -43,7 +43,8 @@ export const isConsecutive = (message: AppendEntries): boolean => {
   let index = message.prevLogIndex
   let term = message.prevLogTerm
   for (const block of message.blocks) {
-    if (block.firstIndex !== index + 1 || block.firstTerm < term || block.lastTerm > message.term) return false
+    if (block.firstIndex !== index + 1 || block.firstTerm < term || block.lastTerm > message.term)
+      return false
     index = LogEntry.lastIndex(block)
     term = block.lastTerm
   }
@@ -83,7 +84,10 @@ const conflictAt = (state: NodeState, message: AppendEntries): AppendRejected | 
   if (term === message.prevLogTerm) return undefined
   const where =
     term === undefined
-      ? { conflictTerm: 0 as AppendRejected["conflictTerm"], conflictIndex: LogIndex.plus(state.log.lastIndex, 1) }
+      ? {
+          conflictTerm: 0 as AppendRejected["conflictTerm"],
+          conflictIndex: LogIndex.plus(state.log.lastIndex, 1)
+        }
       : { conflictTerm: term, conflictIndex: RaftLog.firstIndexOfTermAt(state.log, prevLogIndex) }
   return { _tag: "AppendRejected", term: state.currentTerm, prevLogIndex, round, ...where }
 }
@@ -100,7 +104,9 @@ const takeEntries = (state: NodeState, blocks: ReadonlyArray<LogEntry.EntryBlock
   }
   const fresh = blocks
     .filter((block) => LogEntry.lastIndex(block) >= firstNew)
-    .map((block) => LogEntry.slice(block, LogIndex.max(block.firstIndex, firstNew), LogEntry.lastIndex(block)))
+    .map((block) =>
+      LogEntry.slice(block, LogIndex.max(block.firstIndex, firstNew), LogEntry.lastIndex(block))
+    )
   return Durable.appendBlocks(state, fresh, firstNew <= state.log.lastIndex ? firstNew : undefined, emit)
 }
 

@@ -129,7 +129,8 @@ export const initial = (options: {
       _tag: "Follower",
       leader: null,
       heardMillis: Number.NEGATIVE_INFINITY,
-      electionDeadlineMillis: options.stamp.nowMillis + electionDelayMillis(options.config, options.stamp.jitter),
+      electionDeadlineMillis:
+        options.stamp.nowMillis + electionDelayMillis(options.config, options.stamp.jitter),
       verifiedIndex: LogIndex.zero,
       reads: []
     }

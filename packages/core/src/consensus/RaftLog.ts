@@ -115,7 +115,12 @@ export const blocksFrom = (
   const lastAllowed = Math.min(log.lastIndex, from + bounds.maxEntries - 1)
   for (let position = chunkOf(log, from); position < log.chunkCount && next <= lastAllowed; position++) {
     const chunk = log.chunks[position]!
-    const last = fittingIndex(chunk, next, Math.min(LogEntry.lastIndex(chunk), lastAllowed), bounds.maxBytes - bytes)
+    const last = fittingIndex(
+      chunk,
+      next,
+      Math.min(LogEntry.lastIndex(chunk), lastAllowed),
+      bounds.maxBytes - bytes
+    )
     if (last < next && blocks.length > 0) break
     const taken = LogEntry.slice(chunk, next, LogIndex.max(next, last))
     blocks.push(taken)
@@ -127,7 +132,12 @@ export const blocksFrom = (
 }
 
 /** The last index from `from` to `to` up to which the entries of `block` fit into `room` bytes. */
-const fittingIndex = (block: EntryBlock, from: LogIndex.LogIndex, to: number, room: number): LogIndex.LogIndex => {
+const fittingIndex = (
+  block: EntryBlock,
+  from: LogIndex.LogIndex,
+  to: number,
+  room: number
+): LogIndex.LogIndex => {
   let last = to as LogIndex.LogIndex
   if (LogEntry.bytesBetween(block, from, last) <= room) return last
   let low = from - 1
@@ -145,9 +155,7 @@ export const blocksBetween = (
   from: LogIndex.LogIndex,
   to: LogIndex.LogIndex
 ): ReadonlyArray<EntryBlock> =>
-  from > to
-    ? []
-    : blocksFrom(log, from, { maxBytes: Number.MAX_SAFE_INTEGER, maxEntries: to - from + 1 })
+  from > to ? [] : blocksFrom(log, from, { maxBytes: Number.MAX_SAFE_INTEGER, maxEntries: to - from + 1 })
 
 /** The first index that has the term of the entry at `index`, which must be in the log. */
 export const firstIndexOfTermAt = (log: RaftLog, index: LogIndex.LogIndex): LogIndex.LogIndex => {
@@ -162,7 +170,11 @@ export const firstIndexOfTermAt = (log: RaftLog, index: LogIndex.LogIndex): LogI
 }
 
 /** The last index up to `from` whose term is at most `term`; 0 when there is none. */
-export const lastIndexUpToTerm = (log: RaftLog, from: LogIndex.LogIndex, term: Term.Term): LogIndex.LogIndex => {
+export const lastIndexUpToTerm = (
+  log: RaftLog,
+  from: LogIndex.LogIndex,
+  term: Term.Term
+): LogIndex.LogIndex => {
   let low = 0
   let high = LogIndex.min(from, log.lastIndex)
   // Terms never decrease along a log, so the entries of at most this term are a prefix.
@@ -183,4 +195,5 @@ export const isUpToDate = (
   log: RaftLog,
   other: { readonly lastLogIndex: LogIndex.LogIndex; readonly lastLogTerm: Term.Term }
 ): boolean =>
-  other.lastLogTerm > log.lastTerm || (other.lastLogTerm === log.lastTerm && other.lastLogIndex >= log.lastIndex)
+  other.lastLogTerm > log.lastTerm ||
+  (other.lastLogTerm === log.lastTerm && other.lastLogIndex >= log.lastIndex)

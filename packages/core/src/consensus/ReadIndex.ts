@@ -35,11 +35,7 @@ export interface ReadRequest {
 }
 
 /** Clients of this node want to read. */
-export const onReadsRequested = (
-  state: NodeState,
-  readIds: ReadonlyArray<number>,
-  emit: Emit
-): NodeState => {
+export const onReadsRequested = (state: NodeState, readIds: ReadonlyArray<number>, emit: Emit): NodeState => {
   const { role } = state
   if (role._tag === "Leader") return begin(state, role, { _tag: "Local", readIds }, emit)
   if (role._tag !== "Follower" || role.leader === null) {
@@ -48,7 +44,11 @@ export const onReadsRequested = (
   }
   const request: ReadRequest = { requestId: state.nextRequestId, readIds }
   ask(state, role.leader, request, emit)
-  return { ...state, nextRequestId: state.nextRequestId + 1, role: { ...role, reads: [...role.reads, request] } }
+  return {
+    ...state,
+    nextRequestId: state.nextRequestId + 1,
+    role: { ...role, reads: [...role.reads, request] }
+  }
 }
 
 const ask = (state: NodeState, leader: NodeId, request: ReadRequest, emit: Emit): void =>
@@ -68,12 +68,7 @@ export const onRetryDue = (state: NodeState, emit: Emit): NodeState => {
 }
 
 /** A follower asks. Only the leader of the term that the question names may answer. */
-export const onReadIndex = (
-  state: NodeState,
-  from: NodeId,
-  message: ReadIndex,
-  emit: Emit
-): NodeState => {
+export const onReadIndex = (state: NodeState, from: NodeId, message: ReadIndex, emit: Emit): NodeState => {
   const { role } = state
   if (role._tag !== "Leader") return state
   const isAsked = role.reads.some(
@@ -83,7 +78,10 @@ export const onReadIndex = (
 }
 
 const begin = (state: NodeState, role: Leader, reader: Reader, emit: Emit): NodeState =>
-  settle({ ...state, role: { ...role, reads: [...role.reads, { reader, readIndex: LogIndex.zero, round: 0 }] } }, emit)
+  settle(
+    { ...state, role: { ...role, reads: [...role.reads, { reader, readIndex: LogIndex.zero, round: 0 }] } },
+    emit
+  )
 
 /** Moves reads on as far as they can go. To be called when the commit index or an acknowledged round moved. */
 export const settle = (state: NodeState, emit: Emit): NodeState => {
@@ -96,9 +94,12 @@ export const settle = (state: NodeState, emit: Emit): NodeState => {
  * until an entry of its own term is (section 8), so its first reads wait for that.
  */
 const startRound = (state: NodeState, role: Leader): NodeState & { readonly role: Leader } => {
-  if (state.commitIndex < role.termStartIndex || role.reads.every((read) => read.round > 0)) return { ...state, role }
+  if (state.commitIndex < role.termStartIndex || role.reads.every((read) => read.round > 0))
+    return { ...state, role }
   const round = role.round + 1
-  const reads = role.reads.map((read) => (read.round > 0 ? read : { ...read, readIndex: state.commitIndex, round }))
+  const reads = role.reads.map((read) =>
+    read.round > 0 ? read : { ...read, readIndex: state.commitIndex, round }
+  )
   return { ...state, role: { ...role, round, reads } }
 }
 
@@ -132,7 +133,10 @@ export const onReadIndexReply = (state: NodeState, message: ReadIndexReply, emit
   const request = role.reads.find((read) => read.requestId === message.requestId)
   if (request === undefined) return state
   emit({ _tag: "ReadsConfirmed", readIds: request.readIds, readIndex: message.readIndex })
-  const answered: NodeState = { ...state, role: { ...role, reads: role.reads.filter((read) => read !== request) } }
+  const answered: NodeState = {
+    ...state,
+    role: { ...role, reads: role.reads.filter((read) => read !== request) }
+  }
   return Commitment.learn(answered, message.readIndex, role.verifiedIndex)
 }
 

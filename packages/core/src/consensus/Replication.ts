@@ -66,7 +66,11 @@ export const onProposed = (
     emit({ _tag: "ProposalsRefused", because: "NotLeader" })
     return state
   }
-  const uncommitted = RaftLog.bytesBetween(state.log, LogIndex.plus(state.commitIndex, 1), state.log.lastIndex)
+  const uncommitted = RaftLog.bytesBetween(
+    state.log,
+    LogIndex.plus(state.commitIndex, 1),
+    state.log.lastIndex
+  )
   if (uncommitted >= state.config.maxUncommittedBytes) {
     emit({ _tag: "ProposalsRefused", because: "TooMuchUncommitted" })
     return state
@@ -177,7 +181,10 @@ export const nextAppend = (
   const isDue = role.beat > cursor.beat || role.round > cursor.round
   const blocks = entriesToSend(state, progress, cursor, role.beat > cursor.beat)
   if (blocks.length === 0 && !isDue && !hasCommitToTell(state, progress, cursor)) return undefined
-  return { message: appendMessage(state, role, cursor, blocks), cursor: sent(state, role, progress, cursor, blocks) }
+  return {
+    message: appendMessage(state, role, cursor, blocks),
+    cursor: sent(state, role, progress, cursor, blocks)
+  }
 }
 
 /** Starts over when the rules say so, and never sends again what already matches. */
@@ -198,7 +205,10 @@ const entriesToSend = (
     // A probe may be lost: it goes again with the next heartbeat.
     return cursor.hasProbed && !isBeatDue
       ? []
-      : RaftLog.blocksFrom(state.log, cursor.nextIndex, { maxBytes: maxAppendBytes, maxEntries: maxInflightEntries })
+      : RaftLog.blocksFrom(state.log, cursor.nextIndex, {
+          maxBytes: maxAppendBytes,
+          maxEntries: maxInflightEntries
+        })
   }
   const firstInflight = LogIndex.plus(progress.matchIndex, 1)
   const inflightEntries = cursor.nextIndex - firstInflight

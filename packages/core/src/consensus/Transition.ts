@@ -61,7 +61,13 @@ const onPersisted = (state: NodeState, event: Persisted, stamp: Stamp, emit: Emi
   return ReadIndex.settle(Commitment.advance(voted), emit)
 }
 
-const onReceived = (state: NodeState, from: NodeId, message: RaftMessage, stamp: Stamp, emit: Emit): NodeState => {
+const onReceived = (
+  state: NodeState,
+  from: NodeId,
+  message: RaftMessage,
+  stamp: Stamp,
+  emit: Emit
+): NodeState => {
   const gated = termGate(state, from, message, stamp, emit)
   return gated === undefined ? state : onMessage(gated, from, message, stamp, emit)
 }
@@ -81,12 +87,18 @@ const termGate = (
 ): NodeState | undefined => {
   // A pre-vote names a term that nobody is in yet; it moves no one (thesis, section 9.6).
   if (message._tag === "PreVote") return state
+  // It is granted from any earlier term: what counts is the term that was asked for.
+  if (message._tag === "PreVoteReply" && message.granted) return state
   if (message.term === state.currentTerm) return state
   if (message.term < state.currentTerm) {
     refuseStale(state, from, message, emit)
     return undefined
   }
-  if (message._tag === "RequestVote" && !message.leadershipTransfer && Election.protectsLeader(state, stamp)) {
+  if (
+    message._tag === "RequestVote" &&
+    !message.leadershipTransfer &&
+    Election.protectsLeader(state, stamp)
+  ) {
     return undefined
   }
   const leader = message._tag === "AppendEntries" ? from : null
@@ -102,14 +114,25 @@ const refuseStale = (state: NodeState, from: NodeId, message: RaftMessage, emit:
     case "AppendEntries": {
       const { prevLogIndex, round } = message
       const conflict = { conflictTerm: message.prevLogTerm, conflictIndex: prevLogIndex }
-      return Durable.sendInTerm(state, from, { _tag: "AppendRejected", term, prevLogIndex, round, ...conflict }, emit)
+      return Durable.sendInTerm(
+        state,
+        from,
+        { _tag: "AppendRejected", term, prevLogIndex, round, ...conflict },
+        emit
+      )
     }
     default:
       return undefined
   }
 }
 
-const onMessage = (state: NodeState, from: NodeId, message: RaftMessage, stamp: Stamp, emit: Emit): NodeState => {
+const onMessage = (
+  state: NodeState,
+  from: NodeId,
+  message: RaftMessage,
+  stamp: Stamp,
+  emit: Emit
+): NodeState => {
   switch (message._tag) {
     case "PreVote":
       return Election.onPreVote(state, from, message, stamp, emit)

@@ -1,0 +1,368 @@
+/**
+ * The actor: the one fiber that owns a node's state.
+ *
+ * A turn takes what waits in the mailbox, folds the rules over it, and only then acts, in this order: the
+ * new state is in place; the log writer gets what must become durable; replicators wake and messages that
+ * need no disk go out; the applier learns what is committed; callers are answered, after everything else
+ * because answering runs their code. Up to there a turn is one synchronous run. Then the role's Scope
+ * follows the role, which waits for nothing but the fibers of a role that ends.
+ *
+ * | fiber | lives as long as | waits for |
+ * | --- | --- | --- |
+ * | actor | the node | its mailbox |
+ * | log writer | the node | writes to do, the disk |
+ * | applier | the node | committed entries |
+ * | role fibers | role and term | timers, their gate |
+ *
+ * When the disk, the machine or an assertion fails, the node stops itself: every caller is answered, its
+ * Scope closes, and `failure` tells why.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Random from "effect/Random"
+import * as Scope from "effect/Scope"
+import type { Action, Persist, SendWhenDurable } from "./consensus/Action.ts"
+import type { Event } from "./consensus/Event.ts"
+import * as NodeState from "./consensus/NodeState.ts"
+import * as Transition from "./consensus/Transition.ts"
+import * as Applier from "./internal/Applier.ts"
+import * as Forwarder from "./internal/Forwarder.ts"
+import * as LogWriter from "./internal/LogWriter.ts"
+import * as Mailbox from "./internal/Mailbox.ts"
+import { ReadSlots } from "./internal/ReadSlots.ts"
+import { ReplySlots } from "./internal/ReplySlots.ts"
+import type { ProposalSlot } from "./internal/ReplySlots.ts"
+import * as RoleScope from "./internal/RoleScope.ts"
+import { Watchers } from "./internal/Watchers.ts"
+import type { Draft } from "./LogEntry.ts"
+import type * as LogIndex from "./LogIndex.ts"
+import * as Membership from "./Membership.ts"
+import type { ClusterId, GroupId, NodeId } from "./NodeId.ts"
+import type { RaftConfig } from "./RaftConfig.ts"
+import {
+  InvariantBroken,
+  NotLeader,
+  Overloaded,
+  RaftError,
+  ShuttingDown,
+  StorageFailure
+} from "./RaftError.ts"
+import type { RaftErrorReason } from "./RaftError.ts"
+import type { RaftLog } from "./consensus/RaftLog.ts"
+import { RaftStorage } from "./RaftStorage.ts"
+import type { StorageError } from "./RaftStorage.ts"
+import { RaftTrace } from "./RaftTrace.ts"
+import { RaftTransport } from "./RaftTransport.ts"
+import type { TransportError } from "./RaftTransport.ts"
+import type { StateMachine } from "./StateMachine.ts"
+
+/** What a node is made of. All ids are checked by the caller. */
+export interface Options<Command, Reply, View> {
+  readonly machine: StateMachine<Command, Reply, View>
+  readonly clusterId: ClusterId
+  readonly groupId: GroupId
+  readonly nodeId: NodeId
+  readonly membership: Membership.Membership
+  readonly config: RaftConfig
+  readonly attributes: Readonly<Record<string, string>>
+}
+
+/** A running node, before it is given its typed face (see Raft). */
+export interface RaftNode<View> {
+  /** The state as of the last turn. */
+  readonly state: () => NodeState.NodeState
+  readonly appliedIndex: () => LogIndex.LogIndex
+  /** Hands a proposal to the actor; the slot is filled in any case. */
+  readonly propose: (slot: ProposalSlot) => void
+  /** The caller of the entry at `index` no longer waits. */
+  readonly abandon: (index: LogIndex.LogIndex) => void
+  /** Passes a command on to `leader` and waits for what becomes of it. */
+  readonly forward: Forwarder.Forwarder["forward"]
+  /** Waits until a read may be answered from {@link RaftNode.view}. */
+  readonly readable: Effect.Effect<void, RaftError>
+  readonly view: () => View
+  readonly appliedBeyond: (index: LogIndex.LogIndex) => Effect.Effect<RaftLog, RaftError>
+  /** Told whenever role, term, leader or membership has changed. */
+  readonly watchers: Watchers
+  readonly attributesOf: (nodeId: NodeId) => Readonly<Record<string, string>>
+  /** Why the node is no longer running; `undefined` while it is. */
+  readonly stopped: () => RaftErrorReason | undefined
+  readonly failure: Effect.Effect<never, RaftError>
+}
+
+/** Starts a node that runs until the Scope closes, or until it fails. */
+export const make = <Command, Reply, View>(
+  options: Options<Command, Reply, View>
+): Effect.Effect<RaftNode<View>, StorageError | TransportError, RaftStorage | RaftTransport | Scope.Scope> =>
+  Effect.gen(function* () {
+    const { nodeId, clusterId, groupId, config, machine, membership } = options
+    const storage = yield* RaftStorage
+    const transport = yield* RaftTransport
+    const clock = yield* Clock.Clock
+    const random = yield* Random.Random
+    const tracer = (yield* RaftTrace)(nodeId)
+    const scope = yield* Scope.fork(yield* Effect.scope)
+
+    // ------------------------------------------------------------------------------------------------
+    // State. Only `turn` assigns it.
+    // ------------------------------------------------------------------------------------------------
+
+    const nowMillis = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+    const readStamp = (): NodeState.Stamp => ({
+      nowMillis: nowMillis(),
+      wallMillis: clock.currentTimeMillisUnsafe(),
+      jitter: random.nextDoubleUnsafe()
+    })
+
+    const store = yield* Scope.provide(storage.open({ clusterId, groupId, nodeId }), scope)
+    for (const note of store.recovered.notes) yield* Effect.logWarning(note)
+
+    let state = NodeState.initial({
+      self: nodeId,
+      config,
+      membership,
+      hardState: store.recovered.hardState,
+      blocks: store.recovered.blocks,
+      firstRequestId: Math.floor(random.nextDoubleUnsafe() * 2 ** 45),
+      stamp: readStamp()
+    })
+    tracer.onStart(state, nowMillis())
+
+    let stopped: RaftErrorReason | undefined
+    let heldBack: Array<SendWhenDurable> = []
+    const failure = Deferred.makeUnsafe<never, RaftError>()
+    const watchers = new Watchers()
+    const slots = new ReplySlots()
+    const readSlots = new ReadSlots()
+
+    // ------------------------------------------------------------------------------------------------
+    // The fibers around the actor
+    // ------------------------------------------------------------------------------------------------
+
+    const mailbox = yield* Mailbox.make(config)
+    const logWriter = yield* LogWriter.make(store, mailbox.signal)
+    const applier = yield* Applier.make({ machine, slots, tracer })
+
+    const propose = (slot: ProposalSlot): void => {
+      if (stopped !== undefined) return slot.onFailed(stopped)
+      if (!mailbox.request({ _tag: "Propose", slot })) slot.onFailed(tooManyRequests(config))
+    }
+
+    const forwarder = Forwarder.make({
+      config,
+      firstRequestId: Math.floor(random.nextDoubleUnsafe() * 2 ** 45),
+      currentTerm: () => state.currentTerm,
+      encodeReply: (reply) => machine.reply.encode(reply as Reply),
+      propose,
+      send: (to, message) => endpoint.send(to, message)
+    })
+
+    const endpoint = yield* transport
+      .open({
+        clusterId,
+        groupId,
+        nodeId,
+        attributes: options.attributes,
+        peers: new Map(Membership.allMembers(membership).map((member) => [member.id, member.address])),
+        handler: {
+          onMessage: (from, message) => {
+            if (stopped !== undefined || forwarder.onMessage(from, message)) return
+            mailbox.message({ _tag: "Received", from, message })
+          },
+          onPeerLost: (peer) => {
+            forwarder.onPeerLost(peer)
+            mailbox.signal({ _tag: "PeerLost", peer })
+          }
+        }
+      })
+      .pipe(Scope.provide(scope))
+
+    const send = (to: NodeId, message: SendWhenDurable["message"]) => {
+      tracer.onSend(to, message)
+      endpoint.send(to, message)
+    }
+
+    const roleScope = yield* Scope.provide(
+      RoleScope.make({ state: () => state, nowMillis, send, post: mailbox.signal }),
+      scope
+    )
+
+    // ------------------------------------------------------------------------------------------------
+    // A turn
+    // ------------------------------------------------------------------------------------------------
+
+    const turn = Effect.gen(function* () {
+      const batch = yield* mailbox.takeBatch
+      const before = state
+      const work = toEvents(batch)
+      const stamp = readStamp()
+      const actions: Array<Action> = []
+      const emit = (action: Action) => {
+        actions.push(action)
+      }
+      for (const event of work.events) state = Transition.apply(state, event, stamp, emit)
+      tracer.onTurn({ nowMillis: stamp.nowMillis, events: work.events, before, after: state, actions })
+
+      for (const action of actions) if (action._tag === "Persist") logWriter.enqueue(action satisfies Persist)
+      roleScope.wakeReplicators()
+      sendMessages(actions)
+      if (isNotable(before, state)) watchers.notify()
+      answer(before, work.slots, actions)
+      yield* roleScope.reconcile(state)
+      if (batch.hasMore) yield* Effect.yieldNow
+    })
+
+    const toEvents = (batch: Mailbox.Batch) => {
+      const events: Array<Event> = batch.events.slice()
+      const proposed: Array<ProposalSlot> = []
+      const drafts: Array<Draft> = []
+      const readIds: Array<number> = []
+      for (const request of batch.requests) {
+        if (request._tag === "Read") {
+          if (readSlots.has(request.readId)) readIds.push(request.readId)
+        } else if (!request.slot.isAbandoned()) {
+          proposed.push(request.slot)
+          drafts.push({ kind: "Command", payload: request.slot.payload })
+        }
+      }
+      if (drafts.length > 0) events.push({ _tag: "Proposed", drafts })
+      if (readIds.length > 0) events.push({ _tag: "ReadsRequested", readIds })
+      return { events, slots: proposed }
+    }
+
+    const sendMessages = (actions: ReadonlyArray<Action>): void => {
+      for (const action of actions) {
+        if (action._tag === "SendNow") send(action.to, action.message)
+        else if (action._tag === "SendWhenDurable") heldBack.push(action)
+      }
+      if (heldBack.length === 0 || heldBack.every((held) => held.ticket > state.durability.persisted)) return
+      const due = heldBack.filter((held) => held.ticket <= state.durability.persisted)
+      heldBack = heldBack.filter((held) => held.ticket > state.durability.persisted)
+      for (const held of due) send(held.to, held.message)
+    }
+
+    const answer = (
+      before: NodeState.NodeState,
+      proposed: ReadonlyArray<ProposalSlot>,
+      actions: ReadonlyArray<Action>
+    ): void => {
+      for (const action of actions) {
+        if (action._tag === "ProposalsAppended") {
+          proposed.forEach((slot, i) => {
+            slots.add({ index: (action.firstIndex + i) as LogIndex.LogIndex, term: action.term }, slot)
+          })
+        } else if (action._tag === "ProposalsRefused") {
+          const reason = refusal(action.because, state)
+          for (const slot of proposed) slot.onFailed(reason)
+        }
+      }
+      applier.advance(state.log, state.commitIndex)
+      const hasLostOffice = before.role._tag === "Leader" && state.role._tag !== "Leader"
+      if (hasLostOffice) slots.failAfter(state.commitIndex)
+      for (const action of actions) {
+        if (action._tag === "ReadsConfirmed") {
+          applier.whenApplied(action.readIndex, () => readSlots.confirm(action.readIds))
+        } else if (action._tag === "ReadsRefused") {
+          readSlots.fail(action.readIds, new NotLeader({ leader: NodeState.leaderOf(state) }))
+        }
+      }
+    }
+
+    // ------------------------------------------------------------------------------------------------
+    // The end: every caller is answered, whatever the reason
+    // ------------------------------------------------------------------------------------------------
+
+    const endAll = (reason: RaftErrorReason): void => {
+      if (stopped !== undefined) return
+      stopped = reason
+      for (const request of mailbox.drainRequests()) {
+        if (request._tag === "Propose") request.slot.onFailed(reason)
+      }
+      slots.failAll()
+      readSlots.failAll(reason)
+      forwarder.failAll()
+      watchers.notify()
+    }
+
+    const fail = (reason: RaftErrorReason) =>
+      Effect.suspend(() => {
+        if (stopped !== undefined) return Effect.void
+        endAll(reason)
+        Deferred.doneUnsafe(failure, Exit.fail(new RaftError({ reason })))
+        return Effect.logError(`Node ${nodeId} stops: ${reason.message}`)
+      })
+
+    const run = (fiber: string, effect: Effect.Effect<never, RaftErrorReason>) =>
+      effect.pipe(
+        Effect.catchCause((cause) => (Cause.hasInterruptsOnly(cause) ? Effect.void : fail(reasonOf(cause)))),
+        Effect.annotateLogs({ fiber, nodeId }),
+        Effect.forkIn(scope, { startImmediately: true })
+      )
+
+    yield* Scope.addFinalizer(
+      scope,
+      Effect.sync(() => endAll(new ShuttingDown()))
+    )
+    yield* run("applier", applier.run)
+    yield* run(
+      "logWriter",
+      Effect.mapError(logWriter.run, (error) => new StorageFailure({ detail: error.message }))
+    )
+    yield* roleScope.reconcile(state)
+    yield* run("actor", Effect.forever(turn))
+    // What the node holds goes with it: a node that failed must not keep its peers waiting.
+    yield* Deferred.await(failure).pipe(
+      Effect.catch(() => Scope.close(scope, Exit.void)),
+      Effect.forkScoped
+    )
+
+    const readable = Effect.suspend(() => {
+      if (stopped !== undefined) return Effect.fail(new RaftError({ reason: stopped }))
+      const slot = readSlots.open()
+      if (!mailbox.request({ _tag: "Read", readId: slot.readId })) {
+        readSlots.fail([slot.readId], tooManyRequests(config))
+      }
+      return Effect.ensuring(
+        Deferred.await(slot.ready),
+        Effect.sync(() => readSlots.forget(slot.readId))
+      )
+    })
+
+    return {
+      state: () => state,
+      appliedIndex: applier.appliedIndex,
+      propose,
+      abandon: (index) => slots.forget(index),
+      forward: forwarder.forward,
+      readable,
+      view: applier.view,
+      appliedBeyond: (index) => Effect.raceFirst(applier.appliedBeyond(index), Deferred.await(failure)),
+      watchers,
+      attributesOf: endpoint.attributesOf,
+      stopped: () => stopped,
+      failure: Deferred.await(failure)
+    }
+  })
+
+const isNotable = (before: NodeState.NodeState, after: NodeState.NodeState): boolean =>
+  before.role._tag !== after.role._tag ||
+  before.currentTerm !== after.currentTerm ||
+  before.membership !== after.membership ||
+  NodeState.leaderOf(before) !== NodeState.leaderOf(after)
+
+const tooManyRequests = (config: RaftConfig) =>
+  new Overloaded({ bound: "maxQueuedRequests", limit: config.maxQueuedRequests })
+
+const refusal = (because: "NotLeader" | "TooMuchUncommitted", state: NodeState.NodeState): RaftErrorReason =>
+  because === "NotLeader"
+    ? new NotLeader({ leader: NodeState.leaderOf(state) })
+    : new Overloaded({ bound: "maxUncommittedBytes", limit: state.config.maxUncommittedBytes })
+
+/** A typed failure is its own reason; a defect is a rule of ours that did not hold. */
+const reasonOf = (cause: Cause.Cause<RaftErrorReason>): RaftErrorReason => {
+  const squashed = Cause.squash(cause) as RaftErrorReason | Error
+  return "_tag" in squashed ? squashed : new InvariantBroken({ detail: squashed.message })
+}

@@ -1,0 +1,124 @@
+/**
+ * The fiber that applies committed entries to the state machine, in order, and answers those who wait
+ * for them (paper, section 5.3: "when the entry has been safely replicated, the leader applies the entry").
+ *
+ * It works behind the actor, in bounded portions, so that a slow machine delays neither heartbeats nor
+ * votes. Waiting callers are answered after the portion they were in, because answering runs their code.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Queue from "effect/Queue"
+import * as RaftLog from "../consensus/RaftLog.ts"
+import * as LogEntry from "../LogEntry.ts"
+import * as LogIndex from "../LogIndex.ts"
+import { MachineFailure } from "../RaftError.ts"
+import type { RaftTracer } from "../RaftTrace.ts"
+import type { Instance, StateMachine } from "../StateMachine.ts"
+import type { ReplySlots } from "./ReplySlots.ts"
+
+/** Entries applied before other fibers get their turn. */
+const portion = 512
+
+export interface Applier<View> {
+  /** The commit index moved to `commitIndex` in `log`. */
+  readonly advance: (log: RaftLog.RaftLog, commitIndex: LogIndex.LogIndex) => void
+  readonly appliedIndex: () => LogIndex.LogIndex
+  readonly view: () => View
+  /** Runs `resume` as soon as `index` is applied: at once where it is. */
+  readonly whenApplied: (index: LogIndex.LogIndex, resume: () => void) => void
+  /** Waits until more than `index` is applied, and gives the log in which that is. */
+  readonly appliedBeyond: (index: LogIndex.LogIndex) => Effect.Effect<RaftLog.RaftLog>
+  readonly run: Effect.Effect<never, MachineFailure>
+}
+
+export const make = <Command, Reply, View>(options: {
+  readonly machine: StateMachine<Command, Reply, View>
+  readonly slots: ReplySlots
+  readonly tracer: RaftTracer
+}): Effect.Effect<Applier<View>> =>
+  Effect.gen(function* () {
+    const { machine, slots, tracer } = options
+    const instance = machine.make()
+    const wake = yield* Queue.dropping<void>(1)
+    let log = RaftLog.empty()
+    let committed = LogIndex.zero
+    let applied = LogIndex.zero
+    let readers: Array<{ readonly index: LogIndex.LogIndex; readonly resume: () => void }> = []
+    let moved = Latch.makeUnsafe(false)
+
+    const applyPortion = (): void => {
+      const last = LogIndex.min(committed, LogIndex.plus(applied, portion))
+      const answers: Array<() => void> = []
+      for (const block of RaftLog.blocksBetween(log, LogIndex.plus(applied, 1), last)) {
+        for (const entry of LogEntry.entries(block)) {
+          applyEntry(machine, instance, entry, slots, answers)
+          applied = entry.index
+          tracer.onApplied(entry)
+        }
+      }
+      for (const answer of answers) answer()
+    }
+
+    const release = (): void => {
+      const ready = readers.filter((reader) => reader.index <= applied)
+      if (ready.length > 0) {
+        readers = readers.filter((reader) => reader.index > applied)
+        for (const reader of ready) reader.resume()
+      }
+      const before = moved
+      moved = Latch.makeUnsafe(false)
+      before.openUnsafe()
+    }
+
+    const applyAll = Effect.gen(function* () {
+      yield* Queue.take(wake)
+      while (applied < committed) {
+        yield* Effect.try({ try: applyPortion, catch: (cause) => failure(LogIndex.plus(applied, 1), cause) })
+        release()
+        if (applied < committed) yield* Effect.yieldNow
+      }
+    })
+
+    const appliedBeyond = (index: LogIndex.LogIndex): Effect.Effect<RaftLog.RaftLog> =>
+      Effect.suspend(() =>
+        applied > index ? Effect.succeed(log) : Effect.flatMap(Latch.await(moved), () => appliedBeyond(index))
+      )
+
+    return {
+      advance: (next, commitIndex) => {
+        log = next
+        if (commitIndex <= committed) return
+        committed = commitIndex
+        Queue.offerUnsafe(wake, undefined)
+      },
+      appliedIndex: () => applied,
+      view: instance.view,
+      whenApplied: (index, resume) => {
+        if (applied >= index) return resume()
+        readers.push({ index, resume })
+      },
+      appliedBeyond,
+      run: Effect.forever(applyAll)
+    }
+  })
+
+const applyEntry = <Command, Reply, View>(
+  machine: StateMachine<Command, Reply, View>,
+  instance: Instance<Command, Reply, View>,
+  entry: LogEntry.LogEntry,
+  slots: ReplySlots,
+  answers: Array<() => void>
+): void => {
+  if (entry.kind !== "Command") return
+  const { index, term, timestampMillis } = entry
+  const reply = instance.apply(machine.command.decode(entry.payload), { index, term, timestampMillis })
+  const slot = slots.take({ index, term })
+  if (slot !== undefined) answers.push(() => slot.onApplied({ index, term }, reply))
+}
+
+const failure = (index: LogIndex.LogIndex, cause: unknown): MachineFailure =>
+  new MachineFailure({
+    index,
+    detail: cause instanceof Error ? cause.message : Cause.pretty(Cause.die(cause))
+  })

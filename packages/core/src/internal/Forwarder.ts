@@ -1,0 +1,137 @@
+/**
+ * Passing commands on: a node that is not the leader sends its clients' commands to the one that is, and
+ * tells them what became of them.
+ *
+ * This is a convenience around consensus, not a part of it: the leader treats a forwarded command like
+ * one of its own clients'. A lost question and a lost answer look the same from here, so a call that
+ * hears nothing ends in `OutcomeUnknown`.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type { NodeId } from "../NodeId.ts"
+import type { RaftConfig } from "../RaftConfig.ts"
+import { OutcomeUnknown } from "../RaftError.ts"
+import type { RaftErrorReason } from "../RaftError.ts"
+import type { ForwardOutcome, ForwardProposals, ForwardReply, RaftMessage } from "../RaftMessage.ts"
+import type { Term } from "../Term.ts"
+import type { ProposalSlot } from "./ReplySlots.ts"
+
+export interface Forwarder {
+  /** Sends a command to `leader`; ends with the leader's word, or without it after the request timeout. */
+  readonly forward: (leader: NodeId, command: Uint8Array) => Effect.Effect<ForwardOutcome, OutcomeUnknown>
+  /** Takes a message if it is about forwarding. */
+  readonly onMessage: (from: NodeId, message: RaftMessage) => boolean
+  /** The peer may be dead: what was sent to it and not answered is unknown. */
+  readonly onPeerLost: (peer: NodeId) => void
+  readonly failAll: () => void
+}
+
+interface Waiting {
+  readonly leader: NodeId
+  readonly outcome: Deferred.Deferred<ForwardOutcome, OutcomeUnknown>
+}
+
+export const make = (options: {
+  readonly config: RaftConfig
+  readonly firstRequestId: number
+  readonly currentTerm: () => Term
+  readonly encodeReply: (reply: unknown) => Uint8Array
+  readonly propose: (slot: ProposalSlot) => void
+  readonly send: (to: NodeId, message: RaftMessage) => boolean
+}): Forwarder => {
+  const waiting = new Map<number, Waiting>()
+  let nextRequestId = options.firstRequestId
+
+  const forward = (leader: NodeId, command: Uint8Array) =>
+    Effect.suspend(() => {
+      const requestId = nextRequestId++
+      const outcome = Deferred.makeUnsafe<ForwardOutcome, OutcomeUnknown>()
+      const request: ForwardProposals = {
+        _tag: "ForwardProposals",
+        term: options.currentTerm(),
+        requestIds: [requestId],
+        commands: [command]
+      }
+      // A message that was dropped here was never sent: the command surely did not happen.
+      if (!options.send(leader, request)) return Effect.succeed(refused(leader))
+      waiting.set(requestId, { leader, outcome })
+      return Deferred.await(outcome).pipe(
+        Effect.timeoutOption(options.config.requestTimeoutMillis),
+        Effect.flatMap(
+          Option.match({
+            onNone: () => Effect.fail(noAnswer(leader)),
+            onSome: (known) => Effect.succeed(known)
+          })
+        ),
+        Effect.ensuring(Effect.sync(() => waiting.delete(requestId)))
+      )
+    })
+
+  const onReply = (reply: ForwardReply): void => {
+    for (const { requestId, outcome } of reply.outcomes) {
+      const slot = waiting.get(requestId)
+      waiting.delete(requestId)
+      if (slot !== undefined) Deferred.doneUnsafe(slot.outcome, Exit.succeed(outcome))
+    }
+  }
+
+  const onRequest = (from: NodeId, request: ForwardProposals): void => {
+    request.commands.forEach((payload, i) => {
+      const requestId = request.requestIds[i]
+      if (requestId === undefined) return
+      options.propose(
+        remoteSlot(payload, options.encodeReply, (outcome) => {
+          const term = options.currentTerm()
+          options.send(from, { _tag: "ForwardReply", term, outcomes: [{ requestId, outcome }] })
+        })
+      )
+    })
+  }
+
+  const failWhere = (predicate: (slot: Waiting) => boolean): void => {
+    for (const [requestId, slot] of Array.from(waiting)) {
+      if (!predicate(slot)) continue
+      waiting.delete(requestId)
+      Deferred.doneUnsafe(slot.outcome, Exit.fail(noAnswer(slot.leader)))
+    }
+  }
+
+  return {
+    forward,
+    onMessage: (from, message) => {
+      if (message._tag === "ForwardReply") onReply(message)
+      else if (message._tag === "ForwardProposals") onRequest(from, message)
+      else return false
+      return true
+    },
+    onPeerLost: (peer) => failWhere((slot) => slot.leader === peer),
+    failAll: () => failWhere(() => true)
+  }
+}
+
+/** The place of a command that another node passed on. */
+const remoteSlot = (
+  payload: Uint8Array,
+  encodeReply: (reply: unknown) => Uint8Array,
+  tell: (outcome: ForwardOutcome) => void
+): ProposalSlot => ({
+  payload,
+  isAbandoned: () => false,
+  onAppended: () => false,
+  onApplied: (position, reply) => tell({ _tag: "Applied", ...position, reply: encodeReply(reply) }),
+  onFailed: (reason) => tell(toOutcome(reason))
+})
+
+const toOutcome = (reason: RaftErrorReason): ForwardOutcome => {
+  if (reason._tag === "OutcomeUnknown" && reason.index !== undefined && reason.term !== undefined) {
+    return { _tag: "Unknown", index: reason.index, term: reason.term }
+  }
+  return { _tag: "Refused", reason: reason._tag, leader: reason._tag === "NotLeader" ? reason.leader : null }
+}
+
+const refused = (leader: NodeId): ForwardOutcome => ({ _tag: "Refused", reason: "NotLeader", leader })
+
+const noAnswer = (leader: NodeId) =>
+  new OutcomeUnknown({ detail: `the command was passed on to ${leader}, which did not answer` })

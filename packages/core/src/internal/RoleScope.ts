@@ -1,0 +1,66 @@
+/**
+ * The Scope of the present role. When role or term changes the old Scope is closed, with every fiber in
+ * it, and a new one is opened: what waited on behalf of an old term cannot act in a new one.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import type { NodeState } from "../consensus/NodeState.ts"
+import { peersOf } from "../consensus/NodeState.ts"
+import * as Candidate from "../roles/Candidate.ts"
+import * as Follower from "../roles/Follower.ts"
+import * as Leader from "../roles/Leader.ts"
+import { scopeKey } from "../roles/Role.ts"
+import type { RoleContext } from "../roles/Role.ts"
+
+export interface RoleScope {
+  /** Opens the Scope that `state` belongs in, if it is not the open one. */
+  readonly reconcile: (state: NodeState) => Effect.Effect<void>
+  /** A leader's replicators may have something to send. */
+  readonly wakeReplicators: () => void
+}
+
+export const make = (node: RoleContext): Effect.Effect<RoleScope, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const parent = yield* Effect.scope
+    let openKey: string | undefined
+    let current: Scope.Closeable | undefined
+    let replicators: Leader.Replicators | undefined
+
+    const enter = (state: NodeState) =>
+      Effect.gen(function* () {
+        switch (state.role._tag) {
+          case "Follower":
+            yield* fork("electionTimer", Follower.electionTimer(node))
+            yield* fork("readReminder", Follower.readReminder(node))
+            return
+          case "PreCandidate":
+          case "Candidate":
+            yield* fork("electionTimer", Follower.electionTimer(node))
+            yield* fork("askVoters", Candidate.askVoters(node))
+            return
+          case "Leader":
+            replicators = yield* Leader.makeReplicators(node)
+            yield* replicators.reconcile(peersOf(state))
+            yield* fork("heartbeat", Leader.heartbeat(node))
+        }
+      })
+
+    return {
+      reconcile: (state) => {
+        const key = scopeKey(state)
+        if (key === openKey) return Effect.void
+        return Effect.gen(function* () {
+          openKey = key
+          replicators = undefined
+          if (current !== undefined) yield* Scope.close(current, Exit.void)
+          current = yield* Scope.fork(parent)
+          yield* Scope.provide(enter(state), current)
+        })
+      },
+      wakeReplicators: () => replicators?.wake()
+    }
+  })
+
+const fork = (fiber: string, effect: Effect.Effect<void>) =>
+  effect.pipe(Effect.annotateLogs({ fiber }), Effect.forkScoped({ startImmediately: true }))

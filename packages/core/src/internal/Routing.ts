@@ -1,0 +1,53 @@
+/**
+ * Finding the leader for a call: here, elsewhere, or, for a while, nowhere.
+ *
+ * A call that surely did not happen is tried again, at whoever leads by then, until the request timeout.
+ * A call that may have happened is never tried again: that would be twice.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as NodeState from "../consensus/NodeState.ts"
+import type { NodeId } from "../NodeId.ts"
+import { NoLeader, NotLeader } from "../RaftError.ts"
+import type { RaftErrorReason } from "../RaftError.ts"
+import type { RaftNode } from "../RaftNode.ts"
+
+/**
+ * Runs `attempt` at the leader. `attempt` fails with `NotLeader` where it should be tried again.
+ */
+export const atLeader = <View, A>(
+  node: RaftNode<View>,
+  attempt: (leader: NodeId) => Effect.Effect<A, RaftErrorReason>
+): Effect.Effect<A, RaftErrorReason> =>
+  Effect.gen(function* () {
+    const { heartbeatIntervalMillis, requestTimeoutMillis } = node.state().config
+    let deadlineMillis: number | undefined
+    while (true) {
+      const reason = node.stopped()
+      if (reason !== undefined) return yield* Effect.fail(reason)
+      const changed = node.watchers.next
+      const leader = NodeState.leaderOf(node.state())
+      if (leader !== null) {
+        const outcome = yield* retryable(attempt(leader))
+        if (outcome !== undefined) return outcome.value
+      }
+      const nowMillis = Number(yield* Clock.monotonicTimeNanos) / 1_000_000
+      deadlineMillis ??= nowMillis + requestTimeoutMillis
+      const leftMillis = deadlineMillis - nowMillis
+      if (leftMillis <= 0) return yield* Effect.fail(new NoLeader({ waitedMillis: requestTimeoutMillis }))
+      // A leader that says it is none will be replaced, or has been: ask again before long.
+      const pauseMillis = leader === null ? leftMillis : Math.min(leftMillis, heartbeatIntervalMillis)
+      yield* Effect.timeoutOption(changed, pauseMillis)
+    }
+  })
+
+const retryable = <A>(
+  attempt: Effect.Effect<A, RaftErrorReason>
+): Effect.Effect<{ readonly value: A } | undefined, RaftErrorReason> =>
+  attempt.pipe(
+    Effect.map((value) => ({ value })),
+    Effect.catchIf(
+      (reason): reason is NotLeader => reason._tag === "NotLeader",
+      () => Effect.succeed(undefined)
+    )
+  )
