@@ -12,6 +12,7 @@ const checks: ReadonlyArray<{ readonly name: string; readonly command: string }>
   { name: "lint", command: "oxlint --type-aware --deny-warnings" },
   { name: "effect diagnostics", command: "node scripts/effect-diagnostics.ts" },
   { name: "import direction", command: "node scripts/check-imports.ts" },
+  { name: "links", command: "node scripts/check-links.ts" },
   { name: "format", command: "oxfmt --check" }
 ]
 
