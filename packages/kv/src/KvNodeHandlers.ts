@@ -1,0 +1,81 @@
+/**
+ * The handlers that tell about the node: `/status`, `/health` and `/metrics`.
+ */
+import type { RaftStatus } from "@effect-raft/core/Raft"
+import * as Membership from "@effect-raft/core/Membership"
+import type { NodeId } from "@effect-raft/core/NodeId"
+import type { RaftError } from "@effect-raft/core/RaftError"
+import * as Effect from "effect/Effect"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
+import * as KvApi from "./KvApi.ts"
+import { KvMachine } from "./KvMachine.ts"
+import * as KvMetrics from "./KvMetrics.ts"
+
+/** The attribute under which a node tells its peers the URL of its HTTP API. */
+export const httpAttribute = "http"
+
+/** The handlers, ready for `HttpApiBuilder.layer`. `url` is this node's own URL. */
+export const layer = (options: { readonly url: string | null }) =>
+  HttpApiBuilder.group(
+    KvApi.KvApi,
+    "node",
+    Effect.fnUntraced(function* (handlers) {
+      const raft = yield* KvMachine.Raft
+      let failure: RaftError | undefined
+      yield* raft.failure.pipe(
+        Effect.catch((error) =>
+          Effect.sync(() => {
+            failure = error
+          })
+        ),
+        Effect.annotateLogs({ fiber: "kv-health" }),
+        Effect.forkScoped
+      )
+      const urlOf = (id: NodeId): string | null =>
+        id === raft.nodeId ? options.url : (raft.attributesOf(id)[httpAttribute] ?? null)
+
+      return handlers.handleAll({
+        status: () => Effect.map(raft.status, (status) => describe(status, urlOf)),
+        health: () => Effect.flatMap(raft.status, (status) => judge(status, failure)),
+        metrics: () =>
+          Effect.gen(function* () {
+            const keys = yield* Effect.orElseSucceed(
+              raft.read((view) => view.size, { consistency: "stale" }),
+              () => 0
+            )
+            yield* KvMetrics.record(yield* raft.status, keys)
+            return yield* PrometheusMetrics.format()
+          })
+      })
+    })
+  )
+
+const describe = (status: RaftStatus, urlOf: (id: NodeId) => string | null): typeof KvApi.Status.Type => ({
+  clusterId: status.clusterId,
+  node: status.nodeId,
+  role: status.role,
+  term: status.term,
+  leader: status.leader,
+  commit: status.commitIndex,
+  applied: status.appliedIndex,
+  last: status.lastIndex,
+  members: Membership.allMembers(status.membership).map(({ address, id }) => ({
+    id,
+    address,
+    role: Membership.isVoter(status.membership, id) ? "voter" : "learner",
+    http: urlOf(id)
+  }))
+})
+
+const judge = (
+  { leader }: RaftStatus,
+  failure: RaftError | undefined
+): Effect.Effect<typeof KvApi.Healthy.Type, typeof KvApi.Unhealthy.Type> => {
+  if (failure !== undefined) {
+    return Effect.fail({ status: "unavailable", leader, reason: failure.message })
+  }
+  return leader === null
+    ? Effect.fail({ status: "unavailable", leader, reason: "no leader is known" })
+    : Effect.succeed({ status: "ok", leader })
+}
