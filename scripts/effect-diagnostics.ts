@@ -6,12 +6,13 @@
 import { spawnSync } from "node:child_process"
 import * as path from "node:path"
 
+const tool = path.resolve(import.meta.dirname, "../node_modules/.bin/effect-tsgo")
 const areas = ["core", "packages", "tests"]
 
 const diagnose = (area: string): boolean => {
   const project = path.join(import.meta.dirname, "diagnostics", `tsconfig.${area}.json`)
   const run = spawnSync(
-    "effect-tsgo",
+    tool,
     ["diagnostics", "--project", project, "--strict", "--severity", "error,warning", "--format", "text"],
     { encoding: "utf8" }
   )
