@@ -10,6 +10,7 @@ import type { RaftTransport } from "@effect-raft/core/RaftTransport"
 import { Term } from "@effect-raft/core/Term"
 import * as LinkFaults from "@effect-raft/core/testing/LinkFaults"
 import * as MemoryNetwork from "@effect-raft/core/testing/MemoryNetwork"
+import * as RaftTransportContract from "@effect-raft/core/testing/RaftTransportContract"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
@@ -54,6 +55,9 @@ const openAll = (transport: RaftTransport["Service"]) =>
   Effect.all([open(transport, n1), open(transport, n2), open(transport, n3)])
 
 describe("MemoryTransport", () => {
+  const network = Effect.map(MemoryTransport.make, (transport) => Effect.succeed({ transport, address: "" }))
+  for (const { name, run } of RaftTransportContract.cases(network)) it.effect(name, () => run)
+
   it.effect("hands a message over at once, and says when it cannot", () =>
     Effect.gen(function* () {
       const transport = yield* MemoryTransport.make
@@ -78,6 +82,11 @@ describe("MemoryTransport", () => {
 })
 
 describe("MemoryNetwork", () => {
+  const network = Effect.map(MemoryNetwork.make({ seed: "contract" }), ({ transport }) =>
+    Effect.succeed({ transport, address: "" })
+  )
+  for (const { name, run } of RaftTransportContract.cases(network)) it.effect(name, () => run)
+
   it.effect("is in order and without delay when nothing else is asked for", () =>
     Effect.gen(function* () {
       const network = yield* MemoryNetwork.make({ seed: "plain" })
