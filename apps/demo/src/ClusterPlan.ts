@@ -1,0 +1,162 @@
+/**
+ * What a local cluster consists of: its nodes, their ports and directories.
+ *
+ * The plan is kept in the cluster's directory as `cluster.json`, because the nodes' logs hold the peers'
+ * addresses: who starts the cluster again on the same directory must start the same nodes at the same
+ * ports. A plan that was made is therefore read, not made anew, and a flag that contradicts it is an error.
+ */
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Path from "effect/Path"
+import * as Schema from "effect/Schema"
+import { type CommandFailed, fail, misuse } from "./ExitCode.ts"
+import * as Address from "@effect-raft/transport-tcp/Address"
+import * as Ports from "./Ports.ts"
+
+/** One node: its name, where its peers and its clients reach it, and where its data lies. */
+export interface NodePlan {
+  readonly id: string
+  readonly peer: Address.HostPort
+  readonly http: Address.HostPort
+  readonly url: string
+  readonly directory: string
+  /** What the process said on its standard error, across its lives. */
+  readonly logFile: string
+}
+
+export interface ClusterPlan {
+  readonly clusterId: string
+  readonly directory: string
+  readonly basePort: number
+  readonly nodes: ReadonlyArray<NodePlan>
+}
+
+/** The most nodes a plan has room for: the HTTP ports begin 100 above the peers' ports. */
+export const maxNodes = 9
+
+/** The highest base port that leaves room for all ports. */
+export const maxBasePort = 65_535 - 100 - maxNodes
+
+/** Where a new cluster's ports begin. */
+export type ChooseBasePort = (nodes: number) => Effect.Effect<number, CommandFailed>
+
+const SavedPlan = Schema.Struct({
+  clusterId: Schema.String,
+  basePort: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: maxBasePort })),
+  nodes: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: maxNodes }))
+})
+type SavedPlan = typeof SavedPlan.Type
+
+const SavedPlanJson = Schema.fromJsonString(SavedPlan)
+
+const peerPort = (base: number, position: number) => base + position
+const httpPort = (base: number, position: number) => base + 100 + position
+
+/** Every port that `nodes` nodes take from `base` on. */
+export const portsFrom = (base: number, nodes: number): ReadonlyArray<number> =>
+  positions(nodes).flatMap((position) => [peerPort(base, position), httpPort(base, position)])
+
+const positions = (nodes: number): ReadonlyArray<number> => Array.from({ length: nodes }, (_, at) => at + 1)
+
+/** What the user asked for; what is left out is taken from the saved plan, or from the defaults. */
+export interface Wishes {
+  readonly directory: string
+  readonly clusterId?: string | undefined
+  readonly nodes?: number | undefined
+  readonly basePort?: number | undefined
+}
+
+/** The plan of the cluster in this directory: the one it was started with, or a new one. */
+export const resolve = Effect.fnUntraced(
+  function* (wishes: Wishes, chooseBasePort: ChooseBasePort) {
+    const path = yield* Path.Path
+    const directory = path.resolve(wishes.directory)
+    const file = path.join(directory, "cluster.json")
+    const saved = yield* read(file)
+    if (saved !== undefined) {
+      yield* refuseContradiction(wishes, saved, file)
+      return layOut(path, directory, saved)
+    }
+    const nodes = wishes.nodes ?? 3
+    const basePort = wishes.basePort ?? (yield* chooseBasePort(nodes))
+    const plan: SavedPlan = { clusterId: wishes.clusterId ?? "effect-raft", basePort, nodes }
+    yield* write(file, plan)
+    return layOut(path, directory, plan)
+  },
+  Effect.catchTag("PlatformError", (error) => Effect.fail(fail(error.message)))
+)
+
+const read = Effect.fnUntraced(function* (file: string) {
+  const fs = yield* FileSystem.FileSystem
+  if (!(yield* fs.exists(file))) return undefined
+  return yield* Schema.decodeEffect(SavedPlanJson)(yield* fs.readFileString(file)).pipe(
+    Effect.mapError(() =>
+      fail(`${file} is not the plan of a cluster; nothing was changed. Use another directory`)
+    )
+  )
+})
+
+const write = Effect.fnUntraced(function* (file: string, plan: SavedPlan) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  yield* fs.makeDirectory(path.dirname(file), { recursive: true })
+  yield* fs.writeFileString(
+    `${file}.new`,
+    `${yield* Effect.orDie(Schema.encodeEffect(SavedPlanJson)(plan))}\n`
+  )
+  yield* fs.rename(`${file}.new`, file)
+})
+
+const refuseContradiction = (
+  wishes: Wishes,
+  saved: SavedPlan,
+  file: string
+): Effect.Effect<void, CommandFailed> => {
+  const contradiction = (["nodes", "basePort", "clusterId"] as const).find(
+    (key) => wishes[key] !== undefined && wishes[key] !== saved[key]
+  )
+  if (contradiction === undefined) return Effect.void
+  const flag = flagOf[contradiction]
+  return Effect.fail(
+    misuse(
+      `${flag} ${wishes[contradiction]} contradicts ${file}: this cluster was made with ${flag} ${saved[contradiction]}. ` +
+        `Leave the flag out, or use another --directory`
+    )
+  )
+}
+
+const flagOf = { nodes: "--nodes", basePort: "--base-port", clusterId: "--cluster-id" } as const
+
+const layOut = (path: Path.Path, directory: string, saved: SavedPlan): ClusterPlan => ({
+  ...saved,
+  directory,
+  nodes: positions(saved.nodes).map((position): NodePlan => {
+    const id = `n${position}`
+    const peer = { host: Ports.loopback, port: peerPort(saved.basePort, position) }
+    const http = { host: Ports.loopback, port: httpPort(saved.basePort, position) }
+    return {
+      id,
+      peer,
+      http,
+      url: Ports.urlOf(http),
+      directory: path.join(directory, id),
+      logFile: path.join(directory, `${id}.log`)
+    }
+  })
+})
+
+/** Fails, naming the port and whose it is, if something listens on one of the plan's ports. */
+export const requireFreePorts = Effect.fnUntraced(function* (plan: ClusterPlan) {
+  for (const node of plan.nodes) {
+    for (const [what, { port }] of [
+      ["peers", node.peer],
+      ["HTTP", node.http]
+    ] as const) {
+      if (yield* Ports.isFree(port)) continue
+      return yield* fail(
+        `Port ${port} (${what}, node ${node.id}) is in use. Is this cluster running already? ` +
+          `If not, stop what uses the port, or start another cluster with --base-port and --directory`
+      )
+    }
+  }
+})

@@ -1,0 +1,133 @@
+/**
+ * The flags that more than one command takes, with their parsing. What is wrong with a value is said by
+ * the flag's name; rules that need two flags stand with the command.
+ */
+import * as KvKey from "@effect-raft/kv/KvKey"
+import * as Argument from "effect/cli/Argument"
+import * as Flag from "effect/cli/Flag"
+import * as Address from "@effect-raft/transport-tcp/Address"
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+const parseAddress = (text: string): Address.HostPort => {
+  const address = Address.parse(text)
+  if (typeof address !== "string" && address.port > 0) return address
+  throw new Error("HOST:PORT, such as 127.0.0.1:7001, with a port from 1 to 65535")
+}
+
+/** A flag that takes `HOST:PORT`. */
+export const hostPort = (name: string) =>
+  Flag.String(name).pipe(Flag.withMetavar("HOST:PORT"), Flag.mapTryCatch(parseAddress, messageOf))
+
+const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+
+const parseName = (text: string): string => {
+  if (!namePattern.test(text)) {
+    throw new Error("1 to 64 letters, digits, dots, dashes or underscores, beginning with a letter or digit")
+  }
+  return text
+}
+
+/** A flag that takes the name of a node or cluster. */
+export const name = (flag: string) =>
+  Flag.String(flag).pipe(Flag.withMetavar("NAME"), Flag.mapTryCatch(parseName, messageOf))
+
+/** A flag that takes a whole number of at least `least`. */
+export const intAtLeast = (flag: string, least: number) =>
+  Flag.Int(flag).pipe(
+    Flag.filter(
+      (value) => value >= least,
+      () => `a whole number of at least ${least}`
+    )
+  )
+
+/** `--endpoint URL[,URL]`, in the order in which they are to be tried. */
+export const endpoints = Flag.String("endpoint").pipe(
+  Flag.withAlias("e"),
+  Flag.withMetavar("URL[,URL]"),
+  Flag.withDescription("The HTTP address of a node, or of several, separated by commas; any of them will do"),
+  Flag.mapTryCatch((text) => parseEndpoints(text), messageOf)
+)
+
+const parseEndpoints = (text: string): readonly [string, ...Array<string>] => {
+  const urls = text.split(",").map((part) => part.trim())
+  const wrong = urls.find((url) => !isHttpUrl(url))
+  const [first, ...rest] = urls
+  if (first === undefined || wrong !== undefined) {
+    throw new Error(`HTTP addresses, such as http://127.0.0.1:7101, not "${wrong}"`)
+  }
+  return [first, ...rest]
+}
+
+const isHttpUrl = (text: string): boolean => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
+
+/** The key of a command that talks to a cluster. */
+export const key = Argument.String("key").pipe(
+  Argument.withDescription(`The key: text, 1 to ${KvKey.maxKeyBytes} bytes in UTF-8`)
+)
+
+/** Names the cluster; nodes of differently named clusters refuse each other. */
+export const clusterId = name("cluster-id").pipe(
+  Flag.withDescription("The cluster's name; nodes of another cluster are refused; effect-raft by default"),
+  Flag.withDefault("effect-raft")
+)
+
+/** `--member NAME=HOST:PORT`, once for every node of the cluster. */
+export const members = Flag.String("member").pipe(
+  Flag.withMetavar("NAME=HOST:PORT"),
+  Flag.withDescription(
+    "A node of the cluster and where its peers reach it; once for every node, this one included"
+  ),
+  Flag.atLeast(1),
+  Flag.mapTryCatch((texts) => parseMembers(texts), messageOf)
+)
+
+const parseMembers = (texts: ReadonlyArray<string>): Readonly<Record<string, string>> => {
+  const members = new Map<string, string>()
+  for (const text of texts) {
+    const [name, address] = splitMember(text)
+    if (members.has(name)) throw new Error(`every node once, but ${name} is listed twice`)
+    const twin = [...members].find(([, other]) => other === address)
+    if (twin !== undefined)
+      throw new Error(`an address of its own for every node, but ${twin[0]} and ${name} share ${address}`)
+    members.set(name, address)
+  }
+  return Object.fromEntries(members)
+}
+
+const splitMember = (text: string): readonly [name: string, address: string] => {
+  const equals = text.indexOf("=")
+  if (equals === -1) throw new Error(`NAME=HOST:PORT, such as n1=127.0.0.1:7001, not "${text}"`)
+  try {
+    return [parseName(text.slice(0, equals)), Address.format(parseAddress(text.slice(equals + 1)))]
+  } catch (error) {
+    throw new Error(`in "${text}": ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** How long a follower waits for its leader, and how often the leader speaks up, in milliseconds. */
+export const timing = {
+  electionTimeoutMillis: intAtLeast("election-timeout", 20).pipe(
+    Flag.withMetavar("MILLIS"),
+    Flag.withDescription(
+      "How long a follower waits for its leader before it campaigns, drawn anew from [t, 2t); 500 by default"
+    ),
+    Flag.withDefault(500)
+  ),
+  heartbeatIntervalMillis: intAtLeast("heartbeat", 1).pipe(
+    Flag.withMetavar("MILLIS"),
+    Flag.withDescription(
+      "How often an idle leader says that it is alive; at most half of --election-timeout; 100 by default"
+    ),
+    Flag.withDefault(100)
+  )
+}
+
+/** What is wrong with the timing flags together, or nothing. */
+export const timingMistake = (flags: {
+  readonly electionTimeoutMillis: number
+  readonly heartbeatIntervalMillis: number
+}): string | undefined =>
+  flags.heartbeatIntervalMillis * 2 <= flags.electionTimeoutMillis
+    ? undefined
+    : `--heartbeat (${flags.heartbeatIntervalMillis}) must be at most half of --election-timeout (${flags.electionTimeoutMillis})`

@@ -1,0 +1,100 @@
+/**
+ * One node as a program: the replicated key-value machine, its files, its peers over TCP and its HTTP
+ * API, composed of their layers.
+ */
+import { Kv } from "@effect-raft/kv/Kv"
+import { KvMachine } from "@effect-raft/kv/KvMachine"
+import * as KvServer from "@effect-raft/kv/KvServer"
+import * as Raft from "@effect-raft/core/Raft"
+import { RaftConfig } from "@effect-raft/core/RaftConfig"
+import * as FileStorage from "@effect-raft/storage-file/FileStorage"
+import * as NodeLogFileSystem from "@effect-raft/storage-file/NodeLogFileSystem"
+import * as Address from "@effect-raft/transport-tcp/Address"
+import * as TcpTransport from "@effect-raft/transport-tcp/TcpTransport"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as NodeHttp from "node:http"
+import { fail } from "./ExitCode.ts"
+import { readyPrefix } from "./NodeProcess.ts"
+
+export interface NodeOptions {
+  readonly clusterId: string
+  readonly nodeId: string
+  readonly directory: string
+  /** Where it listens for its peers. */
+  readonly listen: Address.HostPort
+  /** Where it listens for its clients. */
+  readonly http: Address.HostPort
+  /** How the other nodes reach `http`. */
+  readonly httpUrl: string
+  /** Every node's address for its peers. */
+  readonly members: Readonly<Record<string, string>>
+  readonly electionTimeoutMillis: number
+  readonly heartbeatIntervalMillis: number
+}
+
+/** Runs the node. It says one line when it is ready, and ends only by failing or being interrupted. */
+export const run = (options: NodeOptions) =>
+  Effect.gen(function* () {
+    const raft = yield* KvMachine.Raft
+    yield* Console.log(
+      `${readyPrefix(options.nodeId)} ${options.httpUrl}, peers at ${Address.format(options.listen)}`
+    )
+    return yield* raft.failure
+  }).pipe(
+    Effect.provide(layerOf(options)),
+    Effect.mapError((error) => fail(describe(options, error)))
+  )
+
+const layerOf = (options: NodeOptions) =>
+  KvServer.layer({ url: options.httpUrl }).pipe(
+    Layer.provide(Kv.layer),
+    Layer.provideMerge(raftOf(options)),
+    Layer.provide(httpServerOf(options.http))
+  )
+
+const raftOf = (options: NodeOptions) =>
+  Raft.layer(KvMachine, {
+    clusterId: options.clusterId,
+    nodeId: options.nodeId,
+    members: options.members,
+    config: RaftConfig.make({
+      electionTimeoutMillis: options.electionTimeoutMillis,
+      heartbeatIntervalMillis: options.heartbeatIntervalMillis
+    }),
+    attributes: { http: options.httpUrl }
+  }).pipe(
+    Layer.provide(FileStorage.layer({ directory: options.directory })),
+    Layer.provide(NodeLogFileSystem.layer),
+    Layer.provide(TcpTransport.layer({ listen: Address.format(options.listen) }))
+  )
+
+/** How long requests may take to end, once the node has been told to stop. */
+const lastRequestsMillis = 2_000
+
+/** The HTTP server. When it closes, requests may end, and then connections are cut, idle or half-open. */
+const httpServerOf = ({ host, port }: Address.HostPort) =>
+  Layer.unwrap(
+    Effect.sync(() => {
+      const server = NodeHttp.createServer()
+      return Layer.effectDiscard(
+        Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
+      ).pipe(
+        Layer.provideMerge(
+          NodeHttpServer.layer(() => server, { host, port, gracefulShutdownTimeout: lastRequestsMillis })
+        )
+      )
+    })
+  )
+
+const describe = (
+  { http }: NodeOptions,
+  error: { readonly _tag: string; readonly message: string; readonly cause?: unknown }
+): string => {
+  if (error._tag !== "ServeError") return error.message
+  const cause = error.cause as NodeJS.ErrnoException
+  const detail = cause.code === "EADDRINUSE" ? "the port is in use" : cause.message
+  return `Cannot listen for clients at ${Address.format(http)} (--http): ${detail}`
+}

@@ -1,0 +1,20 @@
+/** `effect-raft delete`: removes a key and its value. */
+import * as Command from "effect/cli/Command"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import { clientCodesHelp, fail } from "../ExitCode.ts"
+import * as Flags from "../Flags.ts"
+import * as Store from "../Store.ts"
+
+export const remove = Command.make(
+  "delete",
+  { endpoints: Flags.endpoints, key: Flags.key },
+  Effect.fnUntraced(function* ({ endpoints, key }) {
+    const deleted = yield* Store.use(endpoints, (kv) => kv.delete(key))
+    if (!deleted) return yield* fail(`${key} has no value`)
+    yield* Console.log("deleted")
+  })
+).pipe(
+  Command.withDescription(`Remove a key and its value. ${clientCodesHelp}`),
+  Command.withShortDescription("Remove a key")
+)

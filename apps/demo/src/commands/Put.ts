@@ -1,0 +1,22 @@
+/** `effect-raft put`: writes a value. */
+import * as Command from "effect/cli/Command"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import { clientCodesHelp } from "../ExitCode.ts"
+import * as Flags from "../Flags.ts"
+import * as Store from "../Store.ts"
+import * as ValueInput from "../ValueInput.ts"
+
+export const put = Command.make(
+  "put",
+  { endpoints: Flags.endpoints, key: Flags.key, ...ValueInput.parameters },
+  Effect.fnUntraced(function* (input) {
+    const value = yield* ValueInput.read(input)
+    const revision = yield* Store.use(input.endpoints, (kv) => kv.put(input.key, value))
+    yield* Console.log(`revision ${revision}`)
+  })
+).pipe(
+  Command.validate((input) => ValueInput.validate(input)),
+  Command.withDescription(`Write a value and print its revision. ${clientCodesHelp}`),
+  Command.withShortDescription("Write a value")
+)
