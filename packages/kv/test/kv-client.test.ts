@@ -1,0 +1,364 @@
+/**
+ * The client: which node it asks, what it tries again and what it must not, and that every call ends.
+ * Most tests script the nodes' answers and run on the test clock; the last ones are over real sockets.
+ */
+import { because, NoLeader, OutcomeUnknown } from "@effect-raft/core/RaftError"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientError from "effect/http/HttpClientError"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as HttpServer from "effect/http/HttpServer"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as TestClock from "effect/testing/TestClock"
+import { createServer } from "node:http"
+import * as Net from "node:net"
+import { getText, Kv, putText } from "../src/Kv.ts"
+import * as KvClient from "../src/KvClient.ts"
+import type * as KvError from "../src/KvError.ts"
+import * as KvServer from "../src/KvServer.ts"
+import * as FakeRaft from "./support/FakeRaft.ts"
+
+const one = "http://one:1"
+const two = "http://two:2"
+const three = "http://three:3"
+
+type Reply = Response | { readonly transport: object } | "silence"
+
+/** Nodes that answer what the script says, in the order in which they are asked. */
+const scripted = (script: ReadonlyArray<Reply>) => {
+  const asked: Array<string> = []
+  const client = HttpClient.make((request, url) => {
+    const reply = script[asked.length]
+    asked.push(`${request.method} ${url.origin}`)
+    if (reply === undefined) return Effect.die(new Error("asked more often than the script says"))
+    if (reply === "silence") return Effect.never
+    return reply instanceof Response
+      ? Effect.succeed(HttpClientResponse.fromWeb(request, reply))
+      : Effect.fail(
+          new HttpClientError.HttpClientError({
+            reason: new HttpClientError.TransportError({ request, cause: reply.transport })
+          })
+        )
+  })
+  return { asked, layer: Layer.succeed(HttpClient.HttpClient, client) }
+}
+
+const json = (status: number, body: object, headers: Record<string, string> = {}): Response =>
+  new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json", ...headers } })
+
+const written = (headers?: Record<string, string>): Response => json(200, { revision: 7 }, headers)
+const unavailable = (): Response =>
+  json(503, { error: "Unavailable", message: "no leader", outcome: "none", reason: "NoLeader" })
+const unknown = (): Response =>
+  json(504, { error: "OutcomeUnknown", message: "lost", outcome: "unknown", index: 9, term: 2 })
+const found = (): Response => new Response("value", { status: 200, headers: { etag: '"7"' } })
+const refusedConnection: Reply = {
+  transport: Object.assign(new TypeError("fetch failed"), {
+    cause: Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED", syscall: "connect" })
+  })
+}
+const brokenConnection: Reply = {
+  transport: Object.assign(new TypeError("fetch failed"), {
+    cause: Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET", syscall: "read" })
+  })
+}
+
+const run = <A>(
+  script: ReadonlyArray<Reply>,
+  use: (kv: Kv["Service"]) => Effect.Effect<A, KvError.KvError>,
+  endpoints: ReadonlyArray<string> = [one, two, three]
+) => {
+  const nodes = scripted(script)
+  return Effect.gen(function* () {
+    const fiber = yield* Effect.forkChild(Effect.exit(Kv.use(use)))
+    // Longer than any call may take: whatever pauses and time limits there are have passed.
+    yield* TestClock.adjust("1 minute")
+    const exit = fiber.pollUnsafe()
+    if (exit === undefined) return assert.fail("the call did not end within a minute")
+    const result = yield* Effect.result(Effect.flatten(Fiber.join(fiber)))
+    return { result, asked: nodes.asked }
+  }).pipe(Effect.provide(KvClient.layer({ endpoints }).pipe(Layer.provide(nodes.layer))))
+}
+
+type Call = (kv: Kv["Service"]) => Effect.Effect<unknown, KvError.KvError>
+
+const put: Call = (kv) => kv.put("a", new Uint8Array([1]))
+const get: Call = (kv) => kv.get("a")
+const remove: Call = (kv) => kv.delete("a")
+
+const reasonOf = (result: { readonly _tag: string; readonly failure?: KvError.KvError }) =>
+  result.failure?.reason._tag
+
+describe("answers", () => {
+  it.effect("a put gives the revision, a get value and revision, a delete whether it was there", () =>
+    Effect.gen(function* () {
+      const results = yield* run([written(), found(), json(200, { deleted: true })], (kv) =>
+        Effect.all([put(kv), get(kv), remove(kv)])
+      )
+      assert.deepStrictEqual(results.result._tag === "Success" ? results.result.success : undefined, [
+        7,
+        Option.some({ value: new TextEncoder().encode("value"), revision: 7 }),
+        true
+      ])
+    })
+  )
+
+  it.effect("an absent key is none", () =>
+    Effect.gen(function* () {
+      const { result } = yield* run([json(404, { error: "NotFound", message: "", key: "a" })], get)
+      assert.deepStrictEqual(result._tag === "Success" ? result.success : undefined, Option.none())
+    })
+  )
+
+  it.effect("a failed condition is told and not tried again", () =>
+    Effect.gen(function* () {
+      const failed = json(412, { error: "ConditionFailed", message: "", revision: 5 })
+      const { asked, result } = yield* run([failed], (kv) =>
+        kv.compareAndSet("a", { expected: 3, value: new Uint8Array() })
+      )
+      assert.deepStrictEqual(result._tag === "Success" ? result.success : undefined, {
+        swapped: false,
+        revision: 5
+      })
+      assert.strictEqual(asked.length, 1)
+    })
+  )
+
+  it.effect("a key that is none and a value that is too large never leave the client", () =>
+    Effect.gen(function* () {
+      const invalid = yield* run([], (kv) => kv.get(""))
+      assert.strictEqual(reasonOf(invalid.result), "KeyInvalid")
+      const large = yield* run([], (kv) => kv.put("a", new Uint8Array(kv.maxValueBytes + 1)))
+      assert.strictEqual(reasonOf(large.result), "ValueTooLarge")
+    })
+  )
+})
+
+describe("writes", () => {
+  it.effect.each([
+    ["a node that refuses the connection", refusedConnection],
+    ["a node that says it did not happen", unavailable()]
+  ] as const)("after %s the next one is asked", ([, first]) =>
+    Effect.gen(function* () {
+      const { asked, result } = yield* run([first, written()], put)
+      assert.strictEqual(result._tag, "Success")
+      assert.deepStrictEqual(asked, [`PUT ${one}`, `PUT ${two}`])
+    })
+  )
+
+  it.effect.each([
+    ["a node says so", unknown],
+    ["the connection breaks", () => brokenConnection],
+    ["a node stays silent", () => "silence"],
+    ["something else answers", () => new Response("<html>Bad Gateway</html>", { status: 502 })],
+    ["a node answers 200 with nonsense", () => new Response("nonsense", { status: 200 })]
+  ] as ReadonlyArray<readonly [string, () => Reply]>)(
+    "the outcome is unknown and nothing is sent again when %s",
+    ([, reply]) =>
+      Effect.gen(function* () {
+        for (const write of [put, remove]) {
+          const { asked, result } = yield* run([reply()], write)
+          assert.strictEqual(reasonOf(result), "OutcomeUnknown")
+          assert.strictEqual(asked.length, 1)
+        }
+      })
+  )
+
+  it.effect("what the node knows of an unknown outcome is passed on", () =>
+    Effect.gen(function* () {
+      const { result } = yield* run([unknown()], put)
+      assert.deepInclude(result._tag === "Failure" ? { ...result.failure.reason } : {}, { index: 9, term: 2 })
+      assert.strictEqual(result._tag === "Failure" ? result.failure.outcome : undefined, "unknown")
+    })
+  )
+
+  it.effect("while no node can serve, they are asked in turn until the time is up", () =>
+    Effect.gen(function* () {
+      const { asked, result } = yield* run(
+        Array.from({ length: 1000 }, () => unavailable()),
+        put
+      )
+      assert.strictEqual(reasonOf(result), "Unavailable")
+      assert.match(result._tag === "Failure" ? result.failure.message : "", /10000 ms.*no leader/)
+      assert.deepStrictEqual(asked.slice(0, 4), [`PUT ${one}`, `PUT ${two}`, `PUT ${three}`, `PUT ${one}`])
+      // The pauses grow: it is nowhere near as often as the script would have it.
+      assert.isBelow(asked.length, 40)
+    })
+  )
+})
+
+describe("reads", () => {
+  it.effect.each([
+    ["a refused connection", () => refusedConnection],
+    ["a broken connection", () => brokenConnection],
+    ["silence", () => "silence"],
+    ["a 503", unavailable],
+    ["something else", () => new Response("<html></html>", { status: 404 })]
+  ] as ReadonlyArray<readonly [string, () => Reply]>)("are tried again after %s", ([, reply]) =>
+    Effect.gen(function* () {
+      const { asked, result } = yield* run([reply(), found()], get)
+      assert.strictEqual(result._tag, "Success")
+      assert.deepStrictEqual(asked, [`GET ${one}`, `GET ${two}`])
+    })
+  )
+
+  it.effect("end as unavailable when the time is up", () =>
+    Effect.gen(function* () {
+      const { result } = yield* run(
+        Array.from({ length: 10 }, () => "silence" as const),
+        get
+      )
+      assert.strictEqual(reasonOf(result), "Unavailable")
+    })
+  )
+})
+
+describe("the node that is asked", () => {
+  it.effect("is the one that answered last", () =>
+    Effect.gen(function* () {
+      const { asked } = yield* run([refusedConnection, written(), written()], (kv) =>
+        Effect.andThen(put(kv), put(kv))
+      )
+      assert.deepStrictEqual(asked, [`PUT ${one}`, `PUT ${two}`, `PUT ${two}`])
+    })
+  )
+
+  it.effect("is the leader, once an answer named it", () =>
+    Effect.gen(function* () {
+      const { asked } = yield* run([written({ "raft-leader": `${three}/` }), written()], (kv) =>
+        Effect.andThen(put(kv), put(kv))
+      )
+      assert.deepStrictEqual(asked, [`PUT ${one}`, `PUT ${three}`])
+    })
+  )
+
+  it.effect("is never one that the client was not told of", () =>
+    Effect.gen(function* () {
+      const { asked } = yield* run([written({ "raft-leader": "http://elsewhere:4" }), written()], (kv) =>
+        Effect.andThen(put(kv), put(kv))
+      )
+      assert.deepStrictEqual(asked, [`PUT ${one}`, `PUT ${one}`])
+    })
+  )
+
+  it.effect("is not a leader that just failed", () =>
+    Effect.gen(function* () {
+      const names = { "raft-leader": three }
+      const { asked } = yield* run(
+        [written(names), refusedConnection, written(names), written(names)],
+        (kv) => Effect.andThen(put(kv), Effect.andThen(put(kv), put(kv)))
+      )
+      assert.deepStrictEqual(asked, [`PUT ${one}`, `PUT ${three}`, `PUT ${one}`, `PUT ${one}`])
+    })
+  )
+
+  it.effect.each([[], ["nonsense"], ["ftp://x"]])(
+    "endpoints %j are refused when the layer is built",
+    (endpoints) =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(
+          Effect.provide(
+            Kv.use((kv) => kv.get("a")),
+            KvClient.layer({ endpoints }).pipe(Layer.provide(scripted([]).layer))
+          )
+        )
+        assert.strictEqual(error._tag, "EndpointsInvalid")
+      })
+  )
+})
+
+describe.each([
+  ["fetch", FetchHttpClient.layer],
+  ["undici", NodeHttpClient.layerUndici],
+  ["node:http", NodeHttpClient.layerNodeHttp]
+] as const)("over sockets, with %s", (_, httpClient) => {
+  const withCluster = <A, E>(
+    test: (context: { readonly raft: FakeRaft.FakeRaft }) => Effect.Effect<A, E, Kv>
+  ) => {
+    const raft = FakeRaft.make()
+    const server = KvServer.layer().pipe(
+      Layer.provide(Kv.layer),
+      Layer.provide(raft.layer),
+      Layer.provideMerge(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port: 0 }))
+    )
+    const client = Layer.unwrap(
+      Effect.gen(function* () {
+        const { address } = yield* HttpServer.HttpServer
+        const port = "port" in address ? address.port : assert.fail("no TCP address")
+        const closed = yield* closedPort
+        return KvClient.layer({
+          endpoints: [`http://127.0.0.1:${closed}`, `http://127.0.0.1:${port}`]
+        })
+      })
+    )
+    return test({ raft }).pipe(Effect.provide(client.pipe(Layer.provide(httpClient), Layer.provide(server))))
+  }
+
+  it.live("a write passes over a node that is down; every byte and awkward key arrives", () =>
+    withCluster(({ raft }) =>
+      Effect.gen(function* () {
+        const kv = yield* Kv
+        const everyByte = Uint8Array.from({ length: 256 }, (_, byte) => byte)
+        assert.strictEqual(yield* kv.put("a/b?c#d%2F e", everyByte), 1)
+        assert.deepStrictEqual(yield* kv.get("a/b?c#d%2F e"), Option.some({ value: everyByte, revision: 1 }))
+        assert.strictEqual(yield* putText("empty", ""), 2)
+        assert.deepStrictEqual(yield* getText("empty", { consistency: "stale" }), Option.some(""))
+        assert.deepStrictEqual(raft.reads, ["linearizable", "stale"])
+        assert.deepStrictEqual(yield* kv.compareAndSet("empty", { expected: 2, value: everyByte }), {
+          swapped: true,
+          revision: 3
+        })
+        assert.isTrue(yield* kv.delete("empty", { ifMatch: 3 }))
+        assert.isFalse(yield* kv.delete("empty"))
+      })
+    )
+  )
+
+  it.live("what the node says of a failed write is what the caller hears", () =>
+    withCluster(({ raft }) =>
+      Effect.gen(function* () {
+        const kv = yield* Kv
+        raft.failWith = because(new OutcomeUnknown({ detail: "the leader was lost" }))
+        const unknown = yield* Effect.flip(kv.put("a", new Uint8Array()))
+        assert.strictEqual(unknown.outcome, "unknown")
+        assert.match(unknown.message, /the leader was lost/)
+        raft.failWith = undefined
+        yield* kv.put("a", new Uint8Array())
+        const condition = yield* Effect.flip(kv.put("a", new Uint8Array(), { ifAbsent: true }))
+        assert.strictEqual(condition.reason._tag, "ConditionFailed")
+      })
+    )
+  )
+
+  it.live("a write goes through once the cluster has a leader again", () =>
+    withCluster(({ raft }) =>
+      Effect.gen(function* () {
+        const kv = yield* Kv
+        raft.failWith = because(new NoLeader({ waitedMillis: 1 }))
+        const writing = yield* Effect.forkChild(kv.put("a", new Uint8Array()))
+        yield* Effect.forkChild(
+          Effect.sync(() => {
+            raft.failWith = undefined
+          }).pipe(Effect.delay("20 millis"))
+        )
+        assert.strictEqual(yield* Fiber.join(writing), 1)
+        assert.deepStrictEqual(raft.commands, ["Put a"])
+      })
+    )
+  )
+})
+
+/** A port on which nobody listens. */
+const closedPort: Effect.Effect<number> = Effect.callback((resume) => {
+  const server = Net.createServer().listen(0, "127.0.0.1", () => {
+    const address = server.address()
+    const port = typeof address === "object" && address !== null ? address.port : 0
+    server.close(() => resume(Effect.succeed(port)))
+  })
+})
