@@ -35,7 +35,7 @@ export const onPeerLost = (state: NodeState, peer: NodeId, stamp: Stamp): NodeSt
   const { role } = state
   if (role._tag !== "Follower" || role.leader !== peer) return state
   // Spread over a fifth of a heartbeat interval, so that two followers seldom split the vote.
-  const soon = stamp.nowMillis + (stamp.jitter * state.config.heartbeatIntervalMillis) / 5
+  const soon = stamp.nowMillis + Math.floor((stamp.jitter * state.config.heartbeatIntervalMillis) / 5)
   return {
     ...state,
     role: {

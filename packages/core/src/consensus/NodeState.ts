@@ -137,9 +137,9 @@ export const initial = (options: {
   }
 }
 
-/** A delay drawn from [t, 2t), t being the election timeout (section 5.2). */
+/** A delay of whole milliseconds drawn from [t, 2t), t being the election timeout (section 5.2). */
 export const electionDelayMillis = (config: RaftConfig, jitter: number): number =>
-  config.electionTimeoutMillis * (1 + jitter)
+  config.electionTimeoutMillis + Math.floor(config.electionTimeoutMillis * jitter)
 
 /** Who leads, as far as this node knows. */
 export const leaderOf = (state: NodeState): NodeId | null => {

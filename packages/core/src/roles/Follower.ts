@@ -15,7 +15,8 @@ export const electionTimer = (node: RoleContext): Effect.Effect<void> => {
     const { config, role } = node.state()
     if (role._tag === "Leader") return Effect.void
     const waitMillis = role.electionDeadlineMillis - node.nowMillis()
-    if (waitMillis > 0) return Effect.sleep(waitMillis)
+    // Timers count whole milliseconds; one that rings early would ring again and again.
+    if (waitMillis > 0) return Effect.sleep(Math.ceil(waitMillis))
     // The actor has not come to it yet: do not ring twice for the same deadline.
     if (rungFor === role.electionDeadlineMillis) return Effect.sleep(config.heartbeatIntervalMillis)
     rungFor = role.electionDeadlineMillis

@@ -1,0 +1,55 @@
+/**
+ * All safety properties together, as one tracer for each node of a cluster.
+ *
+ * A violation is kept, and thrown into the node that showed it, which stops there: what it would do next
+ * is of no interest.
+ */
+import type { NodeId } from "../NodeId.ts"
+import type { RaftTracer } from "../RaftTrace.ts"
+import * as ElectionSafety from "./invariants/ElectionSafety.ts"
+import type { Invariant, Violation } from "./invariants/Invariant.ts"
+import * as LeaderAppendOnly from "./invariants/LeaderAppendOnly.ts"
+import * as LeaderCompleteness from "./invariants/LeaderCompleteness.ts"
+import * as LogMatching from "./invariants/LogMatching.ts"
+import * as Monotonicity from "./invariants/Monotonicity.ts"
+import * as StateMachineSafety from "./invariants/StateMachineSafety.ts"
+
+export interface Invariants {
+  readonly tracerOf: (nodeId: NodeId) => RaftTracer
+  /** What was violated so far, oldest first. */
+  readonly violations: () => ReadonlyArray<Violation>
+}
+
+/** Watches a new cluster. */
+export const make = (): Invariants => {
+  const all: ReadonlyArray<Invariant> = [
+    ElectionSafety.make(),
+    LeaderAppendOnly.make(),
+    LogMatching.make(),
+    LeaderCompleteness.make(),
+    StateMachineSafety.make(),
+    Monotonicity.make()
+  ]
+  const violations: Array<Violation> = []
+
+  const check = (look: (invariant: Invariant) => void) => {
+    for (const invariant of all) {
+      try {
+        look(invariant)
+      } catch (violation) {
+        violations.push(violation as Violation)
+        throw violation
+      }
+    }
+  }
+
+  return {
+    violations: () => violations,
+    tracerOf: (nodeId) => ({
+      onStart: (state) => check((invariant) => invariant.onStart?.(nodeId, state)),
+      onTurn: (turn) => check((invariant) => invariant.onTurn?.(nodeId, turn)),
+      onSend: () => {},
+      onApplied: (entry) => check((invariant) => invariant.onApplied?.(nodeId, entry))
+    })
+  }
+}

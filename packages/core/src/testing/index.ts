@@ -1,0 +1,12 @@
+/**
+ * The testing kit: clusters in memory, faults from a seed, the paper's properties checked at every step,
+ * and one contract suite for each port.
+ */
+export * as Invariants from "./Invariants.ts"
+export * as LinkFaults from "./LinkFaults.ts"
+export * as MemoryDisk from "./MemoryDisk.ts"
+export * as MemoryNetwork from "./MemoryNetwork.ts"
+export * as RaftStorageContract from "./RaftStorageContract.ts"
+export * as RaftTest from "./RaftTest.ts"
+export * as RaftTransportContract from "./RaftTransportContract.ts"
+export * as StateMachineContract from "./StateMachineContract.ts"

@@ -1,0 +1,60 @@
+/**
+ * Log Matching: "if two logs contain an entry with the same index and term, then the logs are identical in
+ * all entries up through the given index" (paper, figure 3 and section 5.3).
+ *
+ * Checked by its two halves, as the paper proves it: two entries with the same index and term hold the
+ * same command, and stand after entries of the same term.
+ */
+import * as RaftLog from "../../consensus/RaftLog.ts"
+import type { NodeState } from "../../consensus/NodeState.ts"
+import * as LogEntry from "../../LogEntry.ts"
+import * as LogIndex from "../../LogIndex.ts"
+import type { NodeId } from "../../NodeId.ts"
+import type { Term } from "../../Term.ts"
+import { Violation } from "./Invariant.ts"
+import type { Invariant } from "./Invariant.ts"
+import { sameEntry } from "./sameEntry.ts"
+
+interface Seen {
+  readonly entry: LogEntry.LogEntry
+  readonly previousTerm: Term | undefined
+}
+
+export const make = (): Invariant => {
+  const property = "Log Matching"
+  const seen = new Map<LogIndex.LogIndex, Map<Term, Seen>>()
+
+  const see = (nodeId: NodeId, state: NodeState, block: LogEntry.EntryBlock) => {
+    for (const entry of LogEntry.entries(block)) {
+      const previousTerm = RaftLog.termAt(state.log, LogIndex.plus(entry.index, -1))
+      const atIndex = seen.get(entry.index) ?? new Map<Term, Seen>()
+      seen.set(entry.index, atIndex)
+      const known = atIndex.get(entry.term)
+      if (known === undefined) atIndex.set(entry.term, { entry, previousTerm })
+      else if (known.previousTerm !== previousTerm || !sameEntry(known.entry, entry)) {
+        throw new Violation(
+          property,
+          nodeId,
+          `two entries at index ${entry.index} of term ${entry.term} differ`
+        )
+      }
+    }
+  }
+
+  return {
+    property,
+    onStart: (nodeId, state) => {
+      for (const block of state.log.chunks.slice(0, state.log.chunkCount)) see(nodeId, state, block)
+    },
+    onTurn: (nodeId, { after, actions }) => {
+      for (const action of actions) {
+        if (action._tag !== "Persist") continue
+        // A later event of the same turn may have replaced it; then only what is left is looked at.
+        for (const block of action.blocks) {
+          if (RaftLog.termAt(after.log, LogEntry.lastIndex(block)) === block.lastTerm)
+            see(nodeId, after, block)
+        }
+      }
+    }
+  }
+}
