@@ -106,7 +106,10 @@ export class MalformedBlock extends Schema.TaggedError<MalformedBlock>()("Malfor
  * Reads the entry boundaries of bytes that came from outside (a disk, a peer). Payloads are not looked
  * at and nothing is copied: the block is a view of `bytes`.
  */
-export const decodeBlock = (bytes: Uint8Array, firstIndex: LogIndex.LogIndex): EntryBlock | MalformedBlock => {
+export const decodeBlock = (
+  bytes: Uint8Array,
+  firstIndex: LogIndex.LogIndex
+): EntryBlock | MalformedBlock => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const offsets: Array<number> = []
   let at = 0
@@ -118,15 +121,23 @@ export const decodeBlock = (bytes: Uint8Array, firstIndex: LogIndex.LogIndex): E
     lastTerm = view.getFloat64(at + 8, true)
     at += encodedBytes(view.getUint32(at, true))
   }
-  if (offsets.length === 0) return new MalformedBlock({ offset: 0, detail: "a block holds at least one entry" })
-  return { firstIndex, firstTerm: view.getFloat64(8, true) as Term, lastTerm: lastTerm as Term, bytes, offsets }
+  if (offsets.length === 0)
+    return new MalformedBlock({ offset: 0, detail: "a block holds at least one entry" })
+  return {
+    firstIndex,
+    firstTerm: view.getFloat64(8, true) as Term,
+    lastTerm: lastTerm as Term,
+    bytes,
+    offsets
+  }
 }
 
 const entryProblem = (view: DataView, at: number, lastTerm: number): string | undefined => {
   if (view.byteLength - at < entryHeaderBytes) return "the entry header is cut off"
   const payloadBytes = view.getUint32(at, true)
   if (view.byteLength - at - entryHeaderBytes < payloadBytes) return "the payload is cut off"
-  if (view.getUint32(at + 4, true) >= kindsByCode.length) return `unknown kind ${view.getUint32(at + 4, true)}`
+  if (view.getUint32(at + 4, true) >= kindsByCode.length)
+    return `unknown kind ${view.getUint32(at + 4, true)}`
   const term = view.getFloat64(at + 8, true)
   if (!Number.isSafeInteger(term) || term < 1) return `${term} is not a term`
   if (term < lastTerm) return `term ${term} follows term ${lastTerm}`

@@ -68,7 +68,8 @@ const encodeJson = Schema.encodeSync(codec)
 const decodeJson = Schema.decodeSync(codec)
 
 /** The payload of a configuration entry: JSON in UTF-8, so that a log can be read by eye. */
-export const toPayload = (membership: Membership): Uint8Array => new TextEncoder().encode(encodeJson(membership))
+export const toPayload = (membership: Membership): Uint8Array =>
+  new TextEncoder().encode(encodeJson(membership))
 
 /** Reads the payload of a configuration entry; throws a `SchemaError` where it is none. */
 export const fromPayload = (payload: Uint8Array): Membership => decodeJson(new TextDecoder().decode(payload))

@@ -45,7 +45,10 @@ export const RequestVote = Schema.TaggedStruct("RequestVote", {
 })
 export type RequestVote = typeof RequestVote.Type
 
-export const RequestVoteReply = Schema.TaggedStruct("RequestVoteReply", { term: Term, granted: Schema.Boolean })
+export const RequestVoteReply = Schema.TaggedStruct("RequestVoteReply", {
+  term: Term,
+  granted: Schema.Boolean
+})
 export type RequestVoteReply = typeof RequestVoteReply.Type
 
 /** The leader replicates entries, or, with none, says that it is alive (section 5.3). */
