@@ -33,7 +33,7 @@ export class Connection {
   private readonly bell = new Doorbell()
   private readonly writer = new FrameWriter()
   private keepAliveDue = false
-  /** Whether anything was heard, or written, since the last look. */
+  /** Whether anything was heard, or a message written, since the last look. */
   private heard = false
   private wrote = false
 
@@ -107,10 +107,9 @@ export class Connection {
       const message = this.options.nextMessage()
       if (message === undefined) break
       MessageCodec.encode(this.writer, message)
+      this.wrote = true
     }
-    if (this.writer.bytes === 0) return false
-    this.wrote = true
-    return true
+    return this.writer.bytes > 0
   }
 
   // --- watching ---------------------------------------------------------------------------------------

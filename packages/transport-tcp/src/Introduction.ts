@@ -6,7 +6,8 @@ import * as Effect from "effect/Effect"
 import { FrameReader, MalformedFrame } from "./FrameReader.ts"
 import { FrameWriter } from "./FrameWriter.ts"
 import * as Handshake from "./Handshake.ts"
-import { ConnectionLost, NotAPeer, Refused } from "./PeerError.ts"
+import { NotAPeer, Refused } from "./PeerError.ts"
+import type { ConnectionLost } from "./PeerError.ts"
 import type { Wire } from "./Wire.ts"
 
 /** A wire on which both ends know each other, with what has arrived beyond the handshake. */

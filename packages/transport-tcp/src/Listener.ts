@@ -74,7 +74,7 @@ export const serve = (
   const count = (change: number) => Effect.sync(() => (connections += change))
   const handle = (socket: Socket.Socket) =>
     Effect.acquireUseRelease(
-      count(+1),
+      count(1),
       () => answer(socket, options, connections > options.tcp.maxConnections),
       () => count(-1)
     )

@@ -10,9 +10,9 @@ import type * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import * as Socket from "effect/socket/Socket"
+import type * as Socket from "effect/socket/Socket"
 import * as Net from "node:net"
-import * as Address from "./Address.ts"
+import type * as Address from "./Address.ts"
 import { ConnectionLost, DialFailed } from "./PeerError.ts"
 
 export interface Wire {
@@ -41,7 +41,10 @@ export const dial: (
         duration: timeoutMillis,
         orElse: () => dialFailed(`no answer within ${timeoutMillis} ms`, false)
       }),
-      Effect.mapError((error) => new DialFailed({ ...error, detail: `cannot reach it: ${error.detail}` }))
+      Effect.mapError(
+        (error) =>
+          new DialFailed({ nobodyListens: error.nobodyListens, detail: `cannot reach it: ${error.detail}` })
+      )
     )
     return yield* make(yield* NodeSocket.fromDuplex(Effect.succeed(socket)), target, Option.some(socket))
   }

@@ -50,7 +50,7 @@ export class TrafficCount {
 
   private tallyOf(from: NodeId, tag: RaftMessage["_tag"]): Tally {
     let byTag = this.tallies.get(from)
-    if (byTag === undefined) this.tallies.set(from, (byTag = new Map()))
+    if (byTag === undefined) this.tallies.set(from, (byTag = new Map<RaftMessage["_tag"], Tally>()))
     let tally = byTag.get(tag)
     if (tally === undefined) byTag.set(tag, (tally = { messages: 0, bytes: 0 }))
     return tally
