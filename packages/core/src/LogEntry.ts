@@ -19,7 +19,7 @@
  */
 import * as Schema from "effect/Schema"
 import * as LogIndex from "./LogIndex.ts"
-import { Term } from "./Term.ts"
+import type { Term } from "./Term.ts"
 
 /** What an entry is for: nothing (a leader's first entry), a command of the machine, a membership. */
 export type EntryKind = "NoOp" | "Command" | "Configuration"

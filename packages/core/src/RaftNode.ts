@@ -238,7 +238,7 @@ export const make = <Command, Reply, View>(
         if (action._tag === "SendNow") send(action.to, action.message)
         else if (action._tag === "SendWhenDurable") heldBack.push(action)
       }
-      if (heldBack.length === 0 || heldBack.every((held) => held.ticket > state.durability.persisted)) return
+      if (heldBack.every((held) => held.ticket > state.durability.persisted)) return
       const due = heldBack.filter((held) => held.ticket <= state.durability.persisted)
       heldBack = heldBack.filter((held) => held.ticket > state.durability.persisted)
       for (const held of due) send(held.to, held.message)

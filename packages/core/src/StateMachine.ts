@@ -66,11 +66,12 @@ type PlainCodec<A, E> = Schema.ConstraintCodec<A, E>
 /** The compact, evolvable binary form of a schema. The bytes are the caller's to keep. */
 export const binaryCodec = <A, E>(schema: PlainCodec<A, E>): BinaryCodec<A> => {
   const encoder = SchemaBinary.encoder(schema)
-  const decode = Schema.decodeUnknownSync(
-    SchemaBinary.toCodec(schema) as unknown as Schema.ConstraintDecoder<A>
-  )
+  const decode = Schema.decodeSync(SchemaBinary.toCodec(schema))
   // The encoder writes into an arena that it uses again.
-  return { encode: (value) => encoder.encode(value).slice(), decode }
+  return {
+    encode: (value) => encoder.encode(value).slice(),
+    decode: (bytes) => decode(bytes as Uint8Array<ArrayBuffer>)
+  }
 }
 
 /**

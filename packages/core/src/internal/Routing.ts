@@ -8,8 +8,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as NodeState from "../consensus/NodeState.ts"
 import type { NodeId } from "../NodeId.ts"
-import { NoLeader, NotLeader } from "../RaftError.ts"
-import type { RaftErrorReason } from "../RaftError.ts"
+import { NoLeader } from "../RaftError.ts"
+import type { NotLeader, RaftErrorReason } from "../RaftError.ts"
 import type { RaftNode } from "../RaftNode.ts"
 
 /**
