@@ -59,13 +59,28 @@ const toForward = ({ proposals, term }: typeof Forward.Type): RaftMessage.Forwar
   commands: proposals.map(({ command }) => command)
 })
 
+/** Half a surrogate pair is no text that UTF-8 could carry. */
+const wellFormed = (message: typeof Plain.Type): RaftMessage.RaftMessage =>
+  message._tag === "ForwardReply"
+    ? {
+        ...message,
+        outcomes: message.outcomes.map(({ outcome, requestId }) => ({
+          requestId,
+          outcome: wellFormedOutcome(outcome)
+        }))
+      }
+    : message
+
+const wellFormedOutcome = (outcome: RaftMessage.ForwardOutcome): RaftMessage.ForwardOutcome =>
+  outcome._tag === "Refused" ? { ...outcome, reason: outcome.reason.toWellFormed() } : outcome
+
 /** Messages of every kind. */
 export const raftMessage: Arbitrary.Arbitrary<RaftMessage.RaftMessage> = Arbitrary.flatMap(
   Arbitrary.schema(Schema.Literals(["Plain", "Append", "Forward"])),
   (kind): Arbitrary.Arbitrary<RaftMessage.RaftMessage> => {
     switch (kind) {
       case "Plain":
-        return Arbitrary.schema(Plain)
+        return Arbitrary.map(Arbitrary.schema(Plain), wellFormed)
       case "Append":
         return Arbitrary.map(Arbitrary.schema(Append), toAppend)
       case "Forward":
