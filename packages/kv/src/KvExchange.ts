@@ -194,7 +194,7 @@ const outcomeUnknown = (detail: string, index?: number, term?: number): KvError.
 
 const describe = ({ message, reason }: HttpClientError): string => {
   const cause: unknown = "cause" in reason ? reason.cause : undefined
-  return cause instanceof Error ? `${cause.message || String(codeOf(cause))}` : message
+  return cause instanceof Error && cause.message !== "" ? cause.message : message
 }
 
 const codeOf = (error: object): unknown => ("code" in error ? error.code : undefined)

@@ -173,7 +173,11 @@ describe("writes", () => {
   it.effect("what the node knows of an unknown outcome is passed on", () =>
     Effect.gen(function* () {
       const { result } = yield* run([unknown()], put)
-      assert.deepInclude(result._tag === "Failure" ? { ...result.failure.reason } : {}, { index: 9, term: 2 })
+      const reason = result._tag === "Failure" ? result.failure.reason : undefined
+      assert.deepStrictEqual(
+        reason?._tag === "OutcomeUnknown" ? `${reason.index} ${reason.term}` : undefined,
+        "9 2"
+      )
       assert.strictEqual(result._tag === "Failure" ? result.failure.outcome : undefined, "unknown")
     })
   )

@@ -50,7 +50,7 @@ export const ask = (question: Question): Effect.Effect<Answer> =>
               bytes,
               text,
               get json(): unknown {
-                return JSON.parse(text)
+                return JSON.parse(text) as unknown
               }
             })
           )
