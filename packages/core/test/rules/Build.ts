@@ -25,7 +25,10 @@ export const start: Place = { index: 0, term: 0 }
 export const id = (name: string): NodeId => name as NodeId
 
 /** `n1` to `n<count>`, the first `voters` of which vote. */
-export const membership = (options: { readonly voters: number; readonly learners?: number }): Membership.Membership => {
+export const membership = (options: {
+  readonly voters: number
+  readonly learners?: number
+}): Membership.Membership => {
   const members = Array.from({ length: options.voters + (options.learners ?? 0) }, (_, position) => ({
     id: id(`n${position + 1}`),
     address: `memory:n${position + 1}`
@@ -42,7 +45,8 @@ export const joint = (options: {
   readonly voters: ReadonlyArray<string>
   readonly outgoing: ReadonlyArray<string>
 }): Membership.Membership => {
-  const members = (names: ReadonlyArray<string>) => names.map((name) => ({ id: id(name), address: `memory:${name}` }))
+  const members = (names: ReadonlyArray<string>) =>
+    names.map((name) => ({ id: id(name), address: `memory:${name}` }))
   return { _tag: "Joint", voters: members(options.voters), outgoing: members(options.outgoing), learners: [] }
 }
 
@@ -54,7 +58,10 @@ const encodeText = new TextEncoder()
 const decodeText = new TextDecoder()
 
 /** A command that says `text`. */
-export const command = (text: string): LogEntry.Draft => ({ kind: "Command", payload: encodeText.encode(text) })
+export const command = (text: string): LogEntry.Draft => ({
+  kind: "Command",
+  payload: encodeText.encode(text)
+})
 
 export const textOf = (payload: Uint8Array): string => decodeText.decode(payload)
 
@@ -63,7 +70,9 @@ export const blocks = (terms: ReadonlyArray<number>, firstIndex = 1): Array<LogE
   const made: Array<LogEntry.EntryBlock> = []
   for (let from = 0, to = 0; from < terms.length; from = to) {
     while (to < terms.length && terms[to] === terms[from]) to++
-    const drafts = terms.slice(from, to).map((term, offset) => command(`${firstIndex + from + offset}@${term}`))
+    const drafts = terms
+      .slice(from, to)
+      .map((term, offset) => command(`${firstIndex + from + offset}@${term}`))
     made.push(
       LogEntry.encodeBlock(drafts, {
         firstIndex: (firstIndex + from) as LogIndex,
@@ -160,7 +169,10 @@ export const rejected = (options: {
   round: options.round ?? 0
 })
 
-export const readIndex = (options: { readonly term: number; readonly requestId: number }): RaftMessage.ReadIndex => ({
+export const readIndex = (options: {
+  readonly term: number
+  readonly requestId: number
+}): RaftMessage.ReadIndex => ({
   _tag: "ReadIndex",
   term: options.term as Term,
   requestId: options.requestId

@@ -12,6 +12,7 @@ import type { RaftConfig } from "../../src/RaftConfig.ts"
 import type { RaftMessage } from "../../src/RaftMessage.ts"
 import type { Term } from "../../src/Term.ts"
 import type { Action } from "../../src/consensus/Action.ts"
+import * as Election from "../../src/consensus/Election.ts"
 import type { Event } from "../../src/consensus/Event.ts"
 import type { NodeState, RoleState } from "../../src/consensus/NodeState.ts"
 import * as RaftLog from "../../src/consensus/RaftLog.ts"
@@ -152,6 +153,11 @@ export class Subject {
     return this
   }
 
+  /** What it asks `peer` for in order to be elected, now. */
+  requestsTo(peer: string): RaftMessage | undefined {
+    return Election.requestFor(this.state, Build.id(peer))
+  }
+
   /** All that its replicator for `peer` sends now. */
   replicatesTo(peer: string): ReadonlyArray<RaftMessage> {
     const messages: Array<RaftMessage> = []
@@ -166,7 +172,9 @@ export class Subject {
 
   /** The actions of one kind. */
   actionsOf<Tag extends Action["_tag"]>(tag: Tag): ReadonlyArray<Extract<Action, { readonly _tag: Tag }>> {
-    return this.actions.filter((action): action is Extract<Action, { readonly _tag: Tag }> => action._tag === tag)
+    return this.actions.filter(
+      (action): action is Extract<Action, { readonly _tag: Tag }> => action._tag === tag
+    )
   }
 }
 
@@ -206,7 +214,8 @@ const grantAll = (subject: Subject, given: Given, message: RaftMessage, until: R
   for (const { id } of Membership.allMembers(subject.state.membership)) {
     if (id !== "n1" && subject.role !== until) subject.receives(id, message)
   }
-  if (subject.role !== until) throw new Error(`n1 is ${subject.role}, not ${until}, in ${JSON.stringify(given)}`)
+  if (subject.role !== until)
+    throw new Error(`n1 is ${subject.role}, not ${until}, in ${JSON.stringify(given)}`)
 }
 
 const forget = (subject: Subject): Subject => {

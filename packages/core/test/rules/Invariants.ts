@@ -66,7 +66,10 @@ export class Invariants implements Observer {
     const { from, to, message } = envelope
     const { currentTerm, votedFor } = sender.stored.hardState
     if (!isQuestion(message) && message.term > currentTerm) {
-      broken("Durable before visible", `${from} speaks in term ${message.term}, its disk is in ${currentTerm}`)
+      broken(
+        "Durable before visible",
+        `${from} speaks in term ${message.term}, its disk is in ${currentTerm}`
+      )
     }
     if (message._tag === "RequestVoteReply" && message.granted) {
       this.checkVote(from, message.term, to)
@@ -83,12 +86,14 @@ export class Invariants implements Observer {
     this.logs.set(node, log)
     if (write.truncateFrom !== undefined) log.length = write.truncateFrom - 1
     for (const entry of write.blocks.flatMap(LogEntry.entries)) {
-      if (entry.index !== log.length + 1) broken("Log Matching", `${node} writes ${entry.index} after ${log.length}`)
+      if (entry.index !== log.length + 1)
+        broken("Log Matching", `${node} writes ${entry.index} after ${log.length}`)
       const known: Known = { previousTerm: log[log.length - 1] ?? 0, payload: entry.payload }
       this.checkEntry(`${entry.index}@${entry.term}`, known)
       log.push(entry.term)
     }
-    if (write.lastIndex !== log.length) broken("Log Matching", `${node} says its log ends at ${write.lastIndex}`)
+    if (write.lastIndex !== log.length)
+      broken("Log Matching", `${node} says its log ends at ${write.lastIndex}`)
   }
 
   private checkEntry(name: string, entry: Known): void {
@@ -101,7 +106,11 @@ export class Invariants implements Observer {
 
   private checkTermAndVote(before: NodeState, after: NodeState): void {
     if (after.currentTerm < before.currentTerm) broken("Terms only grow", `${after.self} goes back`)
-    if (after.currentTerm === before.currentTerm && before.votedFor !== null && after.votedFor !== before.votedFor) {
+    if (
+      after.currentTerm === before.currentTerm &&
+      before.votedFor !== null &&
+      after.votedFor !== before.votedFor
+    ) {
       broken("One vote per term", `${after.self} takes its vote for ${before.votedFor} back`)
     }
   }
@@ -110,7 +119,8 @@ export class Invariants implements Observer {
     const key = `${voter} ${term}`
     const known = this.votes.get(key) ?? candidate
     this.votes.set(key, known)
-    if (known !== candidate) broken("One vote per term", `${voter} votes for ${known} and ${candidate} in ${term}`)
+    if (known !== candidate)
+      broken("One vote per term", `${voter} votes for ${known} and ${candidate} in ${term}`)
   }
 
   /** Election Safety and Leader Completeness. */
@@ -124,7 +134,10 @@ export class Invariants implements Observer {
     const log = this.logs.get(state.self) ?? []
     this.committed.forEach((entry, position) => {
       if (entry.inTerm < term && log[position] !== entry.term) {
-        broken("Leader Completeness", `${state.self} leads term ${term} without ${position + 1}@${entry.term}`)
+        broken(
+          "Leader Completeness",
+          `${state.self} leads term ${term} without ${position + 1}@${entry.term}`
+        )
       }
     })
   }
@@ -140,7 +153,10 @@ export class Invariants implements Observer {
       const known = this.committed[position]
       if (known === undefined) this.commit(after, term)
       else if (known.term !== term) {
-        broken("State Machine Safety", `${after.self} commits ${position + 1}@${term}, another @${known.term}`)
+        broken(
+          "State Machine Safety",
+          `${after.self} commits ${position + 1}@${term}, another @${known.term}`
+        )
       }
     }
   }
@@ -151,7 +167,10 @@ export class Invariants implements Observer {
     const majorities = state.membership.voters.length / 2
     const voters = holders.filter((node) => state.membership.voters.some((voter) => voter.id === node.id))
     if (voters.length <= majorities) {
-      broken("Commit what a quorum holds", `${state.self} commits ${position + 1}@${term} held by ${voters.length}`)
+      broken(
+        "Commit what a quorum holds",
+        `${state.self} commits ${position + 1}@${term} held by ${voters.length}`
+      )
     }
     this.committed.push({ term, inTerm: state.currentTerm })
   }
@@ -168,7 +187,8 @@ export class Invariants implements Observer {
     else if (readIndex < wasCommitted) {
       broken("Linearizable reads", `${node} reads at ${readIndex}, but ${wasCommitted} was committed before`)
     }
-    if (readIndex > this.committed.length) broken("Linearizable reads", `${node} reads at ${readIndex}, uncommitted`)
+    if (readIndex > this.committed.length)
+      broken("Linearizable reads", `${node} reads at ${readIndex}, uncommitted`)
   }
 }
 

@@ -47,7 +47,10 @@ export class PureCluster {
   /** Messages that were sent and have not arrived, oldest first. */
   inFlight: Array<Envelope> = []
   private readonly observers: ReadonlyArray<Observer>
-  private readonly replicators = new Map<string, { readonly role: string; readonly cursor: Replication.Cursor }>()
+  private readonly replicators = new Map<
+    string,
+    { readonly role: string; readonly cursor: Replication.Cursor }
+  >()
 
   constructor(options: Options) {
     this.observers = options.observers
