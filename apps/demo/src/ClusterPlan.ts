@@ -5,12 +5,12 @@
  * addresses: who starts the cluster again on the same directory must start the same nodes at the same
  * ports. A plan that was made is therefore read, not made anew, and a flag that contradicts it is an error.
  */
+import type * as Address from "@effect-raft/transport-tcp/Address"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import * as Schema from "effect/Schema"
 import { type CommandFailed, fail, misuse } from "./ExitCode.ts"
-import * as Address from "@effect-raft/transport-tcp/Address"
 import * as Ports from "./Ports.ts"
 
 /** One node: its name, where its peers and its clients reach it, and where its data lies. */

@@ -43,10 +43,10 @@ export const fail = (message: string): CommandFailed => new CommandFailed({ mess
 /** A failure that says what the user should have typed. */
 export const misuse = (message: string): CommandFailed => new CommandFailed({ message, exitCode: usage })
 
-/** Gives an ended program its exit code. */
 export const teardown: Runtime.Teardown = (exit, onExit) => onExit(codeOf(exit))
 
-const codeOf = <A, E>(exit: Exit.Exit<A, E>): number => {
+/** The code of an ended program. */
+export const codeOf = <A, E>(exit: Exit.Exit<A, E>): number => {
   if (Exit.isSuccess(exit)) return ok
   if (Cause.hasInterruptsOnly(exit.cause)) return Number(process.exitCode ?? interrupted)
   const error = Cause.squash(exit.cause)

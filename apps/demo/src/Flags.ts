@@ -3,9 +3,9 @@
  * the flag's name; rules that need two flags stand with the command.
  */
 import * as KvKey from "@effect-raft/kv/KvKey"
+import * as Address from "@effect-raft/transport-tcp/Address"
 import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
-import * as Address from "@effect-raft/transport-tcp/Address"
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 

@@ -2,11 +2,11 @@
  * One node as a program: the replicated key-value machine, its files, its peers over TCP and its HTTP
  * API, composed of their layers.
  */
+import * as Raft from "@effect-raft/core/Raft"
+import { RaftConfig } from "@effect-raft/core/RaftConfig"
 import { Kv } from "@effect-raft/kv/Kv"
 import { KvMachine } from "@effect-raft/kv/KvMachine"
 import * as KvServer from "@effect-raft/kv/KvServer"
-import * as Raft from "@effect-raft/core/Raft"
-import { RaftConfig } from "@effect-raft/core/RaftConfig"
 import * as FileStorage from "@effect-raft/storage-file/FileStorage"
 import * as NodeLogFileSystem from "@effect-raft/storage-file/NodeLogFileSystem"
 import * as Address from "@effect-raft/transport-tcp/Address"

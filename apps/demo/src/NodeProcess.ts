@@ -5,6 +5,7 @@
  * So when we die, however we die, the system closes the pipe and no node outlives the command that
  * started it.
  */
+import * as Address from "@effect-raft/transport-tcp/Address"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -15,7 +16,6 @@ import type { ChildProcessHandle } from "effect/process/ChildProcessSpawner"
 import * as Stream from "effect/Stream"
 import * as NodeUrl from "node:url"
 import type { ClusterPlan, NodePlan } from "./ClusterPlan.ts"
-import * as Address from "@effect-raft/transport-tcp/Address"
 
 /** How a process ended, and the last thing it said on its standard error. */
 export interface Ending {

@@ -4,9 +4,9 @@
  */
 import { Kv } from "@effect-raft/kv/Kv"
 import { Status } from "@effect-raft/kv/KvApi"
+import * as KvClient from "@effect-raft/kv/KvClient"
 import type { EndpointsInvalid } from "@effect-raft/kv/KvEndpoints"
 import type { KvError } from "@effect-raft/kv/KvError"
-import * as KvClient from "@effect-raft/kv/KvClient"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"

@@ -1,63 +1,18 @@
 #!/usr/bin/env node
 /**
- * The `effect-raft` command.
+ * The `effect-raft` program.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import * as CliConfig from "effect/cli/CliConfig"
-import * as CliOutput from "effect/cli/CliOutput"
-import * as Command from "effect/cli/Command"
-import * as GlobalFlag from "effect/cli/GlobalFlag"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
-import { cas } from "./commands/Cas.ts"
-import { remove } from "./commands/Delete.ts"
-import { demo } from "./commands/Demo.ts"
-import { get } from "./commands/Get.ts"
-import { put } from "./commands/Put.ts"
-import { serve } from "./commands/Serve.ts"
-import { status } from "./commands/Status.ts"
-import { up } from "./commands/Up.ts"
+import * as Cli from "./Cli.ts"
 import * as ExitCode from "./ExitCode.ts"
 
-const effectRaft = Command.make("effect-raft").pipe(
-  Command.withDescription(
-    "Run, watch and break a replicated key-value cluster. Begin with `effect-raft up`, or let `effect-raft demo` tell a story."
-  ),
-  Command.withSubcommands([up, demo, serve, put, get, remove, cas, status])
-)
+// A reader that went away (`| head`) asks us to stop; without this it would end in a stack trace.
+process.stdout.on("error", () => process.emit("SIGTERM"))
+process.stderr.on("error", () => undefined)
 
-/** Help goes to standard output; a mistake is said on standard error, a line each. */
-const presenter: CliOutput.Presenter = {
-  present: (event) =>
-    event._tag === "InvalidInvocation"
-      ? Effect.forEach(event.errors, (error) => Console.error(mistake(error, event.commandPath)), {
-          discard: true
-        })
-      : CliOutput.defaultPresenter.present(event)
-}
-
-const mistake = (error: Error, commandPath: ReadonlyArray<string>): string =>
-  `effect-raft: ${error.message.replaceAll(/\s*\n\s*/g, " ")} (try: ${commandPath.join(" ")} --help)`
-
-const formatter: CliOutput.Formatter = {
-  ...CliOutput.defaultFormatter(),
-  formatError: (error) => `effect-raft: ${error.message}`
-}
-
-const services = Layer.mergeAll(
-  NodeServices.layer,
-  CliOutput.layerPresenter(presenter),
-  CliOutput.layer(formatter),
-  CliConfig.layer({
-    builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions, GlobalFlag.LogLevel]
-  }),
-  Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])
-)
-
-Command.run(effectRaft, { version: "0.0.0" }).pipe(
-  Effect.provide(services),
+Cli.run(process.argv.slice(2)).pipe(
+  Effect.provide(NodeServices.layer),
   NodeRuntime.runMain({ teardown: ExitCode.teardown })
 )

@@ -52,10 +52,7 @@ export const scenario = <E>(
   )
 
 /** Starts the command. Standard input is what is given, and then ends; without it, it is empty. */
-export const start = (
-  args: ReadonlyArray<string>,
-  input: string | "open" = ""
-): Effect.Effect<Running, never, Scope.Scope> =>
+export const start = (args: ReadonlyArray<string>, input = ""): Effect.Effect<Running, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => launch(args, input)),
     (running) =>
@@ -77,7 +74,7 @@ export const run = (args: ReadonlyArray<string>, input?: string): Effect.Effect<
 const launch = (args: ReadonlyArray<string>, input: string): Running => {
   const child = NodeChildProcess.spawn(process.execPath, [mainModule, ...args], { stdio: "pipe" })
   child.stdin.on("error", () => undefined)
-  if (input !== "open") child.stdin.end(input)
+  child.stdin.end(input)
   const output = { stdout: "", stderr: "" }
   const listeners = new Set<() => void>()
   let code: number | string | undefined

@@ -21,7 +21,9 @@ export const cas = Command.make(
       Flag.optional
     ),
     absent: Flag.Boolean("absent").pipe(
-      Flag.withDescription("Write only if the key has no value"),
+      Flag.withDescription(
+        "Write only if the key has no value. Put it after VALUE: a value such as 1 or true would be taken for the flag's own"
+      ),
       Flag.withDefault(false)
     ),
     ...ValueInput.parameters
@@ -45,5 +47,15 @@ export const cas = Command.make(
   Command.withDescription(
     `Write a value if a condition holds, and print the new revision. \`get --revision\` tells the present one. ${clientCodesHelp}`
   ),
-  Command.withShortDescription("Write a value on a condition")
+  Command.withShortDescription("Write a value on a condition"),
+  Command.withExamples([
+    {
+      command: "effect-raft cas lock held --absent -e http://127.0.0.1:7101",
+      description: "Take a lock, if it is free"
+    },
+    {
+      command: "effect-raft cas lock free --revision 12 -e http://127.0.0.1:7101",
+      description: "Give it back"
+    }
+  ])
 )
