@@ -1,0 +1,29 @@
+/** Turns what Node says about a file into the error of the storage port, in words for its operator. */
+import { IoFailed, StorageError } from "@effect-raft/core/RaftStorage"
+
+const explanations: Readonly<Record<string, string>> = {
+  EACCES: "this user may not do that here; check owner and permissions",
+  EPERM: "this user may not do that here; check owner and permissions",
+  EROFS: "the file system is mounted read-only",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  EIO: "the disk reports an error",
+  ENOENT: "there is no such file or directory, and none could be made",
+  ENOTDIR: "there is a file where a directory is needed",
+  EEXIST: "there is a file where a directory or a new file is needed",
+  EMFILE: "this process has too many open files",
+  ENFILE: "this machine has too many open files"
+}
+
+/** The typed form of a failed file operation. */
+export const ioFailed =
+  (operation: string, location: string) =>
+  (cause: unknown): StorageError =>
+    new StorageError({ reason: new IoFailed({ operation, location, detail: describe(cause) }) })
+
+const describe = (cause: unknown): string => {
+  if (!(cause instanceof Error)) return String(cause)
+  const code = "code" in cause && typeof cause.code === "string" ? cause.code : undefined
+  const explanation = code === undefined ? undefined : explanations[code]
+  return explanation === undefined ? cause.message : `${explanation} (${code})`
+}

@@ -1,0 +1,47 @@
+/**
+ * The port of the write-ahead log to the files: the few operations that durability needs and that
+ * `effect/FileSystem` does not have (positional and vectored writes, fdatasync, a lock that dies with
+ * its process).
+ *
+ * A write is visible to readers at once and durable after `sync` of the file; a new name, or a name that
+ * is gone, is durable after `sync` of the directory. `NodeLogFileSystem` is the real one. An
+ * implementation whose effects never wait, such as `MemoryLogFileSystem`, can be run by `Effect.runSync`.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { StorageError } from "@effect-raft/core/RaftStorage"
+
+/** An open file. Used by one fiber at a time. */
+export interface LogFile {
+  /** Writes `parts` back to back from `position`. The parts may be used again once this has succeeded. */
+  readonly write: (parts: ReadonlyArray<Uint8Array>, position: number) => Effect.Effect<void, StorageError>
+  /** All that was written, and the size it takes to read it, is durable (fdatasync). */
+  readonly sync: Effect.Effect<void, StorageError>
+  readonly close: Effect.Effect<void>
+}
+
+/** One directory, all files of which are the store's. Names are plain file names. */
+export interface LogDirectory {
+  readonly path: string
+  readonly list: Effect.Effect<ReadonlyArray<string>, StorageError>
+  /** Fails with `StoreLocked` while any process has it. Let go when the scope closes or the process dies. */
+  readonly lock: (owner: string) => Effect.Effect<void, StorageError, Scope.Scope>
+  /** The whole file. */
+  readonly read: (name: string) => Effect.Effect<Uint8Array, StorageError>
+  /** Makes a file of `bytes` zeros. Fails where the name is taken. */
+  readonly create: (name: string, bytes: number) => Effect.Effect<LogFile, StorageError>
+  readonly open: (name: string) => Effect.Effect<LogFile, StorageError>
+  readonly rename: (from: string, to: string) => Effect.Effect<void, StorageError>
+  readonly remove: (name: string) => Effect.Effect<void, StorageError>
+  /** All names are durable. */
+  readonly sync: Effect.Effect<void, StorageError>
+}
+
+export class LogFileSystem extends Context.Service<
+  LogFileSystem,
+  {
+    /** Opens a directory, making it, durably, where there is none. */
+    readonly openDirectory: (path: string) => Effect.Effect<LogDirectory, StorageError>
+  }
+>()("@effect-raft/storage-file/LogFileSystem") {}

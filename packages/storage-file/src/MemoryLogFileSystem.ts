@@ -1,0 +1,303 @@
+/**
+ * Files in memory that behave as files do when the power fails: for the tests of the log, and for a
+ * simulator that runs the real log on them. No operation ever waits, so all of it runs under
+ * `Effect.runSync`.
+ *
+ * A write is visible at once, and kept only from the next `sync` on; so is a name, with the `sync` of its
+ * directory. `restart` cuts the power and gives it back: the caller says which of the un-synced bytes and
+ * names were lucky. Operations that change something are counted, and the n-th can be made to fail, or to
+ * be the last before the power goes.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { join } from "node:path"
+import { StorageError, StoreLocked } from "@effect-raft/core/RaftStorage"
+import { ioFailed } from "./IoError.ts"
+import { LogFileSystem } from "./LogFileSystem.ts"
+import type { LogDirectory, LogFile } from "./LogFileSystem.ts"
+
+/** Which of the bytes that were written and not synced are on the disk after all. */
+export type UnsyncedBytes =
+  /** The first so many, in the order in which they were written: 0 loses all, Infinity keeps all. */
+  | { readonly firstBytes: number }
+  /** Those of the chosen sectors of 512 bytes, in whatever order. */
+  | { readonly sectors: (sector: number) => boolean }
+
+export interface RestartOptions {
+  readonly bytes: UnsyncedBytes
+  /** Whether names that were made, changed or removed without a sync are so after all. */
+  readonly names: "Lost" | "Kept"
+}
+
+export interface MemoryLogFileSystem {
+  readonly layer: Layer.Layer<LogFileSystem>
+  /** Operations that changed something, or tried to, since the beginning. */
+  readonly operations: () => number
+  /** The operation after the next `count` others fails with this error. */
+  readonly failAfter: (count: number, code: "EIO" | "ENOSPC") => void
+  /** After the next `count` operations and the writing of one more, if it is a write, nothing works. */
+  readonly powerOffAfter: (count: number) => void
+  /** The power fails, and comes back. Whatever is still open is dead, and all locks are free. */
+  readonly restart: (options: RestartOptions) => void
+  /** The process dies, the machine stays up: nothing is lost, whatever is still open is dead. */
+  readonly kill: () => void
+  /** The visible bytes of a file, to be looked at and to be damaged. */
+  readonly bytesOf: (directory: string, name: string) => Uint8Array
+  readonly replace: (directory: string, name: string, bytes: Uint8Array) => void
+  readonly remove: (directory: string, name: string) => void
+  readonly namesOf: (directory: string) => ReadonlyArray<string>
+}
+
+interface Inode {
+  visible: Uint8Array
+  durable: Uint8Array
+  unsynced: Array<{ readonly position: number; readonly bytes: Uint8Array }>
+}
+
+interface Directory {
+  names: Map<string, Inode>
+  durableNames: Map<string, Inode>
+  owner: string | undefined
+}
+
+interface Machine {
+  readonly directories: Map<string, Directory>
+  /** Grows when what is open dies. */
+  life: number
+  operations: number
+  failure: { readonly at: number; readonly code: string } | undefined
+  powerOffAt: number
+}
+
+const sectorBytes = 512
+
+export const make = (): MemoryLogFileSystem => {
+  const machine: Machine = {
+    directories: new Map(),
+    life: 0,
+    operations: 0,
+    failure: undefined,
+    powerOffAt: Infinity
+  }
+  const files = (directory: string) => directoryOf(machine, directory).names
+  return {
+    layer: Layer.succeed(LogFileSystem, {
+      openDirectory: (path) => Effect.sync(() => toLogDirectory(machine, path))
+    }),
+    operations: () => machine.operations,
+    failAfter: (count, code) => {
+      machine.failure = { at: machine.operations + count, code }
+    },
+    powerOffAfter: (count) => {
+      machine.powerOffAt = machine.operations + count
+    },
+    restart: (options) => restart(machine, options),
+    kill: () => endLife(machine),
+    bytesOf: (directory, name) => files(directory).get(name)?.visible ?? new Uint8Array(0),
+    replace: (directory, name, bytes) =>
+      void files(directory).set(name, { visible: bytes, durable: bytes.slice(), unsynced: [] }),
+    remove: (directory, name) => void files(directory).delete(name),
+    namesOf: (directory) => Array.from(files(directory).keys())
+  }
+}
+
+const directoryOf = (machine: Machine, path: string): Directory => {
+  const known = machine.directories.get(path)
+  if (known !== undefined) return known
+  const directory: Directory = { names: new Map(), durableNames: new Map(), owner: undefined }
+  machine.directories.set(path, directory)
+  return directory
+}
+
+const endLife = (machine: Machine): void => {
+  machine.life++
+  machine.powerOffAt = Infinity
+  machine.failure = undefined
+  for (const directory of machine.directories.values()) directory.owner = undefined
+}
+
+const restart = (machine: Machine, { bytes, names }: RestartOptions): void => {
+  endLife(machine)
+  let budget = "firstBytes" in bytes ? bytes.firstBytes : Infinity
+  for (const directory of machine.directories.values()) {
+    for (const inode of new Set([...directory.names.values(), ...directory.durableNames.values()])) {
+      if ("sectors" in bytes) keepSectors(inode, bytes.sectors)
+      else budget = keepFirst(inode, budget)
+      inode.unsynced = []
+      inode.visible = inode.durable.slice()
+    }
+    if (names === "Kept") directory.durableNames = new Map(directory.names)
+    directory.names = new Map(directory.durableNames)
+  }
+}
+
+/** Keeps `budget` bytes of the un-synced writes, and returns what is left of it. */
+const keepFirst = (inode: Inode, budget: number): number => {
+  let left = budget
+  for (const { bytes, position } of inode.unsynced) {
+    const kept = Math.min(left, bytes.byteLength)
+    if (kept > 0) inode.durable = put(inode.durable, bytes.subarray(0, kept), position)
+    left -= kept
+  }
+  return left
+}
+
+const keepSectors = (inode: Inode, isKept: (sector: number) => boolean): void => {
+  for (const { bytes, position } of inode.unsynced) {
+    for (let at = 0; at < bytes.byteLength;) {
+      const sector = Math.floor((position + at) / sectorBytes)
+      const to = Math.min(bytes.byteLength, (sector + 1) * sectorBytes - position)
+      if (isKept(sector)) inode.durable = put(inode.durable, bytes.subarray(at, to), position + at)
+      at = to
+    }
+  }
+}
+
+/** Writes into `target`, or, where that is too short, into a longer copy. */
+const put = (target: Uint8Array, bytes: Uint8Array, position: number): Uint8Array => {
+  const room = position + bytes.byteLength
+  const result = room <= target.byteLength ? target : new Uint8Array(room)
+  if (result !== target) result.set(target)
+  result.set(bytes, position)
+  return result
+}
+
+class Errno extends Error {
+  readonly code: string
+  constructor(code: string, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** An operation of one life, which counts, and which the machine may make fail. */
+const changing = <A>(
+  machine: Machine,
+  life: number,
+  operation: string,
+  location: string,
+  change: (failure: string | undefined) => A
+): Effect.Effect<A, StorageError> =>
+  Effect.try({
+    try: () => {
+      expectAlive(machine, life)
+      const position = machine.operations++
+      const failure = machine.failure?.at === position ? machine.failure.code : undefined
+      const result = change(failure)
+      if (failure !== undefined) throw new Errno(failure, failure)
+      if (position >= machine.powerOffAt) throw new Errno("POWER", "the power went off")
+      return result
+    },
+    catch: ioFailed(operation, location)
+  })
+
+const looking = <A>(machine: Machine, life: number, operation: string, location: string, look: () => A) =>
+  Effect.try({
+    try: () => {
+      expectAlive(machine, life)
+      return look()
+    },
+    catch: ioFailed(operation, location)
+  })
+
+const expectAlive = (machine: Machine, life: number): void => {
+  if (machine.life !== life || machine.operations > machine.powerOffAt)
+    throw new Errno("POWER", "the power is off")
+}
+
+const toLogDirectory = (machine: Machine, path: string): LogDirectory => {
+  const { life } = machine
+  const directory = directoryOf(machine, path)
+  const inodeOf = (name: string): Inode => {
+    const inode = directory.names.get(name)
+    if (inode === undefined) throw new Errno("ENOENT", `no file ${name}`)
+    return inode
+  }
+  /** A change of names takes place unless it fails or the power is already off. */
+  const rename = (operation: string, name: string, change: () => void) =>
+    changing(machine, life, operation, join(path, name), (failure) => {
+      if (failure === undefined && machine.operations <= machine.powerOffAt) change()
+    })
+
+  return {
+    path,
+    list: looking(machine, life, "list", path, () => Array.from(directory.names.keys())),
+    lock: (owner) =>
+      Effect.asVoid(Effect.acquireRelease(lock(directory, path, owner), unlock(machine, directory))),
+    read: (name) => looking(machine, life, "read", join(path, name), () => inodeOf(name).visible.slice()),
+    create: (name, bytes) =>
+      changing(machine, life, "open", join(path, name), (failure) => {
+        if (directory.names.has(name)) throw new Errno("EEXIST", `${name} is there`)
+        const zeros = new Uint8Array(failure === undefined ? bytes : 0)
+        const inode = {
+          visible: zeros,
+          durable: new Uint8Array(0),
+          unsynced: [{ position: 0, bytes: zeros.slice() }]
+        }
+        directory.names.set(name, inode)
+        return toLogFile(machine, inode, join(path, name))
+      }),
+    open: (name) =>
+      looking(machine, life, "open", join(path, name), () =>
+        toLogFile(machine, inodeOf(name), join(path, name))
+      ),
+    rename: (from, to) =>
+      rename("rename", from, () => {
+        directory.names.set(to, inodeOf(from))
+        directory.names.delete(from)
+      }),
+    remove: (name) => rename("remove", name, () => void directory.names.delete(name)),
+    sync: rename("sync", "", () => {
+      directory.durableNames = new Map(directory.names)
+    })
+  }
+}
+
+const lock = (directory: Directory, path: string, owner: string) =>
+  Effect.suspend(() => {
+    if (directory.owner !== undefined) {
+      return Effect.fail(
+        new StorageError({ reason: new StoreLocked({ location: path, owner: directory.owner }) })
+      )
+    }
+    directory.owner = owner
+    return Effect.void
+  })
+
+const unlock = (machine: Machine, directory: Directory) => {
+  const { life } = machine
+  return () =>
+    Effect.sync(() => {
+      if (machine.life === life) directory.owner = undefined
+    })
+}
+
+const toLogFile = (machine: Machine, inode: Inode, path: string): LogFile => {
+  const { life } = machine
+  return {
+    write: (parts, position) =>
+      changing(machine, life, "write", path, (failure) => {
+        if (failure !== undefined) return
+        const bytes = concatenate(parts)
+        inode.visible = put(inode.visible, bytes, position)
+        inode.unsynced.push({ position, bytes })
+      }),
+    // After a failed flush the kernel takes the pages for clean: readers see them, no later flush writes them.
+    sync: changing(machine, life, "flush", path, (failure) => {
+      if (machine.operations > machine.powerOffAt) return
+      if (failure === undefined) keepFirst(inode, Infinity)
+      inode.unsynced = []
+    }),
+    close: Effect.void
+  }
+}
+
+const concatenate = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const whole = new Uint8Array(parts.reduce((total, part) => total + part.byteLength, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.byteLength
+  }
+  return whole
+}

@@ -1,0 +1,110 @@
+/**
+ * The first 512 bytes of every segment: whose it is, which one it is, and in what format.
+ *
+ * Magic, version and checksum stand where they do in every version, so that an old program can tell a
+ * newer file from a damaged one. Little-endian:
+ *
+ * | offset | bytes | what |
+ * | --- | --- | --- |
+ * | 0 | 8 | "raft-wal" |
+ * | 8 | 4 | format version |
+ * | 12 | 4 | salt: a random number that goes into the checksum of every record header in this file |
+ * | 16 | 8 | number of the segment, from 1 (float64) |
+ * | 24 | 8 | sequence number of its first record (float64) |
+ * | 32 | 8 | bytes of the file (float64) |
+ * | 40 | 2 | length of the identity |
+ * | 42 | … | the identity, in JSON |
+ * | 508 | 4 | checksum of the 508 bytes before |
+ */
+import * as Schema from "effect/Schema"
+import { DamagedStore, StorageIdentity, UnsupportedFormat } from "@effect-raft/core/RaftStorage"
+import { checksum } from "./Checksum.ts"
+
+export interface SegmentHeader {
+  readonly identity: StorageIdentity
+  readonly salt: number
+  readonly number: number
+  readonly firstSequence: number
+  /** A segment has its full size from the moment it has its name: a shorter file has lost something. */
+  readonly fileBytes: number
+}
+
+/** Where the records begin. */
+export const headerBytes = 512
+
+/** The version that this program writes, and the newest it reads. */
+export const formatVersion = 1
+
+const magic = new TextEncoder().encode("raft-wal")
+const checksumOffset = headerBytes - 4
+const identityOffset = 42
+
+const identityCodec = Schema.fromJsonString(Schema.toCodecJson(StorageIdentity))
+const encodeIdentity = Schema.encodeSync(identityCodec)
+const decodeIdentity = Schema.decodeUnknownSync(identityCodec)
+
+/** `version` is there for tests: a program writes its own. */
+export const encode = (header: SegmentHeader, version = formatVersion): Uint8Array => {
+  const bytes = new Uint8Array(headerBytes)
+  const view = new DataView(bytes.buffer)
+  const identity = new TextEncoder().encode(encodeIdentity(header.identity))
+  bytes.set(magic)
+  view.setUint32(8, version, true)
+  view.setUint32(12, header.salt, true)
+  view.setFloat64(16, header.number, true)
+  view.setFloat64(24, header.firstSequence, true)
+  view.setFloat64(32, header.fileBytes, true)
+  view.setUint16(40, identity.byteLength, true)
+  bytes.set(identity, identityOffset)
+  view.setUint32(checksumOffset, checksum(bytes.subarray(0, checksumOffset)), true)
+  return bytes
+}
+
+/** Reads the header of the file at `location`, which is named in what is wrong with it. */
+export const decode = (
+  file: Uint8Array,
+  location: string
+): SegmentHeader | DamagedStore | UnsupportedFormat => {
+  if (file.byteLength < headerBytes) {
+    return damaged(location, file.byteLength, `the file ends here, within its header of ${headerBytes} bytes`)
+  }
+  const view = new DataView(file.buffer, file.byteOffset, headerBytes)
+  if (checksum(file.subarray(0, checksumOffset)) !== view.getUint32(checksumOffset, true)) {
+    return damaged(location, 0, "the checksum of the file's header does not match")
+  }
+  if (magic.some((byte, at) => file[at] !== byte)) return damaged(location, 0, "this is no segment of a log")
+  const version = view.getUint32(8, true)
+  if (version > formatVersion)
+    return new UnsupportedFormat({ location, found: version, supported: formatVersion })
+  const header = read(file, view)
+  return header.fileBytes === file.byteLength
+    ? header
+    : damaged(location, file.byteLength, `the file ends here, but was made with ${header.fileBytes} bytes`)
+}
+
+const read = (file: Uint8Array, view: DataView): SegmentHeader => ({
+  identity: decodeIdentity(
+    new TextDecoder().decode(file.subarray(identityOffset, identityOffset + view.getUint16(40, true)))
+  ),
+  salt: view.getUint32(12, true),
+  number: view.getFloat64(16, true),
+  firstSequence: view.getFloat64(24, true),
+  fileBytes: view.getFloat64(32, true)
+})
+
+const damaged = (location: string, offset: number, detail: string) =>
+  new DamagedStore({ location, offset, detail })
+
+const namePattern = /^(\d{8,})\.wal$/
+
+/** The file name of a segment. */
+export const nameOf = (number: number): string => `${String(number).padStart(8, "0")}.wal`
+
+/** The number of the segment of this file name, `undefined` where it is none. */
+export const numberOf = (name: string): number | undefined => {
+  const digits = namePattern.exec(name)?.[1]
+  return digits === undefined || nameOf(Number(digits)) !== name ? undefined : Number(digits)
+}
+
+/** What a segment is called while it is being made. Without worth at the next start. */
+export const unfinishedSuffix = ".new"

@@ -1,0 +1,42 @@
+/** Finds the records of one segment, without judging what stands where they stop. */
+import * as BatchRecord from "./BatchRecord.ts"
+import * as SegmentHeader from "./SegmentHeader.ts"
+
+/** A whole record and where it begins. */
+export interface FoundRecord {
+  readonly at: number
+  readonly header: BatchRecord.RecordHeader
+}
+
+export interface SegmentScan {
+  /** In order, with consecutive sequence numbers; the seal is not among them. */
+  readonly records: ReadonlyArray<FoundRecord>
+  /** The segment ends with a seal: the log goes on in the next. */
+  readonly isSealed: boolean
+  /** Where the next record is due. */
+  readonly end: number
+  /** The sequence number that it will have. */
+  readonly nextSequence: number
+}
+
+export const scan = (file: Uint8Array, segment: SegmentHeader.SegmentHeader): SegmentScan => {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
+  const records: Array<FoundRecord> = []
+  let at = SegmentHeader.headerBytes
+  let nextSequence = segment.firstSequence
+  while (true) {
+    const header = BatchRecord.readHeader(view, at, segment.salt)
+    if (
+      header === undefined ||
+      header.sequence !== nextSequence ||
+      !BatchRecord.isBodyWhole(view, at, header)
+    ) {
+      return { records, isSealed: false, end: at, nextSequence }
+    }
+    const isSealed = BatchRecord.isSeal(header)
+    if (!isSealed) records.push({ at, header })
+    at += BatchRecord.totalBytes(header.bodyBytes)
+    nextSequence++
+    if (isSealed) return { records, isSealed, end: at, nextSequence }
+  }
+}

@@ -1,0 +1,5 @@
+/** The Raft log in files. */
+export * as FileStorage from "./FileStorage.ts"
+export * as LogFileSystem from "./LogFileSystem.ts"
+export * as MemoryLogFileSystem from "./MemoryLogFileSystem.ts"
+export * as NodeLogFileSystem from "./NodeLogFileSystem.ts"

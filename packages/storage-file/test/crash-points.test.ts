@@ -1,0 +1,116 @@
+/**
+ * The power fails at every single operation of a run, and the bytes and names that were not synced are
+ * lost, kept or torn in many ways. Whatever happens: every acknowledged batch is there, and what is there
+ * is a prefix of what was written.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type { LogStore, StorageError, WriteBatch } from "@effect-raft/core/RaftStorage"
+import { append, block, truncate, vote } from "@effect-raft/core/testing/StorageScripts"
+import * as MemoryLogFileSystem from "@effect-raft/storage-file/MemoryLogFileSystem"
+import type { RestartOptions } from "@effect-raft/storage-file/MemoryLogFileSystem"
+import { directory, prefixOf, withStore } from "./support.ts"
+
+/** Small enough that the run goes through several segments. */
+const options = { directory, segmentBytes: 4096 }
+
+const batches: ReadonlyArray<WriteBatch> = [
+  vote(1, "n1"),
+  append(block(1, 1, 3)),
+  append(block(4, 1, 2, 900)),
+  truncate(5, block(5, 2)),
+  vote(3, "n2", block(6, 3, 1, 1500)),
+  append(block(7, 3, 1, 5000)),
+  truncate(6),
+  append(block(6, 4, 2, 300)),
+  append(block(8, 4, 1, 1500)),
+  append(block(9, 4, 1, 1500))
+]
+
+/** Everything is acknowledged that `write` said is durable, in this life or an earlier one. */
+interface Progress {
+  acknowledged: number
+}
+
+const writeRest = (progress: Progress) => (store: LogStore) =>
+  Effect.gen(function* () {
+    const prefix = prefixOf(batches, store)
+    assert.isAtLeast(prefix, progress.acknowledged, "an acknowledged batch is missing")
+    for (const [position, batch] of batches.entries()) {
+      if (position < prefix) continue
+      yield* store.write(batch)
+      progress.acknowledged = position + 1
+    }
+  })
+
+const fates: ReadonlyArray<readonly [name: string, RestartOptions]> = [
+  ["all lost", { bytes: { firstBytes: 0 }, names: "Lost" }],
+  ["all kept", { bytes: { firstBytes: Infinity }, names: "Kept" }],
+  ["bytes kept, names lost", { bytes: { firstBytes: Infinity }, names: "Lost" }],
+  ["names kept, bytes lost", { bytes: { firstBytes: 0 }, names: "Kept" }],
+  ...[1, 7, 63, 64, 65, 100, 511, 512, 513, 1400].map(
+    (firstBytes) => [`torn after ${firstBytes} bytes`, { bytes: { firstBytes }, names: "Kept" }] as const
+  ),
+  ["every other sector", { bytes: { sectors: (sector) => sector % 2 === 0 }, names: "Kept" }],
+  ["the other sectors", { bytes: { sectors: (sector) => sector % 2 === 1 }, names: "Lost" }],
+  ["two of three sectors", { bytes: { sectors: (sector) => sector % 3 !== 0 }, names: "Kept" }]
+]
+
+const run = (files: MemoryLogFileSystem.MemoryLogFileSystem, progress: Progress) =>
+  withStore(files.layer, writeRest(progress), options)
+
+const countOperations = Effect.gen(function* () {
+  const files = MemoryLogFileSystem.make()
+  yield* run(files, { acknowledged: 0 })
+  return files.operations()
+})
+
+const isPowerOff = (error: StorageError) =>
+  error.reason._tag === "IoFailed" && error.reason.detail.includes("power")
+
+describe("a power failure at any operation", () => {
+  for (const [name, fate] of fates) {
+    it.effect(`loses no acknowledged batch: ${name}`, () =>
+      Effect.gen(function* () {
+        const operations = yield* countOperations
+        assert.isAtLeast(operations, 40)
+        for (let at = 0; at < operations; at++) {
+          const files = MemoryLogFileSystem.make()
+          const progress = { acknowledged: 0 }
+          files.powerOffAfter(at)
+          yield* Effect.catchIf(run(files, progress), isPowerOff, () => Effect.void)
+          files.restart(fate)
+          yield* run(files, progress)
+          assert.strictEqual(progress.acknowledged, batches.length, `operation ${at}`)
+          files.restart({ bytes: { firstBytes: 0 }, names: "Lost" })
+          const prefix = yield* withStore(
+            files.layer,
+            (store) => Effect.sync(() => prefixOf(batches, store)),
+            options
+          )
+          assert.strictEqual(prefix, batches.length, `operation ${at}`)
+        }
+      })
+    )
+
+    it.effect(`and another at any operation of the recovery: ${name}`, () =>
+      Effect.gen(function* () {
+        const operations = yield* countOperations
+        for (let at = 3; at < operations; at += 3) {
+          for (let again = 0; again < 6; again++) {
+            const files = MemoryLogFileSystem.make()
+            const progress = { acknowledged: 0 }
+            files.powerOffAfter(at)
+            yield* Effect.catchIf(run(files, progress), isPowerOff, () => Effect.void)
+            files.restart(fate)
+            files.powerOffAfter(again)
+            yield* Effect.catchIf(run(files, progress), isPowerOff, () => Effect.void)
+            files.restart(fate)
+            yield* run(files, progress)
+            assert.strictEqual(progress.acknowledged, batches.length, `operations ${at} and ${again}`)
+          }
+        }
+      })
+    )
+  }
+})

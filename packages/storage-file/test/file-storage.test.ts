@@ -1,0 +1,227 @@
+/** The store in files keeps the contract, on real files and on those in memory, and guards its directory. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import type { StorageIdentity } from "@effect-raft/core/RaftStorage"
+import * as RaftStorageContract from "@effect-raft/core/testing/RaftStorageContract"
+import { append, block, vote } from "@effect-raft/core/testing/StorageScripts"
+import * as FileStorage from "@effect-raft/storage-file/FileStorage"
+import * as MemoryLogFileSystem from "@effect-raft/storage-file/MemoryLogFileSystem"
+import * as NodeLogFileSystem from "@effect-raft/storage-file/NodeLogFileSystem"
+import * as SegmentHeader from "@effect-raft/storage-file/SegmentHeader"
+import { prefixOf, segmentBytes, temporaryDirectory, withStore, writeAll } from "./support.ts"
+
+const directoryOf =
+  (root: string) =>
+  ({ clusterId, groupId, nodeId }: StorageIdentity) =>
+    join(root, clusterId, groupId, nodeId)
+
+describe("FileStorage on real files keeps the contract: it", () => {
+  const onFiles = (homes: "Many" | "One") =>
+    Layer.unwrap(
+      Effect.map(temporaryDirectory, (root) =>
+        FileStorage.layer({ directory: homes === "One" ? join(root, "n1") : directoryOf(root), segmentBytes })
+      )
+    ).pipe(Layer.provide(NodeLogFileSystem.layer))
+  const manyHomes = RaftStorageContract.cases({ homes: "Many" })
+  const oneHomeOnly = RaftStorageContract.cases({ homes: "One" }).filter(
+    (one) => !manyHomes.some((other) => other.name === one.name)
+  )
+  for (const { name, run } of manyHomes) {
+    it.effect(name, () => Effect.provide(run, Layer.fresh(onFiles("Many"))))
+  }
+  for (const { name, run } of oneHomeOnly) {
+    it.effect(name, () => Effect.provide(run, Layer.fresh(onFiles("One"))))
+  }
+})
+
+describe("FileStorage on files in memory keeps the contract: it", () => {
+  const run = (one: (files: MemoryLogFileSystem.MemoryLogFileSystem) => RaftStorageContract.ContractCase) =>
+    Effect.suspend(() => {
+      const files = MemoryLogFileSystem.make()
+      const layer = FileStorage.layer({ directory: directoryOf("/"), segmentBytes })
+      return Effect.provide(one(files).run, Layer.provide(layer, files.layer))
+    })
+  const casesOn = (files: MemoryLogFileSystem.MemoryLogFileSystem) =>
+    RaftStorageContract.cases({
+      homes: "Many",
+      losePower: () => Effect.sync(() => files.restart({ bytes: { firstBytes: 0 }, names: "Lost" }))
+    })
+  for (const [position, { name }] of casesOn(MemoryLogFileSystem.make()).entries()) {
+    it.effect(name, () => run((files) => casesOn(files)[position]!))
+  }
+
+  it("never waits, so that a simulator can run it synchronously", () => {
+    const files = MemoryLogFileSystem.make()
+    Effect.runSync(
+      withStore(files.layer, (store) => writeAll(store, [vote(1, "n1"), append(block(1, 1, 5))]))
+    )
+    const found = Effect.runSync(withStore(files.layer, (store) => Effect.succeed(store.recovered.hardState)))
+    assert.deepStrictEqual({ ...found }, { ...vote(1, "n1").hardState })
+  })
+})
+
+/** Opens the store on real files and returns the error. */
+const openFailure = (directory: string) =>
+  Effect.flip(withStore(NodeLogFileSystem.layer, () => Effect.void, { directory, segmentBytes }))
+
+describe("the directory", () => {
+  it.effect("is made with its parents", () =>
+    Effect.gen(function* () {
+      const directory = join(yield* temporaryDirectory, "a", "b", "c")
+      yield* withStore(NodeLogFileSystem.layer, (store) => store.write(vote(1, "n1")), {
+        directory,
+        segmentBytes
+      })
+      assert.strictEqual(statSync(join(directory, "00000001.wal")).size, segmentBytes)
+    })
+  )
+
+  it.effect("that is a file is refused in words", () =>
+    Effect.gen(function* () {
+      const directory = join(yield* temporaryDirectory, "file")
+      writeFileSync(directory, "")
+      const { message, reason } = yield* openFailure(directory)
+      assert.strictEqual(reason._tag, "IoFailed")
+      assert.include(message, directory)
+      assert.include(message, "there is a file where a directory")
+      const below = yield* openFailure(join(directory, "below"))
+      assert.include(below.message, "there is a file where a directory")
+    })
+  )
+
+  it.effect.skipIf(process.platform !== "linux")("that cannot be written is refused in words", () =>
+    Effect.gen(function* () {
+      const { message, reason } = yield* openFailure("/proc/effect-raft")
+      assert.strictEqual(reason._tag, "IoFailed")
+      assert.include(message, "make the directory failed on /proc/effect-raft")
+    })
+  )
+
+  it.effect("with files of somebody else is left alone", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      for (const name of ["a.txt", "b.txt", "c.txt", "d.txt"]) writeFileSync(join(directory, name), "")
+      const { message, reason } = yield* openFailure(directory)
+      assert.strictEqual(reason._tag, "NotAStore")
+      assert.include(message, "a.txt, b.txt, c.txt and 1 more")
+      assert.strictEqual(readdirSync(directory).length, 4)
+    })
+  )
+
+  it.effect("with nothing but hidden files and lost+found is taken", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      writeFileSync(join(directory, ".gitkeep"), "")
+      mkdirSync(join(directory, "lost+found"))
+      yield* withStore(NodeLogFileSystem.layer, () => Effect.void, { directory, segmentBytes })
+    })
+  )
+
+  it.effect("names its owner while it is locked", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const open = withStore(NodeLogFileSystem.layer, () => openFailure(directory), {
+        directory,
+        segmentBytes
+      })
+      const { message, reason } = yield* open
+      assert.strictEqual(reason._tag, "StoreLocked")
+      assert.include(message, `node n1 of cluster test, group default, process ${process.pid}`)
+    })
+  )
+
+  it.effect("of a newer format is left alone", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const open = withStore(NodeLogFileSystem.layer, () => Effect.void, { directory, segmentBytes })
+      yield* open
+      const path = join(directory, "00000001.wal")
+      const file = readFileSync(path)
+      const header = SegmentHeader.decode(file, path)
+      assert.isFalse("_tag" in header)
+      if ("_tag" in header) return
+      file.set(SegmentHeader.encode(header, 2))
+      writeFileSync(path, file)
+      const { reason } = yield* Effect.flip(open)
+      assert.deepInclude(reason, { _tag: "UnsupportedFormat", location: path, found: 2, supported: 1 })
+      assert.deepStrictEqual(readFileSync(path), file)
+    })
+  )
+})
+
+describe("segments", () => {
+  const batches = Array.from({ length: 100 }, (_, position) => append(block(position + 1, 1, 1, 1000)))
+
+  it.effect("roll over, and are read in order", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const options = { directory, segmentBytes }
+      yield* withStore(NodeLogFileSystem.layer, (store) => writeAll(store, batches), options)
+      assert.strictEqual(readdirSync(directory).filter((name) => name.endsWith(".wal")).length, 8)
+      const prefix = yield* withStore(
+        NodeLogFileSystem.layer,
+        (store) => Effect.sync(() => prefixOf(batches, store)),
+        options
+      )
+      assert.strictEqual(prefix, batches.length)
+    })
+  )
+
+  it.effect("grow with a batch that is larger than they are", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const large = [append(block(1, 1)), append(block(2, 1, 1, 5 * segmentBytes)), append(block(3, 1))]
+      const options = { directory, segmentBytes }
+      yield* withStore(NodeLogFileSystem.layer, (store) => writeAll(store, large), options)
+      const prefix = yield* withStore(
+        NodeLogFileSystem.layer,
+        (store) => Effect.sync(() => prefixOf(large, store)),
+        options
+      )
+      assert.strictEqual(prefix, 3)
+    })
+  )
+
+  it.effect("that are missing, first, middle or last, are missed", () =>
+    Effect.gen(function* () {
+      for (const name of ["00000001.wal", "00000004.wal", "00000008.wal"]) {
+        const files = MemoryLogFileSystem.make()
+        yield* withStore(files.layer, (store) => writeAll(store, batches))
+        assert.strictEqual(files.namesOf("/store").length, 8)
+        files.remove("/store", name)
+        const { message, reason } = yield* Effect.flip(withStore(files.layer, () => Effect.void))
+        assert.strictEqual(reason._tag, "DamagedStore")
+        assert.include(message, name)
+      }
+    })
+  )
+
+  it.effect("that were cut shorter are damaged", () =>
+    Effect.gen(function* () {
+      for (const bytes of [0, 100, 512, 1000, segmentBytes - 1]) {
+        const files = MemoryLogFileSystem.make()
+        yield* withStore(files.layer, (store) => store.write(vote(1, "n1")))
+        files.replace("/store", "00000001.wal", files.bytesOf("/store", "00000001.wal").slice(0, bytes))
+        const { reason } = yield* Effect.flip(withStore(files.layer, () => Effect.void))
+        assert.deepInclude(reason, { _tag: "DamagedStore", location: "/store/00000001.wal", offset: bytes })
+      }
+    })
+  )
+
+  it.effect("that are not finished at a crash are removed", () =>
+    Effect.gen(function* () {
+      const files = MemoryLogFileSystem.make()
+      files.powerOffAfter(2)
+      const exit = yield* Effect.exit(withStore(files.layer, () => Effect.void))
+      assert.isTrue(Exit.isFailure(exit))
+      files.restart({ bytes: { firstBytes: 100 }, names: "Kept" })
+      assert.deepStrictEqual(files.namesOf("/store"), ["00000001.wal.new"])
+      yield* withStore(files.layer, (store) => store.write(vote(1, "n1")))
+      assert.deepStrictEqual(files.namesOf("/store"), ["00000001.wal"])
+    })
+  )
+})

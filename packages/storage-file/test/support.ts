@@ -1,0 +1,54 @@
+/** What the tests of the files have in common: an identity, temporary directories, a store to look into. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { ClusterId, defaultGroup, NodeId } from "@effect-raft/core/NodeId"
+import { RaftStorage } from "@effect-raft/core/RaftStorage"
+import type { LogStore, StorageError, StorageIdentity, WriteBatch } from "@effect-raft/core/RaftStorage"
+import * as StorageModel from "@effect-raft/core/testing/StorageModel"
+import * as FileStorage from "@effect-raft/storage-file/FileStorage"
+import type { LogFileSystem } from "@effect-raft/storage-file/LogFileSystem"
+
+export const identity: StorageIdentity = {
+  clusterId: ClusterId.make("test"),
+  groupId: defaultGroup,
+  nodeId: NodeId.make("n1")
+}
+
+export const segmentBytes = 16 * 1024
+
+/** Where the tests on files in memory have their store. */
+export const directory = "/store"
+
+/** A directory on the disk that is gone with the scope. */
+export const temporaryDirectory = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-raft-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
+)
+
+/** Opens the store for as long as `use` runs. */
+export const withStore = <A, E>(
+  files: Layer.Layer<LogFileSystem>,
+  use: (store: LogStore) => Effect.Effect<A, E>,
+  options: FileStorage.FileStorageOptions = { directory, segmentBytes }
+): Effect.Effect<A, E | StorageError> =>
+  RaftStorage.use((storage) => Effect.scoped(Effect.flatMap(storage.open(identity), use))).pipe(
+    Effect.provide(Layer.provide(FileStorage.layer(options), files))
+  )
+
+export const writeAll = (store: LogStore, batches: ReadonlyArray<WriteBatch>) =>
+  Effect.forEach(batches, (batch) => store.write(batch), { discard: true })
+
+export const sumOf = (batches: ReadonlyArray<WriteBatch>): StorageModel.StorageModel =>
+  batches.reduce(StorageModel.after, StorageModel.empty)
+
+/** How many of `batches` make up what the store holds; -1 where no number of them does. */
+export const prefixOf = (batches: ReadonlyArray<WriteBatch>, store: LogStore): number => {
+  const found = StorageModel.ofRecovered(store.recovered)
+  for (let length = batches.length; length >= 0; length--) {
+    if (StorageModel.difference(sumOf(batches.slice(0, length)), found) === undefined) return length
+  }
+  return -1
+}
