@@ -47,7 +47,7 @@ const nodeLayer = (name: string, transport: RaftTransport["Service"]) =>
             nodeId: name,
             members,
             attributes: { http: url },
-            config: { electionTimeoutMillis: 100, heartbeatIntervalMillis: 20, requestTimeoutMillis: 500 }
+            config: { electionTimeoutMillis: 400, heartbeatIntervalMillis: 50, requestTimeoutMillis: 1000 }
           })
         ),
         Layer.provide([Layer.succeed(RaftTransport, transport), MemoryStorage.layer])
@@ -104,7 +104,7 @@ describe("a cluster", () => {
   it.live("every node tells where the others serve, and a follower names the leader", () =>
     Effect.gen(function* () {
       const nodes = yield* startAll
-      const urls = nodes.map(({ name, port }) => [name, `http://127.0.0.1:${port}`])
+      const urls = new Map(nodes.map(({ name, port }) => [name, `http://127.0.0.1:${port}`] as const))
       for (const { port } of nodes) {
         const status = (yield* HttpProbe.ask({ port, path: "/status" })).json as {
           node: string
@@ -113,10 +113,10 @@ describe("a cluster", () => {
         }
         assert.deepStrictEqual(
           status.members.map(({ http, id }) => [id, http]),
-          urls
+          Array.from(urls)
         )
         const { headers } = yield* HttpProbe.ask({ port, path: "/kv/a" })
-        const expected = status.node === status.leader ? undefined : Object.fromEntries(urls)[status.leader]
+        const expected = status.node === status.leader ? undefined : urls.get(status.leader)
         assert.strictEqual(headers["raft-leader"], expected)
       }
     }).pipe(Effect.scoped)
