@@ -27,7 +27,8 @@ export interface RaftTracer {
   readonly onStart: (state: NodeState, nowMillis: number) => void
   readonly onTurn: (turn: Turn) => void
   readonly onSend: (to: NodeId, message: RaftMessage) => void
-  readonly onApplied: (entry: LogEntry) => void
+  /** `reply` is the machine's; `undefined` for an entry that is no command. */
+  readonly onApplied: (entry: LogEntry, reply: unknown) => void
 }
 
 export const silent: RaftTracer = {

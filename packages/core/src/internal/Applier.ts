@@ -52,9 +52,9 @@ export const make = <Command, Reply, View>(options: {
       const answers: Array<() => void> = []
       for (const block of RaftLog.blocksBetween(log, LogIndex.plus(applied, 1), last)) {
         for (const entry of LogEntry.entries(block)) {
-          applyEntry(machine, instance, entry, slots, answers)
+          const reply = applyEntry(machine, instance, entry, slots, answers)
           applied = entry.index
-          tracer.onApplied(entry)
+          tracer.onApplied(entry, reply)
         }
       }
       for (const answer of answers) answer()
@@ -109,12 +109,13 @@ const applyEntry = <Command, Reply, View>(
   entry: LogEntry.LogEntry,
   slots: ReplySlots,
   answers: Array<() => void>
-): void => {
-  if (entry.kind !== "Command") return
+): Reply | undefined => {
+  if (entry.kind !== "Command") return undefined
   const { index, term, timestampMillis } = entry
   const reply = instance.apply(machine.command.decode(entry.payload), { index, term, timestampMillis })
   const slot = slots.take({ index, term })
   if (slot !== undefined) answers.push(() => slot.onApplied({ index, term }, reply))
+  return reply
 }
 
 const failure = (index: LogIndex.LogIndex, cause: unknown): MachineFailure =>

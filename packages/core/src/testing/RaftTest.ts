@@ -35,7 +35,7 @@ import * as Raft from "../Raft.ts"
 import type { RaftError } from "../RaftError.ts"
 import { RaftStorage } from "../RaftStorage.ts"
 import type { StorageIdentity } from "../RaftStorage.ts"
-import { RaftTrace } from "../RaftTrace.ts"
+import { RaftTrace, silent } from "../RaftTrace.ts"
 import type { RaftTracer } from "../RaftTrace.ts"
 import { RaftTransport } from "../RaftTransport.ts"
 import type { StateMachineClass } from "../StateMachine.ts"
@@ -77,6 +77,12 @@ export interface Options {
   readonly notifyLost?: boolean
   /** Leave all nodes down; the test starts them. Default false. */
   readonly startDown?: boolean
+  /** Whether a trace is kept. It takes most of the time of a long run. Default true. */
+  readonly trace?: boolean
+  /** Makes a node's own clock from the cluster's: drifting, jumping, standing still. */
+  readonly clockOf?: (nodeId: NodeId, clock: Clock.Clock) => Clock.Clock
+  /** Looks over every node's shoulder, beside the invariants. */
+  readonly observe?: (nodeId: NodeId) => RaftTracer
 }
 
 export interface Cluster<Command, Reply, View> {
@@ -155,6 +161,9 @@ export const make = <Self, Command, Reply, View>(
     })
     const disk = MemoryDisk.make()
     const trace = new TraceLog(nowMillis)
+    const keepsTrace = options.trace ?? true
+    const observe = options.observe ?? (() => silent)
+    const clockOf = options.clockOf ?? (() => clock)
     const invariants = Invariants.make()
     const running = new Map<NodeId, Scope.Closeable>()
     const handles = new Map<NodeId, Raft.Raft<Command, Reply, View>>()
@@ -165,7 +174,7 @@ export const make = <Self, Command, Reply, View>(
     // --- nodes ------------------------------------------------------------------------------------
 
     const tracerOf = (nodeId: NodeId): RaftTracer =>
-      both(trace.tracerOf(nodeId), invariants.tracerOf(nodeId), {
+      both(...(keepsTrace ? [trace.tracerOf(nodeId)] : []), invariants.tracerOf(nodeId), observe(nodeId), {
         onStart: (initial) => {
           states.set(nodeId, initial)
           appliedBy.set(nodeId, [])
@@ -316,7 +325,7 @@ const both = (...tracers: ReadonlyArray<RaftTracer>): RaftTracer => ({
   onStart: (initial, nowMillis) => tracers.forEach((tracer) => tracer.onStart(initial, nowMillis)),
   onTurn: (turn) => tracers.forEach((tracer) => tracer.onTurn(turn)),
   onSend: (to, message) => tracers.forEach((tracer) => tracer.onSend(to, message)),
-  onApplied: (entry) => tracers.forEach((tracer) => tracer.onApplied(entry))
+  onApplied: (entry, reply) => tracers.forEach((tracer) => tracer.onApplied(entry, reply))
 })
 
 const neverStarted = (nodeId: NodeId): never => {

@@ -1,0 +1,161 @@
+/**
+ * A world of its own for Effect programs: one thread, one clock, no event loop.
+ *
+ * The program runs to its end in one synchronous call. Whatever is ready runs at once; when nothing is
+ * ready, the clock jumps to the next timer. So a second of a cluster's life costs only the work that is
+ * done in it, and the same seed gives the same run, byte for byte, on any machine.
+ *
+ * Fibers that are ready at the same moment may run in any order in a real system. With `interleave` the
+ * order is drawn from the seed, which explores orders that an event loop would seldom show; the tasks of
+ * one dispatcher keep their order.
+ *
+ * What waits for something outside (a promise, a socket, a real timer) can never become ready here. Such
+ * a program is stopped with {@link Stuck}.
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Scheduler from "effect/Scheduler"
+import { Dice, hashText } from "./LinkFaults.ts"
+import { Advance } from "./RaftTest.ts"
+import { TimerHeap } from "./TimerHeap.ts"
+
+/** Nothing is ready, no timer is set, and the program has not ended: it waits for the world outside. */
+export class Stuck extends Error {
+  constructor(nowMillis: number) {
+    super(
+      `The simulated program waits for something that cannot happen in a simulation (a promise, a socket, ` +
+        `a real timer), or for nothing at all; virtual time is ${nowMillis} ms. Only Effects that wait for ` +
+        `other fibers or for the Clock can be simulated`
+    )
+    this.name = "Stuck"
+  }
+}
+
+export interface Options {
+  /** Draws the order of ready fibers. */
+  readonly seed: string
+  /** Run ready fibers in an order drawn from the seed, instead of first come, first served. */
+  readonly interleave?: boolean
+}
+
+export interface Outcome<A, E> {
+  readonly exit: Exit.Exit<A, E>
+  /** Tasks run and timers fired. */
+  readonly events: number
+  readonly virtualMillis: number
+}
+
+/** Runs a program to its end. Time begins at 0 and passes only while everybody waits. */
+export const run = <A, E>(effect: Effect.Effect<A, E>, options: Options): Outcome<A, E> => {
+  const timers = new TimerHeap()
+  const ready = new ReadyTasks(options)
+  let nowMillis = 0
+  let events = 0
+
+  const clock = makeClock(timers, () => nowMillis)
+  const program = effect.pipe(
+    Effect.provideService(Clock.Clock, clock),
+    Effect.provideService(Advance, (duration) => Effect.sleep(duration))
+  )
+  const fiber = Effect.runFork(program, { scheduler: new SimulationScheduler(ready) })
+
+  let exit = fiber.pollUnsafe()
+  while (exit === undefined) {
+    events++
+    const task = ready.take()
+    if (task !== undefined) {
+      task()
+    } else {
+      const timer = timers.pop()
+      if (timer === undefined) throw new Stuck(nowMillis)
+      nowMillis = timer.dueMillis
+      timer.fire()
+    }
+    exit = fiber.pollUnsafe()
+  }
+  return { exit, events, virtualMillis: nowMillis }
+}
+
+const makeClock = (timers: TimerHeap, nowMillis: () => number): Clock.Clock => {
+  const nanos = () => BigInt(Math.round(nowMillis() * 1_000_000))
+  return {
+    currentTimeMillisUnsafe: nowMillis,
+    currentTimeMillis: Effect.sync(nowMillis),
+    currentTimeNanosUnsafe: nanos,
+    currentTimeNanos: Effect.sync(nanos),
+    monotonicTimeNanosUnsafe: nanos,
+    monotonicTimeNanos: Effect.sync(nanos),
+    sleep: (duration) => {
+      const millis = Duration.toMillis(duration)
+      if (millis <= 0) return Effect.yieldNow
+      if (!Number.isFinite(millis)) return Effect.never
+      return Effect.callback((resume) => {
+        const timer = timers.push(nowMillis() + millis, () => resume(Effect.void))
+        return Effect.sync(() => timers.cancel(timer))
+      })
+    }
+  }
+}
+
+/** Tasks that may run now, a line for each dispatcher. */
+class ReadyTasks {
+  private readonly dice: Dice | undefined
+  private readonly lines: Array<TaskLine> = []
+  private draws = 0
+
+  constructor(options: Options) {
+    if (options.interleave !== true) return
+    this.dice = new Dice()
+    this.dice.reset(hashText(`${options.seed}/order`), this.draws)
+  }
+
+  enter(line: TaskLine): void {
+    this.lines.push(line)
+  }
+
+  /** The next task; a line that has more goes to the end. */
+  take(): (() => void) | undefined {
+    if (this.lines.length === 0) return undefined
+    const at = this.dice === undefined ? 0 : Math.floor(this.dice.next() * this.lines.length)
+    const [line] = this.lines.splice(at, 1)
+    const task = line!.tasks.shift()
+    if (line!.tasks.length > 0) this.lines.push(line!)
+    return task
+  }
+}
+
+interface TaskLine {
+  readonly tasks: Array<() => void>
+}
+
+class SimulationScheduler implements Scheduler.Scheduler {
+  readonly executionMode = "sync"
+  private readonly ready: ReadyTasks
+
+  constructor(ready: ReadyTasks) {
+    this.ready = ready
+  }
+
+  shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
+    return fiber.currentOpCount >= maxOpsBeforeYield
+  }
+
+  makeDispatcher(): Scheduler.SchedulerDispatcher {
+    const line: TaskLine = { tasks: [] }
+    return {
+      scheduleTask: (task) => {
+        line.tasks.push(task)
+        if (line.tasks.length === 1) this.ready.enter(line)
+      },
+      flush: () => {
+        for (let task = line.tasks.shift(); task !== undefined; task = line.tasks.shift()) task()
+      }
+    }
+  }
+}
+
+/** As the default scheduler has it. */
+const maxOpsBeforeYield = 2048
