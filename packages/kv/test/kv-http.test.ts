@@ -344,6 +344,16 @@ describe("too large", () => {
       })
     )
   )
+
+  it.live("of a body without a length no more is read than it takes to know", () =>
+    serving(({ ask }) =>
+      Effect.gen(function* () {
+        const answer = yield* ask("PUT", "/kv/a", { body: Buffer.alloc(3 * limit), chunked: true })
+        assert.strictEqual(answer.status, 413)
+        assert.propertyVal(answer.json as object, "sizeBytes", limit + 1)
+      })
+    )
+  )
 })
 
 describe("failures", () => {
