@@ -83,10 +83,10 @@ export interface Lab {
 }
 
 /** A test on `size` servers. */
-export const lab = (
+export const lab = <E>(
   name: string,
   options: Omit<ClusterOptions, "notifyLost">,
-  body: (lab: Lab) => Effect.Effect<void>
+  body: (lab: Lab) => Effect.Effect<void, E>
 ): void =>
   clusterTest(name, { ...options, notifyLost: false }, (cluster) =>
     cluster.drive(body(make(cluster)), { within: "2 minutes" })
