@@ -27,7 +27,7 @@ const batches: ReadonlyArray<WriteBatch> = [
   append(block(9, 4, 1, 1500))
 ]
 
-/** Everything is acknowledged that `write` said is durable, in this life or an earlier one. */
+/** How many batches a node relies on: those that `write` acknowledged, and those that it read back. */
 interface Progress {
   acknowledged: number
 }
@@ -36,6 +36,7 @@ const writeRest = (progress: Progress) => (store: LogStore) =>
   Effect.gen(function* () {
     const prefix = prefixOf(batches, store)
     assert.isAtLeast(prefix, progress.acknowledged, "an acknowledged batch is missing")
+    progress.acknowledged = prefix
     for (const [position, batch] of batches.entries()) {
       if (position < prefix) continue
       yield* store.write(batch)

@@ -17,7 +17,7 @@ const batches = [
   vote(1, "n1"),
   append(block(1, 1, 3, 200)),
   truncate(3, block(3, 2, 2)),
-  append(block(5, 2, 1, 700))
+  append(block(5, 2, 1, 1300))
 ]
 
 interface WrittenLog {
@@ -161,6 +161,18 @@ describe("damage", () => {
       const { boundaries, bytes, files } = yield* writeLog("Closed")
       const found = yield* openOn(files, withZeros(bytes, boundaries[3]!, boundaries[4]!))
       assert.isTrue(Result.isFailure(found) && found.failure.reason._tag === "DamagedStore")
+    })
+  )
+
+  it.effect("is what a copy of an earlier record after the last one is", () =>
+    Effect.gen(function* () {
+      const { boundaries, bytes, files } = yield* writeLog("Killed")
+      for (const end of [boundaries[1]!, boundaries[1]! - 8]) {
+        const copied = bytes.slice()
+        copied.set(bytes.subarray(boundaries[0], end), boundaries[4])
+        const found = yield* openOn(files, copied)
+        assert.isTrue(Result.isFailure(found) && found.failure.reason._tag === "DamagedStore")
+      }
     })
   )
 
