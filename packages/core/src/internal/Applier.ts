@@ -50,14 +50,18 @@ export const make = <Command, Reply, View>(options: {
     const applyPortion = (): void => {
       const last = LogIndex.min(committed, LogIndex.plus(applied, portion))
       const answers: Array<() => void> = []
-      for (const block of RaftLog.blocksBetween(log, LogIndex.plus(applied, 1), last)) {
-        for (const entry of LogEntry.entries(block)) {
-          const reply = applyEntry(machine, instance, entry, slots, answers)
-          applied = entry.index
-          tracer.onApplied(entry, reply)
+      try {
+        for (const block of RaftLog.blocksBetween(log, LogIndex.plus(applied, 1), last)) {
+          for (const entry of LogEntry.entries(block)) {
+            const reply = applyEntry(machine, instance, entry, slots, answers)
+            applied = entry.index
+            tracer.onApplied(entry, reply)
+          }
         }
+      } finally {
+        // Also for those that were applied before the machine failed.
+        for (const answer of answers) answer()
       }
-      for (const answer of answers) answer()
     }
 
     const release = (): void => {
@@ -110,9 +114,12 @@ const applyEntry = <Command, Reply, View>(
   slots: ReplySlots,
   answers: Array<() => void>
 ): Reply | undefined => {
-  if (entry.kind !== "Command") return undefined
   const { index, term, timestampMillis } = entry
-  const reply = instance.apply(machine.command.decode(entry.payload), { index, term, timestampMillis })
+  const reply =
+    entry.kind === "Command"
+      ? instance.apply(machine.command.decode(entry.payload), { index, term, timestampMillis })
+      : undefined
+  // For every kind: another leader's no-op may stand where somebody waits for a command.
   const slot = slots.take({ index, term })
   if (slot !== undefined) answers.push(() => slot.onApplied({ index, term }, reply))
   return reply
