@@ -66,7 +66,10 @@ export interface EndpointOptions {
 
 /** A node's open end of the network. */
 export interface Endpoint {
-  /** Queues a message and returns at once. `false` when it was dropped (unknown peer, full outbox). */
+  /**
+   * Queues a message and returns at once. `false` when it was dropped (unknown peer, full outbox). A node
+   * that lists this one without being listed here is known too, while it is connected: it can be answered.
+   */
   readonly send: (to: NodeId, message: RaftMessage) => boolean
   /** Replaces the set of peers: opens links to new ones, closes those of the gone. */
   readonly setPeers: (peers: ReadonlyMap<NodeId, PeerAddress>) => Effect.Effect<void, TransportError>

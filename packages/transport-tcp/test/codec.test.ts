@@ -79,7 +79,7 @@ describe("MessageCodec", () => {
       )
       short.writeUInt32LE(short.byteLength - frameHeaderBytes)
       const [first] = decode(short)
-      assert.instanceOf(first, MalformedFrame)
+      assert.match(first instanceof MalformedFrame ? first.message : "", /cut off/)
     }
   )
 

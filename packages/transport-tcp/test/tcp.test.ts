@@ -201,9 +201,7 @@ describe("strangers at the port", () => {
           if (answer !== undefined) assert.match(said.toString("latin1"), answer)
           assert.match(yield* Queue.take(lines), log)
 
-          const writer = new FrameWriter()
-          MessageCodec.encode(writer, message(5))
-          const peer = yield* dialRaw(site.address, Buffer.concat([hello(), ...writer.take()]))
+          const peer = yield* dialRaw(site.address, Buffer.concat([hello(), frameOf(message(5))]))
           assert.deepStrictEqual(yield* Queue.take(node.received), message(5))
           peer.socket.destroy()
           assert.strictEqual(yield* Queue.take(node.lost), b)
@@ -340,6 +338,49 @@ describe("peers that misbehave", () => {
   )
 })
 
+describe("two connections with one peer", () => {
+  it.live("the first carries the messages, and the spare takes over when it breaks", () =>
+    Effect.gen(function* () {
+      const dialled = yield* Queue.dropping<RawPeer>(10)
+      const address = yield* serveRaw((peer) => {
+        peer.socket.write(Buffer.concat([Handshake.preamble(), accept({ first: "yes" })]))
+        Queue.offerUnsafe(dialled, peer)
+      })
+      const site = yield* TcpTransport.make(anyPort)
+      const node = yield* openNode(site, a, { b: address })
+      const first = yield* Queue.take(dialled)
+      while (node.attributesOf(b)["first"] === undefined) yield* Effect.yieldNow
+      const spare = yield* dialRaw(site.address, hello({ attributes: { spare: "yes" } }))
+      while (node.attributesOf(b)["spare"] === undefined) yield* Effect.yieldNow
+
+      node.send(b, message(1))
+      const beforeBytes = hello().byteLength
+      while (first.socket.bytesRead === beforeBytes) yield* Effect.yieldNow
+      first.socket.destroy()
+      assert.strictEqual(yield* Queue.take(node.lost), b)
+      node.send(b, message(2))
+      const answerBytes = Handshake.preambleBytes + accept({}).byteLength
+      while (spare.socket.bytesRead < answerBytes + frameOf(message(2)).byteLength) yield* Effect.yieldNow
+      spare.socket.destroy()
+      assert.include((yield* first.closed).toString("hex"), frameOf(message(1)).toString("hex"))
+      assert.include((yield* spare.closed).toString("hex"), frameOf(message(2)).toString("hex"))
+    }).pipe(quietly)
+  )
+
+  it.live("a peer that is removed loses the connection that it dialled, and no alarm is raised", () =>
+    Effect.gen(function* () {
+      const site = yield* TcpTransport.make(anyPort)
+      const node = yield* openNode(site, a, { b: "127.0.0.1:1" })
+      const peer = yield* dialRaw(site.address, Buffer.concat([hello(), frameOf(message(1))]))
+      yield* Queue.take(node.received)
+      yield* node.setPeers(new Map())
+      assert.isFalse(node.send(b, message(2)))
+      yield* peer.closed
+      assert.strictEqual(Queue.sizeUnsafe(node.lost), 0)
+    })
+  )
+})
+
 describe("a peer's restart", () => {
   it.live("is noticed at once, and messages flow again afterwards", () =>
     Effect.gen(function* () {
@@ -427,37 +468,72 @@ describe("the end", () => {
     while (openHandles().length > 0) yield* Effect.yieldNow
   }).pipe(Effect.timeout("5 seconds"))
 
-  it.live("leaves no socket and no server, even with a peer that never reads", () =>
+  it.live("comes at once and leaves nothing, even with peers that never read", () =>
     Effect.gen(function* () {
       yield* noHandles
       yield* Effect.gen(function* () {
         const stuck = yield* serveRaw(({ socket }) => socket.pause())
-        const one = yield* TcpTransport.make(anyPort)
-        const other = yield* TcpTransport.make(anyPort)
-        const peers = { a: one.address, b: other.address, c: stuck, d: "127.0.0.1:1" }
-        const node = yield* openNode(one, a, peers)
-        const peer = yield* openNode(other, b, peers)
-        node.send(b, message(1))
-        yield* Queue.take(peer.received)
-        const reader = yield* dialRaw(one.address, hello({ from: NodeId.make("e") }))
+        const listen = yield* Effect.gen(function* () {
+          const one = yield* TcpTransport.make(anyPort)
+          const other = yield* TcpTransport.make(anyPort)
+          const peers = { a: one.address, b: other.address, c: stuck, d: "127.0.0.1:1" }
+          const node = yield* openNode(one, a, peers)
+          const peer = yield* openNode(other, b, peers)
+          node.send(b, message(1))
+          yield* Queue.take(peer.received)
+          return one.address
+        }).pipe(Effect.scoped)
+
+        const site = yield* Scope.make()
+        const node = yield* Effect.flatMap(TcpTransport.make({ listen }), (one) => openNode(one, a, {})).pipe(
+          Scope.provide(site)
+        )
+        const reader = yield* dialRaw(listen, hello())
         reader.socket.pause()
-        while (!node.send(NodeId.make("e"), message(0))) yield* Effect.yieldNow
-        const commands = [new Uint8Array(8 * 1024 * 1024)]
-        for (let sent = 0; sent < 4; sent++) {
-          node.send(NodeId.make("e"), {
-            _tag: "ForwardProposals",
-            term: Term.make(1),
-            requestIds: [1],
-            commands
-          })
-          yield* Effect.yieldNow
-        }
-        assert.isAbove(openHandles().length, 0)
+        while (!node.send(b, large)) yield* Effect.yieldNow
+        while (node.send(b, large)) yield* Effect.yieldNow
+        yield* Scope.close(site, Exit.void)
       }).pipe(Effect.scoped)
       yield* noHandles
     })
   )
+
+  it.live("is silent: what came in the same packet as the cause is not handed over any more", () =>
+    Effect.gen(function* () {
+      const site = yield* TcpTransport.make(anyPort)
+      const scope = yield* Scope.make()
+      const received: Array<RaftMessage> = []
+      const handler = {
+        onMessage: (_from: NodeId, message: RaftMessage) => {
+          received.push(message)
+          Effect.runFork(Scope.close(scope, Exit.void))
+        },
+        onPeerLost: () => {}
+      }
+      yield* openNode(site, a, {}, { handler }).pipe(Scope.provide(scope))
+      const peer = yield* dialRaw(
+        site.address,
+        Buffer.concat([hello(), frameOf(message(1)), frameOf(message(2))])
+      )
+      yield* peer.closed
+      assert.deepStrictEqual(received, [message(1)])
+    })
+  )
 })
+
+/** Eight megabytes, more than a socket that is not read takes. */
+const large: RaftMessage = {
+  _tag: "ForwardProposals",
+  term: Term.make(1),
+  requestIds: [1],
+  commands: [new Uint8Array(8 * 1024 * 1024)]
+}
+
+const frameOf = (message: RaftMessage): Buffer => {
+  const writer = new FrameWriter()
+  MessageCodec.encode(writer, message)
+  return Buffer.concat(writer.take())
+}
 
 const accept = (attributes: Handshake.Attributes): Buffer => {
   const writer = new FrameWriter()

@@ -281,9 +281,10 @@ const promises: ReadonlyArray<Promised> = [
     name: "a peer that does not list this node is reached, and can answer",
     promise: Effect.fnUntraced(function* (site) {
       const sites = { a: yield* site, b: yield* site }
-      const one = yield* open(sites.a, a, sites)
+      const one = yield* open(sites.a, a, sites, { attributes: { zone: "1" } })
       const other = yield* open(sites.b, b, {})
       yield* connect(one, other)
+      yield* expect(other.attributesOf(a)["zone"] === "1", "the attributes of a were not told to b")
       yield* send(one, b, numbered(1))
       yield* expectSame(yield* other.receive(a), numbered(1))
       yield* send(other, a, numbered(2))
