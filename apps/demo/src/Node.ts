@@ -74,20 +74,12 @@ const raftOf = (options: NodeOptions) =>
 /** How long requests may take to end, once the node has been told to stop. */
 const lastRequestsMillis = 2_000
 
-/** The HTTP server. When it closes, requests may end, and then connections are cut, idle or half-open. */
 const httpServerOf = ({ host, port }: Address.HostPort) =>
-  Layer.unwrap(
-    Effect.sync(() => {
-      const server = NodeHttp.createServer()
-      return Layer.effectDiscard(
-        Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
-      ).pipe(
-        Layer.provideMerge(
-          NodeHttpServer.layer(() => server, { host, port, gracefulShutdownTimeout: lastRequestsMillis })
-        )
-      )
-    })
-  )
+  NodeHttpServer.layer(() => NodeHttp.createServer(), {
+    host,
+    port,
+    gracefulShutdownTimeout: lastRequestsMillis
+  })
 
 const describe = (
   { http }: NodeOptions,

@@ -168,7 +168,8 @@ describe("a running node", () => {
       const running = yield* Serving.serve(place)
       for (const port of [place.httpPort, place.peerPort]) {
         for (let times = 0; times < 5; times++) yield* sendGarbage(port)
-        yield* hang(port)
+        yield* hang(port, "PUT /kv/x HTTP/1.1\r\n")
+        yield* hang(port, "PUT /kv/x HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\nhalf")
       }
       expect((yield* put(place, "after", "the noise")).status).toBe(200)
       expect(yield* textOf(place, "after")).toBe("the noise")
@@ -189,11 +190,11 @@ const sendGarbage = (port: number) =>
     return Effect.sync(() => socket.destroy())
   })
 
-/** A connection that begins a request and never goes on. */
-const hang = (port: number) =>
+/** A connection that says this much and never goes on. */
+const hang = (port: number, beginning: string) =>
   Effect.acquireRelease(
     Effect.callback<Net.Socket>((resume) => {
-      const socket = Net.connect(port, "127.0.0.1", () => socket.write("PUT /kv/x HTTP/1.1\r\n"))
+      const socket = Net.connect(port, "127.0.0.1", () => socket.write(beginning))
       socket.on("error", () => undefined)
       socket.once("connect", () => resume(Effect.succeed(socket)))
     }),

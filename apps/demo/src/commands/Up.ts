@@ -92,7 +92,7 @@ export const serveFlags = (input: LocalCluster): ReadonlyArray<string> => [
 export const upHandler = Effect.fnUntraced(function* (input: LocalCluster) {
   const plan = yield* planOf(input, { directory: ".effect-raft", basePort: () => Effect.succeed(7_000) })
   yield* ClusterPlan.requireFreePorts(plan)
-  yield* Up.run({ plan, restart: input.restart, flags: serveFlags(input) })
+  return yield* Up.run({ plan, restart: input.restart, flags: serveFlags(input) })
 }, untilStopped)
 
 export const up = Command.make("up", flags, upHandler).pipe(
