@@ -1,8 +1,10 @@
 /**
  * `effect-raft demo`: `up` for somebody who watches a terminal, and a short story for everybody else.
  */
+import * as Cause from "effect/Cause"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Stdio from "effect/Stdio"
@@ -40,19 +42,20 @@ const tellStory = Effect.fnUntraced(function* (input: Up.LocalCluster) {
     )
   }
   const keys = yield* StoryKeys.read
-  const fresh = yield* temporaryDirectory
   const plan = yield* Up.planOf(input, {
-    directory: fresh,
+    directory: Option.isNone(input.directory) ? yield* temporaryDirectory : input.directory.value,
     basePort: (nodes) => Ports.freeBase((base) => ClusterPlan.portsFrom(base, nodes))
   })
   yield* ClusterPlan.requireFreePorts(plan)
   yield* Story.tell(plan, keys, Up.serveFlags(input))
 }, Effect.scoped)
 
-/** Stays behind only if the story fails, for its logs. */
+/** Stays behind only if the story does not hold, for its logs. */
 const temporaryDirectory = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   return yield* Effect.acquireRelease(fs.makeTempDirectory({ prefix: "effect-raft-" }), (directory, exit) =>
-    exit._tag === "Success" ? Effect.ignore(fs.remove(directory, { recursive: true })) : Effect.void
+    Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)
+      ? Effect.ignore(fs.remove(directory, { recursive: true }))
+      : Effect.void
   )
 }).pipe(Effect.mapError((error) => fail(`No temporary directory can be made: ${error.message}`)))
