@@ -7,7 +7,7 @@
  */
 import * as LogEntry from "../../src/LogEntry.ts"
 import type { LogIndex } from "../../src/LogIndex.ts"
-import * as Membership from "../../src/Membership.ts"
+import type * as Membership from "../../src/Membership.ts"
 import type { NodeId } from "../../src/NodeId.ts"
 import { RaftConfig } from "../../src/RaftConfig.ts"
 import type * as RaftMessage from "../../src/RaftMessage.ts"

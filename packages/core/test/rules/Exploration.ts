@@ -1,15 +1,19 @@
 /**
  * A random walk through what can happen to a cluster, drawn from a seed.
  *
- * A seed first draws a world (how many nodes, which settings, how lossy a network, how slow a disk) and
- * then thousands of steps in it, so that some worlds are calm and others are hopeless. At the end the
+ * A seed first draws a world (how many nodes, which settings), then its weather, which changes as the walk
+ * goes on: how lossy the network is, how slow the disks, how often somebody dies. Calm lets logs grow, and
+ * what comes after it finds something to break. At the end the
  * faults stop, and the cluster must find a leader and commit: a wedge is a bug like any other.
  */
+import type { Event } from "../../src/consensus/Event.ts"
+import type { NodeId } from "../../src/NodeId.ts"
+import { peersOf } from "../../src/consensus/NodeState.ts"
 import { Dice } from "./Dice.ts"
 import * as Build from "./Build.ts"
 import { Invariants } from "./Invariants.ts"
 import type { Envelope } from "./PureCluster.ts"
-import { PureCluster, leaderOf, peersOf } from "./PureCluster.ts"
+import { PureCluster, leaderOf } from "./PureCluster.ts"
 import type { SimulatedNode } from "./SimulatedNode.ts"
 
 /** How often each thing happens, against the others. */
@@ -38,16 +42,23 @@ export const explore = (options: { readonly seed: number; readonly steps: number
     observers: [invariants]
   })
   const walk: Walk = { dice, cluster, cut: new Set(), nextId: 1 }
-  const weights = drawWeights(dice)
-  const total = weights.reduce((sum, [weight]) => sum + weight, 0)
-  for (let step = 0; step < options.steps; step++) {
-    let drawn = dice.fraction() * total
-    const chosen = weights.find(([weight]) => (drawn -= weight) < 0)
-    chosen?.[1](walk)
-  }
+  for (let step = 0; step < options.steps; step += stepsOfWeather)
+    drive(walk, drawWeights(dice), stepsOfWeather)
   settleDown(walk)
   const terms = cluster.nodes.map((node): number => node.state.currentTerm)
   return { committed: invariants.committed.length, terms: Math.max(...terms) }
+}
+
+/** How long it stays as calm, as lossy or as deadly as it is. */
+const stepsOfWeather = 250
+
+const drive = (walk: Walk, weights: Weights, steps: number): void => {
+  const total = weights.reduce((sum, [weight]) => sum + weight, 0)
+  for (let step = 0; step < steps; step++) {
+    let drawn = walk.dice.fraction() * total
+    const chosen = weights.find(([weight]) => (drawn -= weight) < 0)
+    chosen?.[1](walk)
+  }
 }
 
 const drawWorld = (dice: Dice) => ({
@@ -55,8 +66,8 @@ const drawWorld = (dice: Dice) => ({
   config: Build.config({
     preVote: !dice.oneIn(3),
     checkQuorum: !dice.oneIn(3),
-    maxAppendBytes: dice.pick([1, 100, 100_000]),
-    maxInflightEntries: dice.pick([1, 3, 1000]),
+    maxAppendBytes: dice.pick([1, 1, 100, 100_000]),
+    maxInflightEntries: dice.pick([1, 1, 3, 1000]),
     maxInflightBytes: dice.pick([1, 200, 100_000]),
     maxUncommittedBytes: dice.pick([200, 100_000])
   })
@@ -69,23 +80,32 @@ const drawWeights = (dice: Dice): Weights => {
     [often() + 20, deliverOne],
     [often() + 10, pumpOne],
     [often() + 5, writeSome],
-    [often(), passTime],
-    [often() / 2, (walk) => happens(walk, { _tag: "HeartbeatDue" })],
+    [often() / 3, passTime],
+    [dice.pick([0, 1, 5]), (walk) => happensAtLeader(walk, { _tag: "HeartbeatDue" })],
     [often() / 2, propose],
     [often() / 4, read],
     [seldom(), (walk) => happens(walk, { _tag: "ReadRetryDue" })],
     [seldom(), duplicateOne],
-    [seldom() * 3, dropOne],
-    [seldom() / 4, crash],
-    [seldom(), restart],
-    [seldom() / 3, cutLink],
-    [seldom(), healLinks],
+    [seldom() * 2, dropOne],
+    [seldom() / 6, crash],
+    [seldom() + 0.3, restart],
+    [seldom() / 6, cutLink],
+    [seldom() / 6, isolate],
+    [seldom() / 3 + 0.1, healLinks],
     [seldom() / 3, losePeer]
   ]
 }
 
-const happens = (walk: Walk, event: Parameters<SimulatedNode["handle"]>[0]): void =>
+const happens = (walk: Walk, event: Event): void =>
   walk.cluster.happens(walk.dice.pick(walk.cluster.nodes), event)
+
+/** Mostly at a leader, where it matters most; sometimes at one that was deposed and does not know. */
+const happensAtLeader = (walk: Walk, event: Event): void => walk.cluster.happens(pickLeader(walk), event)
+
+const pickLeader = ({ dice, cluster }: Walk): SimulatedNode => {
+  const leaders = cluster.nodes.filter((node) => node.isUp && node.state.role._tag === "Leader")
+  return leaders.length === 0 || dice.oneIn(4) ? dice.pick(cluster.nodes) : dice.pick(leaders)
+}
 
 const link = (from: string, to: string) => `${from}>${to}`
 
@@ -112,12 +132,24 @@ const dropOne = (walk: Walk): void => {
   if (envelope !== undefined) walk.cluster.drop(envelope)
 }
 
-/** A fiber of a node gets to run. The network holds only so much. */
-const pumpOne = ({ dice, cluster }: Walk): void => {
+/** The fibers of a node get to run. The network holds only so much. */
+const pumpOne = (walk: Walk): void => {
+  const { dice, cluster } = walk
   const node = dice.pick(cluster.nodes)
-  for (const peer of peersOf(node)) cluster.pump(node, peer)
+  for (const peer of peersOf(node.state)) {
+    if (dice.oneIn(3)) continue
+    if (!isAsking(walk, node, peer)) cluster.ask(node, peer)
+    cluster.replicate(node, peer)
+  }
   while (cluster.inFlight.length > 40) cluster.drop(dice.pick(cluster.inFlight))
 }
+
+/** Whether a question for votes is on its way: another one would only fill the network. */
+const isAsking = ({ cluster }: Walk, { id }: SimulatedNode, peer: NodeId): boolean =>
+  cluster.inFlight.some(
+    ({ from, to, message }) =>
+      from === id && to === peer && (message._tag === "PreVote" || message._tag === "RequestVote")
+  )
 
 const writeSome = ({ dice, cluster }: Walk): void => {
   const node = dice.pick(cluster.nodes)
@@ -126,20 +158,22 @@ const writeSome = ({ dice, cluster }: Walk): void => {
 
 /** Time passes, and every election timer looks at the clock. */
 const passTime = ({ dice, cluster }: Walk): void => {
-  cluster.nowMillis += dice.pick([1, 5, 20, 60])
+  // Without leader and candidates nothing happens before an election timeout has passed.
+  const isIdle = cluster.nodes.every(({ state }) => state.role._tag === "Follower")
+  cluster.nowMillis += isIdle ? 100 : dice.pick([1, 5, 20, 60])
   for (const node of cluster.nodes) cluster.happens(node, { _tag: "ElectionDue" })
 }
 
 const propose = (walk: Walk): void => {
   const drafts = Array.from({ length: 1 + walk.dice.below(3) }, () => Build.command(`c${walk.nextId++}`))
-  happens(walk, { _tag: "Proposed", drafts })
+  happensAtLeader(walk, { _tag: "Proposed", drafts })
 }
 
-const read = (walk: Walk): void => happens(walk, { _tag: "ReadsRequested", readIds: [walk.nextId++] })
+const read = (walk: Walk): void => happensAtLeader(walk, { _tag: "ReadsRequested", readIds: [walk.nextId++] })
 
-const crash = ({ dice, cluster }: Walk): void => {
-  const node = dice.pick(cluster.nodes)
-  if (node.isUp) node.crash(dice.below(node.unwritten.length + 1))
+const crash = (walk: Walk): void => {
+  const node = walk.dice.oneIn(2) ? pickLeader(walk) : walk.dice.pick(walk.cluster.nodes)
+  if (node.isUp) node.crash(walk.dice.below(node.unwritten.length + 1))
 }
 
 const restart = ({ dice, cluster }: Walk): void => {
@@ -149,6 +183,12 @@ const restart = ({ dice, cluster }: Walk): void => {
 
 const cutLink = ({ dice, cluster, cut }: Walk): void => {
   cut.add(link(dice.pick(cluster.nodes).id, dice.pick(cluster.nodes).id))
+}
+
+/** A node, often the leader, reaches nobody and is reached by nobody: the others may replace it unnoticed. */
+const isolate = (walk: Walk): void => {
+  const alone = pickLeader(walk).id
+  for (const { id } of walk.cluster.nodes) walk.cut.add(link(alone, id)).add(link(id, alone))
 }
 
 const healLinks = ({ cut }: Walk): void => cut.clear()
@@ -173,7 +213,10 @@ const calmTurn = (cluster: PureCluster, node: SimulatedNode): void => {
   cluster.happens(node, { _tag: "ElectionDue" })
   cluster.happens(node, { _tag: "HeartbeatDue" })
   node.write(node.unwritten.length)
-  for (const peer of peersOf(node)) for (let sent = 0; sent < 50 && cluster.pump(node, peer); sent++);
+  for (const peer of peersOf(node.state)) {
+    cluster.ask(node, peer)
+    for (let sent = 0; sent < 50 && cluster.replicate(node, peer); sent++);
+  }
   for (const envelope of cluster.inFlight) cluster.deliver(envelope)
 }
 

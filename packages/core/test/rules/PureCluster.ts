@@ -14,7 +14,6 @@ import * as RaftStorage from "../../src/RaftStorage.ts"
 import * as Election from "../../src/consensus/Election.ts"
 import type { Event } from "../../src/consensus/Event.ts"
 import type { NodeState } from "../../src/consensus/NodeState.ts"
-import * as NodeStates from "../../src/consensus/NodeState.ts"
 import * as Replication from "../../src/consensus/Replication.ts"
 import type { Turn } from "./SimulatedNode.ts"
 import { SimulatedNode } from "./SimulatedNode.ts"
@@ -97,18 +96,16 @@ export class PureCluster {
     for (const observer of this.observers) observer.onRestart?.(node)
   }
 
-  /** The node's replicator or vote fiber for `peer` looks at the state once. Whether it had something to say. */
-  pump(node: SimulatedNode, peer: NodeId): boolean {
-    if (!node.isUp) return false
-    const request = Election.requestFor(node.state, peer)
-    if (request !== undefined) {
-      this.send(node.id, peer, request)
-      return true
-    }
-    return this.replicate(node, peer)
+  /** The node's vote fiber for `peer` looks at the state once. Whether it had something to ask. */
+  ask(node: SimulatedNode, peer: NodeId): boolean {
+    const request = node.isUp ? Election.requestFor(node.state, peer) : undefined
+    if (request !== undefined) this.send(node.id, peer, request)
+    return request !== undefined
   }
 
-  private replicate(node: SimulatedNode, peer: NodeId): boolean {
+  /** The node's replicator for `peer` looks at the state once. Whether it had something to send. */
+  replicate(node: SimulatedNode, peer: NodeId): boolean {
+    if (!node.isUp) return false
     const key = `${node.id}>${peer}`
     const role = roleName(node.state)
     const known = this.replicators.get(key)
@@ -128,12 +125,10 @@ export class PureCluster {
 }
 
 /** Names a role Scope: the fibers of one do not outlive it. */
-const roleName = (state: NodeState): string => `${state.role._tag} ${state.currentTerm}`
+export const roleName = (state: NodeState): string => `${state.role._tag} ${state.currentTerm}`
 
 /** The node that leads the highest term, if any does. */
 export const leaderOf = (cluster: PureCluster): SimulatedNode | undefined =>
   cluster.nodes
     .filter((node) => node.isUp && node.state.role._tag === "Leader")
     .sort((a, b) => b.state.currentTerm - a.state.currentTerm)[0]
-
-export const peersOf = (node: SimulatedNode): ReadonlyArray<NodeId> => NodeStates.peersOf(node.state)

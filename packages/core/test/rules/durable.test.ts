@@ -46,6 +46,17 @@ describe("votes", () => {
     expect(node.role).toBe("Leader")
   })
 
+  it("an earlier write that becomes durable does not make its vote so", () => {
+    const node = followerOf("n2", { term: 3, config: { preVote: false } }).withSlowDisk()
+    node
+      .receives("n2", Build.appendEntries({ term: 3, prev: Build.start, entries: [3] }))
+      .timesOut()
+      .persists(1)
+    expect(node.requestsTo("n2")).toBe(undefined)
+    node.receives("n2", Build.voteReply({ term: 4, granted: true }))
+    expect(node.role).toBe("Candidate")
+  })
+
   it("a refusal tells the own term, so that must be on the disk as well", () => {
     const node = follower({ term: 3, log: [3] })
       .withSlowDisk()
@@ -135,6 +146,13 @@ describe("an overtaken write", () => {
   it("is not taken for the write that replaced it: a heartbeat is answered with what is durable of the new log", () => {
     const node = overtaken().persists(2)
     node.receives("n3", Build.appendEntries({ term: 3, prev: at(2, 3), round: 1 }))
+    expect(node.sent).toEqual([["n3", Build.accepted({ term: 3, match: 1, round: 1 })]])
+  })
+
+  it("entries that were durable and are cut are so no longer, nor are those that replace them yet", () => {
+    const node = follower({ term: 3, log: [1, 2, 2] }).withSlowDisk()
+    node.receives("n3", Build.appendEntries({ term: 3, prev: at(1, 1), entries: [3, 3] }))
+    node.receives("n3", Build.appendEntries({ term: 3, prev: at(3, 3), round: 1 }))
     expect(node.sent).toEqual([["n3", Build.accepted({ term: 3, match: 1, round: 1 })]])
   })
 

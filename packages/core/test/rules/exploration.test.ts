@@ -14,7 +14,7 @@ const walk = (seed: number) => {
   try {
     return explore({ seed, steps })
   } catch (cause) {
-    throw new Error(`SEED=${seed} STEPS=${steps}`, { cause })
+    throw new Error(`SEED=${seed} STEPS=${steps}: ${String(cause)}`, { cause })
   }
 }
 
@@ -26,7 +26,7 @@ describe("random walks keep every property of figure 3, and end in a working clu
       const outcomes = Array.from({ length: seeds }, (_, position) => walk(position + 1))
       // The walks must get somewhere, or they would prove nothing.
       const eventful = outcomes.filter(({ committed, terms }) => committed >= 10 && terms >= 3)
-      expect(eventful.length).toBeGreaterThan(seeds / 4)
+      expect(eventful.length).toBeGreaterThan(seeds / 2)
     })
   }
 })

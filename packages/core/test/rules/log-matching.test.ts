@@ -147,7 +147,7 @@ describe("learning the commit index (figure 2, receiver step 5)", () => {
     expect(node.state.commitIndex).toBe(0)
   })
 
-  it("it never goes back", () => {
+  it("the commit index never goes back", () => {
     const node = follower({ term: 1, log: [1, 1] })
     node.receives("n2", Build.appendEntries({ term: 1, prev: at(2, 1), commit: 2 }))
     node.receives("n2", Build.appendEntries({ term: 1, prev: at(1, 1), commit: 1 }))

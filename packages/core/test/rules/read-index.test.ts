@@ -141,7 +141,7 @@ describe("at a follower (thesis, section 6.4)", () => {
   const question = (node: { readonly sent: ReadonlyArray<readonly [string, { readonly _tag: string }]> }) =>
     node.sent.filter(([, message]) => message._tag === "ReadIndex")
 
-  it("it asks its leader, and reads at the index that comes back", () => {
+  it("its leader is asked, and the read runs at the index that comes back", () => {
     const node = followerOf("n2", { term: 4, log: [4] }).reads(1, 2)
     expect(node.sent).toEqual([["n2", Build.readIndex({ term: 4, requestId: 0 })]])
     node.receives("n2", Build.readIndexReply({ term: 4, requestId: 0, readIndex: 1 }))
@@ -149,14 +149,14 @@ describe("at a follower (thesis, section 6.4)", () => {
     expect(node.state.commitIndex).toBe(1)
   })
 
-  it("it commits no more than it has verified, whatever the answer says (B04)", () => {
+  it("no more is committed than was verified, whatever the answer says (B04)", () => {
     const node = followerOf("n2", { term: 4, log: [4] }).reads(1)
     node.receives("n2", Build.readIndexReply({ term: 4, requestId: 0, readIndex: 9 }))
     expect(node.actions).toEqual([confirmed([1], 9)])
     expect(node.state.commitIndex).toBe(1)
   })
 
-  it("it commits nothing of a log that this leader has not verified (B04)", () => {
+  it("nothing is committed of a log that this leader has not verified (B04)", () => {
     const node = follower({ term: 4, log: [1, 2] })
     node.receives("n2", Build.appendEntries({ term: 4, prev: { index: 2, term: 3 } })).reads(1)
     node.receives("n2", Build.readIndexReply({ term: 4, requestId: 0, readIndex: 2 }))
