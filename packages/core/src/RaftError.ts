@@ -146,7 +146,14 @@ export class RaftError extends Schema.TaggedError<RaftError>()("RaftError", { re
 
   /** Whether the command may have taken effect all the same. */
   get outcome(): Outcome {
-    return this.reason._tag === "OutcomeUnknown" || this.reason._tag === "MachineFailure" ? "unknown" : "none"
+    switch (this.reason._tag) {
+      case "OutcomeUnknown":
+      case "MachineFailure":
+      case "InvariantBroken":
+        return "unknown"
+      default:
+        return "none"
+    }
   }
 }
 

@@ -27,11 +27,12 @@ import * as Scope from "effect/Scope"
 import type { Action, Persist, SendWhenDurable } from "./consensus/Action.ts"
 import type { Event } from "./consensus/Event.ts"
 import * as NodeState from "./consensus/NodeState.ts"
-import * as Transition from "./consensus/Transition.ts"
+import { Admission } from "./internal/Admission.ts"
 import * as Applier from "./internal/Applier.ts"
 import * as Forwarder from "./internal/Forwarder.ts"
 import * as LogWriter from "./internal/LogWriter.ts"
 import * as Mailbox from "./internal/Mailbox.ts"
+import { RaftRules } from "./internal/RaftRules.ts"
 import { ReadSlots } from "./internal/ReadSlots.ts"
 import { ReplySlots } from "./internal/ReplySlots.ts"
 import type { ProposalSlot } from "./internal/ReplySlots.ts"
@@ -74,6 +75,8 @@ export interface Options<Command, Reply, View> {
 export interface RaftNode<View> {
   /** The state as of the last turn. */
   readonly state: () => NodeState.NodeState
+  /** The monotonic clock, in milliseconds. */
+  readonly nowMillis: () => number
   readonly appliedIndex: () => LogIndex.LogIndex
   /** Hands a proposal to the actor; the slot is filled in any case. */
   readonly propose: (slot: ProposalSlot) => void
@@ -104,6 +107,7 @@ export const make = <Command, Reply, View>(
     const clock = yield* Clock.Clock
     const random = yield* Random.Random
     const tracer = (yield* RaftTrace)(nodeId)
+    const rules = yield* RaftRules
     const scope = yield* Scope.fork(yield* Effect.scope)
 
     // ------------------------------------------------------------------------------------------------
@@ -133,7 +137,12 @@ export const make = <Command, Reply, View>(
 
     let stopped: RaftErrorReason | undefined
     let heldBack: Array<SendWhenDurable> = []
+    /** Proposals that the present turn has taken from the mailbox and not yet placed. */
+    let inHand: ReadonlyArray<ProposalSlot> = []
+    /** Fails when the node has stopped by itself. */
     const failure = Deferred.makeUnsafe<never, RaftError>()
+    /** Fails when the node has ended, for whatever reason. */
+    const ended = Deferred.makeUnsafe<never, RaftError>()
     const watchers = new Watchers()
     const slots = new ReplySlots()
     const readSlots = new ReadSlots()
@@ -154,7 +163,9 @@ export const make = <Command, Reply, View>(
     const forwarder = Forwarder.make({
       config,
       firstRequestId: Math.floor(random.nextDoubleUnsafe() * 2 ** 45),
+      admission: new Admission(state.currentTerm),
       currentTerm: () => state.currentTerm,
+      isLeader: () => state.role._tag === "Leader",
       encodeReply: (reply) => machine.reply.encode(reply as Reply),
       propose,
       send: (to, message) => endpoint.send(to, message)
@@ -198,12 +209,13 @@ export const make = <Command, Reply, View>(
       const batch = yield* mailbox.takeBatch
       const before = state
       const work = toEvents(batch)
+      inHand = work.slots
       const stamp = readStamp()
       const actions: Array<Action> = []
       const emit = (action: Action) => {
         actions.push(action)
       }
-      for (const event of work.events) state = Transition.apply(state, event, stamp, emit)
+      for (const event of work.events) state = rules(state, event, stamp, emit)
       tracer.onTurn({ nowMillis: stamp.nowMillis, events: work.events, before, after: state, actions })
 
       for (const action of actions) if (action._tag === "Persist") logWriter.enqueue(action satisfies Persist)
@@ -211,6 +223,7 @@ export const make = <Command, Reply, View>(
       sendMessages(actions)
       if (isNotable(before, state)) watchers.notify()
       answer(before, work.slots, actions)
+      inHand = []
       yield* roleScope.reconcile(state)
       if (batch.hasMore) yield* Effect.yieldNow
     })
@@ -281,10 +294,12 @@ export const make = <Command, Reply, View>(
       for (const request of mailbox.drainRequests()) {
         if (request._tag === "Propose") request.slot.onFailed(reason)
       }
+      for (const slot of inHand) slot.onFailed(reason)
       slots.failAll()
       readSlots.failAll(reason)
       forwarder.failAll()
       watchers.notify()
+      Deferred.doneUnsafe(ended, Exit.fail(new RaftError({ reason })))
     }
 
     const fail = (reason: RaftErrorReason) =>
@@ -333,13 +348,14 @@ export const make = <Command, Reply, View>(
 
     return {
       state: () => state,
+      nowMillis,
       appliedIndex: applier.appliedIndex,
       propose,
       abandon: (index) => slots.forget(index),
       forward: forwarder.forward,
       readable,
       view: applier.view,
-      appliedBeyond: (index) => Effect.raceFirst(applier.appliedBeyond(index), Deferred.await(failure)),
+      appliedBeyond: (index) => Effect.raceFirst(applier.appliedBeyond(index), Deferred.await(ended)),
       watchers,
       attributesOf: endpoint.attributesOf,
       stopped: () => stopped,

@@ -13,7 +13,7 @@ import type { NodeId } from "../NodeId.ts"
 import type { ReadIndex, ReadIndexReply } from "../RaftMessage.ts"
 import type { Emit } from "./Action.ts"
 import * as Commitment from "./Commitment.ts"
-import type { Leader, NodeState } from "./NodeState.ts"
+import type { Leader, NodeState, Stamp } from "./NodeState.ts"
 import * as Quorum from "./Quorum.ts"
 
 /** Who waits: calls on this node, or a follower that asked for them. */
@@ -24,6 +24,7 @@ export type Reader =
 /** Reads at a leader. `round` is 0 while they wait for the first commit of its term. */
 export interface PendingRead {
   readonly reader: Reader
+  readonly askedMillis: number
   readonly readIndex: LogIndex.LogIndex
   readonly round: number
 }
@@ -31,18 +32,24 @@ export interface PendingRead {
 /** Reads at a follower, and the question it asked for them. */
 export interface ReadRequest {
   readonly requestId: number
+  readonly askedMillis: number
   readonly readIds: ReadonlyArray<number>
 }
 
 /** Clients of this node want to read. */
-export const onReadsRequested = (state: NodeState, readIds: ReadonlyArray<number>, emit: Emit): NodeState => {
+export const onReadsRequested = (
+  state: NodeState,
+  readIds: ReadonlyArray<number>,
+  stamp: Stamp,
+  emit: Emit
+): NodeState => {
   const { role } = state
-  if (role._tag === "Leader") return begin(state, role, { _tag: "Local", readIds }, emit)
+  if (role._tag === "Leader") return begin(state, role, { _tag: "Local", readIds }, stamp, emit)
   if (role._tag !== "Follower" || role.leader === null) {
     emit({ _tag: "ReadsRefused", readIds })
     return state
   }
-  const request: ReadRequest = { requestId: state.nextRequestId, readIds }
+  const request: ReadRequest = { requestId: state.nextRequestId, askedMillis: stamp.nowMillis, readIds }
   ask(state, role.leader, request, emit)
   return {
     ...state,
@@ -58,30 +65,55 @@ const ask = (state: NodeState, leader: NodeId, request: ReadRequest, emit: Emit)
     message: { _tag: "ReadIndex", term: state.currentTerm, requestId: request.requestId }
   })
 
-/** Questions or answers may have been lost: ask again. */
-export const onRetryDue = (state: NodeState, emit: Emit): NodeState => {
+/** Questions or answers may have been lost: ask again, but not for ever. */
+export const onRetryDue = (state: NodeState, stamp: Stamp, emit: Emit): NodeState => {
   const { role } = state
-  if (role._tag === "Follower" && role.leader !== null) {
-    for (const request of role.reads) ask(state, role.leader, request, emit)
-  }
-  return state
+  if (role._tag !== "Follower" || role.leader === null) return state
+  const reads = role.reads.filter((read) => !isOverdue(state, read, stamp))
+  for (const read of role.reads)
+    if (!reads.includes(read)) emit({ _tag: "ReadsRefused", readIds: read.readIds })
+  for (const read of reads) ask(state, role.leader, read, emit)
+  return { ...state, role: { ...role, reads } }
 }
 
+/** A leader gives up reads that no quorum confirms; without CheckQuorum nothing else would end them. */
+export const dropOverdue = (state: NodeState, stamp: Stamp, emit: Emit): NodeState => {
+  const { role } = state
+  if (role._tag !== "Leader") return state
+  const reads = role.reads.filter((read) => !isOverdue(state, read, stamp))
+  if (reads.length === role.reads.length) return state
+  for (const read of role.reads) {
+    if (read.reader._tag === "Local" && !reads.includes(read)) {
+      emit({ _tag: "ReadsRefused", readIds: read.reader.readIds })
+    }
+  }
+  return { ...state, role: { ...role, reads } }
+}
+
+const isOverdue = (state: NodeState, read: { readonly askedMillis: number }, stamp: Stamp): boolean =>
+  stamp.nowMillis - read.askedMillis >= state.config.requestTimeoutMillis
+
 /** A follower asks. Only the leader of the term that the question names may answer. */
-export const onReadIndex = (state: NodeState, from: NodeId, message: ReadIndex, emit: Emit): NodeState => {
+export const onReadIndex = (
+  state: NodeState,
+  from: NodeId,
+  message: ReadIndex,
+  stamp: Stamp,
+  emit: Emit
+): NodeState => {
   const { role } = state
   if (role._tag !== "Leader") return state
   const isAsked = role.reads.some(
     ({ reader }) => reader._tag === "Remote" && reader.from === from && reader.requestId === message.requestId
   )
-  return isAsked ? state : begin(state, role, { _tag: "Remote", from, requestId: message.requestId }, emit)
+  const reader: Reader = { _tag: "Remote", from, requestId: message.requestId }
+  return isAsked ? state : begin(state, role, reader, stamp, emit)
 }
 
-const begin = (state: NodeState, role: Leader, reader: Reader, emit: Emit): NodeState =>
-  settle(
-    { ...state, role: { ...role, reads: [...role.reads, { reader, readIndex: LogIndex.zero, round: 0 }] } },
-    emit
-  )
+const begin = (state: NodeState, role: Leader, reader: Reader, stamp: Stamp, emit: Emit): NodeState => {
+  const read: PendingRead = { reader, askedMillis: stamp.nowMillis, readIndex: LogIndex.zero, round: 0 }
+  return settle({ ...state, role: { ...role, reads: [...role.reads, read] } }, emit)
+}
 
 /** Moves reads on as far as they can go. To be called when the commit index or an acknowledged round moved. */
 export const settle = (state: NodeState, emit: Emit): NodeState => {

@@ -41,13 +41,13 @@ export const apply = (state: NodeState, event: Event, stamp: Stamp, emit: Emit):
     case "ElectionDue":
       return Election.onElectionDue(state, stamp, emit)
     case "HeartbeatDue":
-      return CheckQuorum.onHeartbeatDue(state, stamp, emit)
+      return ReadIndex.dropOverdue(CheckQuorum.onHeartbeatDue(state, stamp, emit), stamp, emit)
     case "Proposed":
       return Replication.onProposed(state, event.drafts, stamp, emit)
     case "ReadsRequested":
-      return ReadIndex.onReadsRequested(state, event.readIds, emit)
+      return ReadIndex.onReadsRequested(state, event.readIds, stamp, emit)
     case "ReadRetryDue":
-      return ReadIndex.onRetryDue(state, emit)
+      return ReadIndex.onRetryDue(state, stamp, emit)
     case "Persisted":
       return onPersisted(state, event, stamp, emit)
     case "PeerLost":
@@ -149,7 +149,7 @@ const onMessage = (
     case "AppendRejected":
       return Replication.onRejected(state, from, message, stamp, emit)
     case "ReadIndex":
-      return ReadIndex.onReadIndex(state, from, message, emit)
+      return ReadIndex.onReadIndex(state, from, message, stamp, emit)
     case "ReadIndexReply":
       return ReadIndex.onReadIndexReply(state, message, emit)
     case "ForwardProposals":

@@ -12,10 +12,11 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { NodeId } from "../NodeId.ts"
 import type { RaftConfig } from "../RaftConfig.ts"
-import { OutcomeUnknown } from "../RaftError.ts"
+import { OutcomeUnknown, RaftError } from "../RaftError.ts"
 import type { RaftErrorReason } from "../RaftError.ts"
 import type { ForwardOutcome, ForwardProposals, ForwardReply, RaftMessage } from "../RaftMessage.ts"
 import type { Term } from "../Term.ts"
+import type { Admission } from "./Admission.ts"
 import type { ProposalSlot } from "./ReplySlots.ts"
 
 export interface Forwarder {
@@ -36,7 +37,9 @@ interface Waiting {
 export const make = (options: {
   readonly config: RaftConfig
   readonly firstRequestId: number
+  readonly admission: Admission
   readonly currentTerm: () => Term
+  readonly isLeader: () => boolean
   readonly encodeReply: (reply: unknown) => Uint8Array
   readonly propose: (slot: ProposalSlot) => void
   readonly send: (to: NodeId, message: RaftMessage) => boolean
@@ -55,7 +58,7 @@ export const make = (options: {
         commands: [command]
       }
       // A message that was dropped here was never sent: the command surely did not happen.
-      if (!options.send(leader, request)) return Effect.succeed(refused(leader))
+      if (!options.send(leader, request)) return Effect.succeed(refused(null))
       waiting.set(requestId, { leader, outcome })
       return Deferred.await(outcome).pipe(
         Effect.timeoutOption(options.config.requestTimeoutMillis),
@@ -78,15 +81,21 @@ export const make = (options: {
   }
 
   const onRequest = (from: NodeId, request: ForwardProposals): void => {
+    const { term } = request
     request.commands.forEach((payload, i) => {
       const requestId = request.requestIds[i]
       if (requestId === undefined) return
-      options.propose(
-        remoteSlot(payload, options.encodeReply, (outcome) => {
-          const term = options.currentTerm()
-          options.send(from, { _tag: "ForwardReply", term, outcomes: [{ requestId, outcome }] })
+      const tell = (outcome: ForwardOutcome) => {
+        options.send(from, {
+          _tag: "ForwardReply",
+          term: options.currentTerm(),
+          outcomes: [{ requestId, outcome }]
         })
-      )
+      }
+      const [currentTerm, isLeader] = [options.currentTerm(), options.isLeader()]
+      const verdict = options.admission.judge({ from, requestId, term, currentTerm, isLeader })
+      if (verdict === "Take") options.propose(remoteSlot(payload, options.encodeReply, tell))
+      else if (verdict === "Refuse") tell(refused(null))
     })
   }
 
@@ -121,17 +130,22 @@ const remoteSlot = (
   isAbandoned: () => false,
   onAppended: () => false,
   onApplied: (position, reply) => tell({ _tag: "Applied", ...position, reply: encodeReply(reply) }),
-  onFailed: (reason) => tell(toOutcome(reason))
+  onFailed: (reason) => {
+    const outcome = toOutcome(reason)
+    if (outcome !== undefined) tell(outcome)
+  }
 })
 
-const toOutcome = (reason: RaftErrorReason): ForwardOutcome => {
+/** Nothing is said of a command that may have happened, nobody knows where: silence means unknown. */
+const toOutcome = (reason: RaftErrorReason): ForwardOutcome | undefined => {
   if (reason._tag === "OutcomeUnknown" && reason.index !== undefined && reason.term !== undefined) {
     return { _tag: "Unknown", index: reason.index, term: reason.term }
   }
+  if (new RaftError({ reason }).outcome === "unknown") return undefined
   return { _tag: "Refused", reason: reason._tag, leader: reason._tag === "NotLeader" ? reason.leader : null }
 }
 
-const refused = (leader: NodeId): ForwardOutcome => ({ _tag: "Refused", reason: "NotLeader", leader })
+const refused = (leader: NodeId | null): ForwardOutcome => ({ _tag: "Refused", reason: "NotLeader", leader })
 
 const noAnswer = (leader: NodeId) =>
   new OutcomeUnknown({ detail: `the command was passed on to ${leader}, which did not answer` })

@@ -4,7 +4,6 @@
  * A call that surely did not happen is tried again, at whoever leads by then, until the request timeout.
  * A call that may have happened is never tried again: that would be twice.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as NodeState from "../consensus/NodeState.ts"
 import type { NodeId } from "../NodeId.ts"
@@ -21,7 +20,7 @@ export const atLeader = <View, A>(
 ): Effect.Effect<A, RaftErrorReason> =>
   Effect.gen(function* () {
     const { heartbeatIntervalMillis, requestTimeoutMillis } = node.state().config
-    let deadlineMillis: number | undefined
+    const deadlineMillis = node.nowMillis() + requestTimeoutMillis
     while (true) {
       const reason = node.stopped()
       if (reason !== undefined) return yield* Effect.fail(reason)
@@ -31,9 +30,7 @@ export const atLeader = <View, A>(
         const outcome = yield* retryable(attempt(leader))
         if (outcome !== undefined) return outcome.value
       }
-      const nowMillis = Number(yield* Clock.monotonicTimeNanos) / 1_000_000
-      deadlineMillis ??= nowMillis + requestTimeoutMillis
-      const leftMillis = deadlineMillis - nowMillis
+      const leftMillis = deadlineMillis - node.nowMillis()
       if (leftMillis <= 0) return yield* Effect.fail(new NoLeader({ waitedMillis: requestTimeoutMillis }))
       // A leader that says it is none will be replaced, or has been: ask again before long.
       const pauseMillis = leader === null ? leftMillis : Math.min(leftMillis, heartbeatIntervalMillis)

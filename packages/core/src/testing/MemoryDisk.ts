@@ -32,6 +32,8 @@ export class MemoryDisk extends Context.Service<
     /** Writes do not come back until `release` or a crash. */
     readonly hang: (identity: StorageIdentity) => Effect.Effect<void>
     readonly release: (identity: StorageIdentity) => Effect.Effect<void>
+    /** The disk is sound again: nothing hangs, nothing is slow, no failure waits. */
+    readonly mend: (identity: StorageIdentity) => Effect.Effect<void>
     /** The next write fails with `IoFailed`, and its batch meets its `fate` ("Lost" unless told). */
     readonly failNextWrite: (identity: StorageIdentity, fate?: Fate) => Effect.Effect<void>
     /** What the node would find if it crashed now and lost its write in flight. */
@@ -104,10 +106,12 @@ export const make = (): MemoryDisk["Service"] => {
         disk.isHanging = true
         disk.gate.closeUnsafe()
       }),
-    release: (identity) =>
+    release: (identity) => change(identity, release),
+    mend: (identity) =>
       change(identity, (disk) => {
-        disk.isHanging = false
-        disk.gate.openUnsafe()
+        release(disk)
+        disk.latencyMillis = 0
+        disk.nextFailure = undefined
       }),
     failNextWrite: (identity, fate = "Lost") =>
       change(identity, (disk) => {
@@ -155,6 +159,11 @@ const crash = (disk: Disk, fate: Fate): void => {
   const waiting = disk.gate
   disk.gate = Latch.makeUnsafe(!disk.isHanging)
   waiting.openUnsafe()
+}
+
+const release = (disk: Disk): void => {
+  disk.isHanging = false
+  disk.gate.openUnsafe()
 }
 
 const settleInFlight = (disk: Disk, fate: Fate): void => {

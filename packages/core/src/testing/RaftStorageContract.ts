@@ -9,6 +9,7 @@
  * }
  * ```
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
@@ -111,7 +112,7 @@ const expectReason = <A, R>(
     const error = exit.cause.reasons.find((reason) => reason._tag === "Fail")?.error
     return error?.reason._tag === tag
       ? Effect.void
-      : violated(`${what} ended with ${exit.cause}; ${tag} was due`)
+      : violated(`${what} ended with ${Cause.pretty(exit.cause)}; ${tag} was due`)
   })
 
 const expectDefect = <A, E, R>(effect: Effect.Effect<A, E, R>, what: string) =>

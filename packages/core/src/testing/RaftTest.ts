@@ -35,6 +35,9 @@ import * as Raft from "../Raft.ts"
 import type { RaftError } from "../RaftError.ts"
 import { RaftStorage } from "../RaftStorage.ts"
 import type { StorageIdentity } from "../RaftStorage.ts"
+import { RaftRules } from "../internal/RaftRules.ts"
+import type { Rules } from "../internal/RaftRules.ts"
+import * as Transition from "../consensus/Transition.ts"
 import { RaftTrace, silent } from "../RaftTrace.ts"
 import type { RaftTracer } from "../RaftTrace.ts"
 import { RaftTransport } from "../RaftTransport.ts"
@@ -81,6 +84,8 @@ export interface Options {
   readonly trace?: boolean
   /** Makes a node's own clock from the cluster's: drifting, jumping, standing still. */
   readonly clockOf?: (nodeId: NodeId, clock: Clock.Clock) => Clock.Clock
+  /** Rules to run by instead of Raft's own, for tests of the checks themselves. */
+  readonly rules?: Rules
   /** Looks over every node's shoulder, beside the invariants. */
   readonly observe?: (nodeId: NodeId) => RaftTracer
 }
@@ -187,7 +192,8 @@ export const make = <Self, Command, Reply, View>(
     const environment = Layer.mergeAll(
       Layer.succeed(RaftTransport, network.transport),
       Layer.succeed(RaftStorage, disk.storage),
-      Layer.succeed(RaftTrace, tracerOf)
+      Layer.succeed(RaftTrace, tracerOf),
+      Layer.succeed(RaftRules, options.rules ?? Transition.apply)
     )
 
     const start = (nodeId: NodeId) =>
@@ -204,7 +210,10 @@ export const make = <Self, Command, Reply, View>(
         const context = yield* Layer.buildWithScope(
           Layer.fresh(Layer.provide(node, environment)),
           nodeScope
-        ).pipe(Random.withSeed(`${options.seed}/${nodeId}/${count}`))
+        ).pipe(
+          Random.withSeed(`${options.seed}/${nodeId}/${count}`),
+          Effect.provideService(Clock.Clock, clockOf(nodeId, clock))
+        )
         handles.set(nodeId, Context.get(context, machine.Raft))
         running.set(nodeId, nodeScope)
       })

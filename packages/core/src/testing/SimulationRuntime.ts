@@ -10,12 +10,12 @@
  * one dispatcher keep their order.
  *
  * What waits for something outside (a promise, a socket, a real timer) can never become ready here. Such
- * a program is stopped with {@link Stuck}.
+ * a program ends with {@link Stuck}, one that never comes to rest with {@link Endless}.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
 import { Dice, hashText } from "./LinkFaults.ts"
@@ -33,6 +33,19 @@ export class Stuck extends Error {
     this.name = "Stuck"
   }
 }
+
+/** The program goes on and on while no time passes. */
+export class Endless extends Error {
+  constructor(nowMillis: number) {
+    super(
+      `The simulated program did not come to rest in ${maxEventsAtOnce} steps; virtual time is ${nowMillis} ms`
+    )
+    this.name = "Endless"
+  }
+}
+
+/** Steps in one moment of virtual time after which a program is taken to loop for ever. */
+const maxEventsAtOnce = 1_000_000
 
 export interface Options {
   /** Draws the order of ready fibers. */
@@ -54,6 +67,7 @@ export const run = <A, E>(effect: Effect.Effect<A, E>, options: Options): Outcom
   const ready = new ReadyTasks(options)
   let nowMillis = 0
   let events = 0
+  let eventsNow = 0
 
   const clock = makeClock(timers, () => nowMillis)
   const program = effect.pipe(
@@ -65,12 +79,16 @@ export const run = <A, E>(effect: Effect.Effect<A, E>, options: Options): Outcom
   let exit = fiber.pollUnsafe()
   while (exit === undefined) {
     events++
+    if (++eventsNow > maxEventsAtOnce)
+      return { exit: Exit.die(new Endless(nowMillis)), events, virtualMillis: nowMillis }
     const task = ready.take()
     if (task !== undefined) {
       task()
     } else {
       const timer = timers.pop()
-      if (timer === undefined) throw new Stuck(nowMillis)
+      if (timer === undefined)
+        return { exit: Exit.die(new Stuck(nowMillis)), events, virtualMillis: nowMillis }
+      if (timer.dueMillis > nowMillis) eventsNow = 0
       nowMillis = timer.dueMillis
       timer.fire()
     }
@@ -93,7 +111,9 @@ const makeClock = (timers: TimerHeap, nowMillis: () => number): Clock.Clock => {
       if (millis <= 0) return Effect.yieldNow
       if (!Number.isFinite(millis)) return Effect.never
       return Effect.callback((resume) => {
-        const timer = timers.push(nowMillis() + millis, () => resume(Effect.void))
+        // Whole microseconds: a sleep too short to move a floating-point clock would never end.
+        const dueMillis = Math.ceil((nowMillis() + millis) * 1_000) / 1_000
+        const timer = timers.push(dueMillis, () => resume(Effect.void))
         return Effect.sync(() => timers.cancel(timer))
       })
     }

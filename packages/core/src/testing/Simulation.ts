@@ -1,0 +1,218 @@
+/**
+ * Proving a state machine, and Raft itself, under faults: one run for each seed, thousands of seeds.
+ *
+ * A run draws a plan from its seed (how many nodes, what kind of network, which faults when), starts a
+ * cluster of shipped nodes on it, lets clients work while the faults go on, then takes all faults back
+ * and expects the cluster to elect, to serve and to agree. On the way the paper's safety properties are
+ * checked at every step, replicas are compared reply by reply, and in the end what the clients were told
+ * is held against what was applied.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { NodeId } from "../NodeId.ts"
+import type { RaftTracer } from "../RaftTrace.ts"
+import type { StateMachineClass } from "../StateMachine.ts"
+import type { LinkSettings } from "./LinkFaults.ts"
+import { reliable } from "./LinkFaults.ts"
+import * as RaftTest from "./RaftTest.ts"
+import * as Clients from "./simulation/Clients.ts"
+import * as Coverage from "./simulation/Coverage.ts"
+import * as Divergence from "./simulation/Divergence.ts"
+import * as Nemesis from "./simulation/Nemesis.ts"
+import { NodeClock } from "./simulation/NodeClock.ts"
+import * as Oracle from "./simulation/Oracle.ts"
+import type * as Plan from "./simulation/Plan.ts"
+import * as SimulationRuntime from "./SimulationRuntime.ts"
+import type { Completed, Workload } from "./Workload.ts"
+
+/** A property that a run has shown not to hold. */
+export class Failed extends Error {
+  /** Groups failures that are the same: the invariant's name, "Oracle", "Liveness", … */
+  readonly property: string
+
+  constructor(property: string, detail: string, options?: ErrorOptions) {
+    super(detail, options)
+    this.name = "Failed"
+    this.property = property
+  }
+}
+
+/** What came of one run. */
+export interface Report<Command, View> {
+  readonly plan: Plan.Plan
+  /** `undefined` when all held. */
+  readonly failure: Failed | undefined
+  readonly counters: Coverage.Counters
+  readonly history: ReadonlyArray<Completed<Command, View>>
+  readonly events: number
+  readonly virtualMillis: number
+  /** Empty unless asked for. */
+  readonly trace: ReadonlyArray<string>
+}
+
+export interface RunOptions {
+  /** Rules to run by instead of Raft's own, for tests of the simulation itself. */
+  readonly rules?: RaftTest.Options["rules"]
+  readonly trace?: boolean
+}
+
+/** How long a cluster without faults may take until it serves again, in virtual time. */
+const recoveryMillis = 20_000
+
+/** Runs a plan to its end, in one synchronous call. */
+export const run = <Self, Command, Reply, View>(
+  machine: StateMachineClass<Self, Command, Reply, View>,
+  workload: Workload<Command, View>,
+  plan: Plan.Plan,
+  options: RunOptions = {}
+): Report<Command, View> => {
+  const notes: Notes<Command, View> = {
+    record: { history: [], attempts: [] },
+    counters: Coverage.zero(),
+    keepsTrace: options.trace ?? false,
+    rules: options.rules,
+    trace: () => []
+  }
+  const { exit, events, virtualMillis } = SimulationRuntime.run(life(machine, workload, plan, notes), {
+    seed: plan.seed,
+    interleave: plan.interleave
+  })
+  const { counters, record } = notes
+  counters.unknownOutcomes = record.history.filter(({ outcome }) => outcome._tag === "Unknown").length
+  const failure = Exit.isSuccess(exit) ? undefined : toFailed(exit.cause)
+  return { plan, failure, counters, history: record.history, events, virtualMillis, trace: notes.trace() }
+}
+
+const toFailed = (cause: Cause.Cause<unknown>): Failed => {
+  const error = Cause.squash(cause)
+  if (error instanceof Failed) return error
+  if (error instanceof RaftTest.NotReached) return new Failed("Liveness", error.message, { cause: error })
+  const message = error instanceof Error ? error.message : String(error)
+  return new Failed(error instanceof Error && error.name !== "Error" ? error.name : "Defect", message, {
+    cause: error
+  })
+}
+
+interface Notes<Command, View> {
+  readonly record: Clients.Record<Command, View>
+  readonly counters: Coverage.Counters
+  readonly keepsTrace: boolean
+  readonly rules: RaftTest.Options["rules"]
+  /** Gives the trace so far. */
+  trace: () => ReadonlyArray<string>
+}
+
+/** One cluster's life: work under faults, heal, recover, be judged. */
+const life = <Self, Command, Reply, View>(
+  machine: StateMachineClass<Self, Command, Reply, View>,
+  workload: Workload<Command, View>,
+  plan: Plan.Plan,
+  notes: Notes<Command, View>
+) =>
+  Effect.gen(function* () {
+    const clocks = new Map<NodeId, NodeClock>()
+    const divergences: Array<Divergence.Diverged> = []
+    let isStorm = false
+
+    const cluster = yield* RaftTest.make(machine, {
+      size: plan.size,
+      seed: plan.seed,
+      network: linkSettings(plan),
+      notifyLost: plan.notifyLost,
+      trace: notes.keepsTrace,
+      ...(notes.rules === undefined ? undefined : { rules: notes.rules }),
+      clockOf: (nodeId, world) => {
+        const clock = clocks.get(nodeId) ?? new NodeClock(world, driftOf(plan, nodeId))
+        clocks.set(nodeId, clock)
+        return clock
+      },
+      observe: observers(
+        Coverage.tracerOf(notes.counters),
+        Divergence.repliesTracer(machine.machine, (found) => {
+          divergences.push(found)
+        })
+      )
+    })
+    notes.trace = cluster.trace
+
+    const target: Nemesis.Target = {
+      cluster,
+      clockOf: (nodeId) => clocks.get(nodeId)!,
+      setStorm: (isOn) => {
+        isStorm = isOn
+      }
+    }
+    const clients = Clients.run({
+      cluster,
+      command: machine.machine.command,
+      workload,
+      plan,
+      isStorm: () => isStorm,
+      record: notes.record
+    })
+
+    yield* Effect.all([clients, Nemesis.run(target, plan.faults)], { concurrency: "unbounded" }).pipe(
+      Effect.andThen(cluster.check)
+    )
+    yield* Nemesis.healAll(target)
+    cluster.network.configure(reliable)
+    yield* recover(cluster)
+    yield* cluster.check
+    yield* agreed(divergences)
+    yield* judge(cluster, workload, notes.record)
+  }).pipe(Effect.scoped)
+
+const linkSettings = ({ network }: Plan.Plan): LinkSettings => ({
+  ...reliable,
+  requestDelayMillis: network.delayMillis,
+  replyDelayMillis: network.delayMillis,
+  requestLoss: network.loss,
+  replyLoss: network.loss,
+  duplication: network.duplication,
+  heldReplies: network.heldReplies,
+  inOrder: network.inOrder
+})
+
+const driftOf = (plan: Plan.Plan, nodeId: NodeId): number =>
+  plan.driftPerMille[Number(nodeId.slice(1)) - 1] ?? 0
+
+const observers =
+  (...all: ReadonlyArray<(nodeId: NodeId) => RaftTracer>) =>
+  (nodeId: NodeId): RaftTracer => {
+    const tracers = all.map((make) => make(nodeId))
+    return {
+      onStart: (state, nowMillis) => tracers.forEach((tracer) => tracer.onStart(state, nowMillis)),
+      onTurn: (turn) => tracers.forEach((tracer) => tracer.onTurn(turn)),
+      onSend: (to, message) => tracers.forEach((tracer) => tracer.onSend(to, message)),
+      onApplied: (entry, reply) => tracers.forEach((tracer) => tracer.onApplied(entry, reply))
+    }
+  }
+
+/** Liveness: with all faults off the cluster elects a leader, and everybody gets to the same point. */
+const recover = <Command, Reply, View>(cluster: RaftTest.Cluster<Command, Reply, View>) =>
+  Effect.gen(function* () {
+    yield* cluster.awaitLeader({ within: recoveryMillis })
+    const isLevel = () => {
+      const [leader] = cluster.leaders()
+      if (leader === undefined) return false
+      const { lastIndex } = cluster.state(leader).log
+      return cluster.nodeIds.every((nodeId) => cluster.applied(nodeId).at(-1)?.index === lastIndex)
+    }
+    yield* cluster.until("every node has applied the whole log", isLevel, { within: recoveryMillis })
+  })
+
+const agreed = ([first]: ReadonlyArray<Divergence.Diverged>): Effect.Effect<void> =>
+  first === undefined ? Effect.void : Effect.die(new Failed("Divergence", first.message))
+
+const judge = <Command, Reply, View>(
+  cluster: RaftTest.Cluster<Command, Reply, View>,
+  workload: Workload<Command, View>,
+  record: Clients.Record<Command, View>
+) =>
+  Effect.sync(() => {
+    const believed = Oracle.check(record.attempts, cluster.applied(cluster.nodeIds[0]!))
+    if (believed !== undefined) throw new Failed("Oracle", believed)
+    const own = workload.check?.(record.history)
+    if (own !== undefined) throw new Failed("History", own)
+  })

@@ -1,0 +1,79 @@
+/**
+ * Which dangerous states a run has met. A run that met none of them proves nothing, and says so.
+ */
+import * as RaftLog from "../../consensus/RaftLog.ts"
+import type { NodeId } from "../../NodeId.ts"
+import type { RaftTracer } from "../../RaftTrace.ts"
+
+/** How often each was met. */
+export interface Counters {
+  elections: number
+  /** Terms in which somebody won. */
+  leaders: number
+  /** Leaders that stepped down. */
+  depositions: number
+  /** Entries that were removed from a follower's log. */
+  truncations: number
+  /** Appends that were refused because logs did not match. */
+  conflicts: number
+  /** Starts of a node with something on its disk. */
+  recoveries: number
+  committed: number
+  /** Reads that a quorum round confirmed. */
+  reads: number
+  refusedReads: number
+  /** Commands of which the client does not know whether they happened. */
+  unknownOutcomes: number
+  /** Writes that were still under way when a vote or an acknowledgement had to wait for them. */
+  heldBack: number
+}
+
+export const zero = (): Counters => ({
+  elections: 0,
+  leaders: 0,
+  depositions: 0,
+  truncations: 0,
+  conflicts: 0,
+  recoveries: 0,
+  committed: 0,
+  reads: 0,
+  refusedReads: 0,
+  unknownOutcomes: 0,
+  heldBack: 0
+})
+
+/** Adds one run's counters to a sum. */
+export const add = (sum: Counters, run: Counters): Counters => {
+  const total = zero()
+  for (const key of Object.keys(total) as Array<keyof Counters>) total[key] = sum[key] + run[key]
+  return total
+}
+
+/** Counts what a node shows. */
+export const tracerOf =
+  (counters: Counters) =>
+  (_nodeId: NodeId): RaftTracer => ({
+    onStart: (state) => {
+      if (state.currentTerm > 0) counters.recoveries += 1
+    },
+    onTurn: ({ before, after, actions }) => {
+      const role = after.role._tag
+      if (before.role._tag !== role || before.currentTerm !== after.currentTerm) {
+        if (role === "Candidate") counters.elections += 1
+        if (role === "Leader") counters.leaders += 1
+        if (before.role._tag === "Leader" && role !== "Leader") counters.depositions += 1
+      }
+      if (after.role._tag === "Leader") counters.committed += after.commitIndex - before.commitIndex
+      for (const action of actions) {
+        if (action._tag === "Persist" && action.truncateFrom !== undefined) {
+          counters.truncations += RaftLog.termAt(before.log, action.truncateFrom) === undefined ? 0 : 1
+        }
+        if (action._tag === "SendWhenDurable") counters.heldBack += 1
+        if (action._tag === "ReadsConfirmed") counters.reads += action.readIds.length
+        if (action._tag === "ReadsRefused") counters.refusedReads += action.readIds.length
+        if ("message" in action && action.message._tag === "AppendRejected") counters.conflicts += 1
+      }
+    },
+    onSend: () => {},
+    onApplied: () => {}
+  })

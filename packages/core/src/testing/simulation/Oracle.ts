@@ -1,0 +1,83 @@
+/**
+ * What clients may believe, checked against what was applied in the end.
+ *
+ * An acknowledged command is in the log where its client was told, once (no lost write). What was applied
+ * was proposed, and no more often than it was (no phantom, exactly once). What surely did not happen is
+ * not there. One client's commands stand in the order in which they were acknowledged.
+ */
+import type { LogEntry } from "../../LogEntry.ts"
+import type { LogIndex } from "../../LogIndex.ts"
+
+/** What became of one command, as its client saw it. */
+export interface Attempt {
+  readonly client: number
+  /** The encoded command. */
+  readonly payload: Uint8Array
+  readonly outcome:
+    | { readonly _tag: "Acknowledged"; readonly index: LogIndex }
+    | { readonly _tag: "None" }
+    | { readonly _tag: "Unknown" }
+}
+
+/** Says what is wrong, or `undefined`. `applied` is what every node has applied in the end. */
+export const check = (
+  attempts: ReadonlyArray<Attempt>,
+  applied: ReadonlyArray<LogEntry>
+): string | undefined => lostWrite(attempts, applied) ?? wrongCount(attempts, applied) ?? wrongOrder(attempts)
+
+const lostWrite = (
+  attempts: ReadonlyArray<Attempt>,
+  applied: ReadonlyArray<LogEntry>
+): string | undefined => {
+  for (const { client, payload, outcome } of attempts) {
+    if (outcome._tag !== "Acknowledged") continue
+    const entry = applied[outcome.index - 1]
+    if (entry === undefined || entry.index !== outcome.index || textOf(entry.payload) !== textOf(payload)) {
+      return `a command of client ${client} was acknowledged at index ${outcome.index}, and is not there`
+    }
+  }
+  return undefined
+}
+
+const wrongCount = (
+  attempts: ReadonlyArray<Attempt>,
+  applied: ReadonlyArray<LogEntry>
+): string | undefined => {
+  const counts = new Map<string, { acknowledged: number; possible: number; applied: number }>()
+  const countOf = (payload: Uint8Array) => {
+    const key = textOf(payload)
+    const count = counts.get(key) ?? { acknowledged: 0, possible: 0, applied: 0 }
+    counts.set(key, count)
+    return count
+  }
+  for (const { payload, outcome } of attempts) {
+    if (outcome._tag === "Acknowledged") countOf(payload).acknowledged += 1
+    if (outcome._tag !== "None") countOf(payload).possible += 1
+  }
+  for (const entry of applied) if (entry.kind === "Command") countOf(entry.payload).applied += 1
+  for (const [key, count] of counts) {
+    if (count.applied > count.possible) {
+      return `the command ${key} was applied ${count.applied} times, but at most ${count.possible} may have happened`
+    }
+    if (count.applied < count.acknowledged) {
+      return `the command ${key} was acknowledged ${count.acknowledged} times and applied ${count.applied} times`
+    }
+  }
+  return undefined
+}
+
+const wrongOrder = (attempts: ReadonlyArray<Attempt>): string | undefined => {
+  const lastIndex = new Map<number, LogIndex>()
+  for (const { client, outcome } of attempts) {
+    if (outcome._tag !== "Acknowledged") continue
+    const last = lastIndex.get(client)
+    if (last !== undefined && outcome.index <= last) {
+      return `client ${client} was told index ${outcome.index} after index ${last}`
+    }
+    lastIndex.set(client, outcome.index)
+  }
+  return undefined
+}
+
+/** Bytes as a key of a map. */
+const textOf = (bytes: Uint8Array): string => String.fromCharCode(...bytes)

@@ -1,0 +1,180 @@
+/**
+ * What one simulated run will do, drawn from its seed before it begins.
+ *
+ * A plan is plain data: it can be printed, replayed, and cut down to the little that still fails. Each
+ * seed turns a random subset of the faults on ("swarm testing"): a run with everything at once seldom
+ * gets anywhere, and hides the combinations of few.
+ */
+import * as Schema from "effect/Schema"
+import { NodeId } from "../../NodeId.ts"
+import { Dice, hashText } from "../LinkFaults.ts"
+
+const Nodes = Schema.Array(NodeId)
+
+/** What goes wrong. Every fault ends by itself, except those that a node's restart ends. */
+export const Fault = Schema.TaggedUnion({
+  /** The groups cannot reach each other. */
+  Partition: { groups: Schema.Array(Nodes) },
+  /** Nothing passes from one to the other; the way back stays open. */
+  OneWay: { from: NodeId, to: NodeId },
+  /** A node is cut off from everybody. */
+  Isolate: { node: NodeId },
+  /** A link that comes and goes, every `periodMillis`. */
+  Flap: { one: NodeId, other: NodeId, periodMillis: Schema.Int },
+  /** The machine loses its power and starts again. `keepsUnsynced`: what was not synced is there all the same. */
+  Crash: { node: NodeId, keepsUnsynced: Schema.Boolean },
+  /** All machines lose their power at once. */
+  Blackout: {},
+  /** An orderly shutdown and a start. */
+  Restart: { node: NodeId },
+  /** The process stands still: its clock, and what is sent to it. */
+  Pause: { node: NodeId },
+  /** Every write takes this long. */
+  SlowDisk: { node: NodeId, latencyMillis: Schema.Int },
+  /** Writes do not come back. */
+  HangingDisk: { node: NodeId },
+  /** The next write fails; the node stops itself and is started again. */
+  FailingWrite: { node: NodeId, keepsUnsynced: Schema.Boolean },
+  /** The wall clock jumps. */
+  ClockJump: { node: NodeId, byMillis: Schema.Int },
+  /** Clients do not pause between their operations. */
+  Storm: {}
+})
+export type Fault = typeof Fault.Type
+
+export const ScheduledFault = Schema.Struct({
+  atMillis: Schema.Int,
+  forMillis: Schema.Int,
+  fault: Fault
+})
+export type ScheduledFault = typeof ScheduledFault.Type
+
+/** A run from its beginning to the moment when all faults are off. */
+export const Plan = Schema.Struct({
+  seed: Schema.String,
+  /** Nodes n1 … n7. */
+  size: Schema.Int,
+  durationMillis: Schema.Int,
+  clients: Schema.Int,
+  /** Operations of all clients together in a second. */
+  operationsPerSecond: Schema.Int,
+  /** Whether ready fibers run in an order drawn from the seed. */
+  interleave: Schema.Boolean,
+  /** How every link behaves all the time. */
+  network: Schema.Struct({
+    delayMillis: Schema.Tuple([Schema.Int, Schema.Int]),
+    loss: Schema.Finite,
+    duplication: Schema.Finite,
+    heldReplies: Schema.Finite,
+    inOrder: Schema.Boolean
+  }),
+  /** By how much each node's clock runs fast, in parts per thousand. */
+  driftPerMille: Schema.Array(Schema.Int),
+  /** Whether peers hear of a broken connection. */
+  notifyLost: Schema.Boolean,
+  faults: Schema.Array(ScheduledFault)
+})
+export type Plan = typeof Plan.Type
+
+/** What a caller fixes; the rest is drawn. */
+export interface Bounds {
+  readonly durationMillis?: number
+  readonly size?: number
+  readonly clients?: number
+  readonly operationsPerSecond?: number
+}
+
+/** The plan of a seed. The same seed and bounds give the same plan. */
+export const draw = (seed: string, bounds: Bounds = {}): Plan => {
+  const dice = new Dice()
+  dice.reset(hashText(`${seed}/plan`), 0)
+  const size = bounds.size ?? oneOf(dice, [1, 2, 3, 3, 3, 4, 5, 5, 7])
+  const nodes = Array.from({ length: size }, (_, i) => NodeId.make(`n${i + 1}`))
+  const durationMillis = bounds.durationMillis ?? dice.within([5_000, 20_000])
+  const isRough = dice.happens(0.6)
+  return {
+    seed,
+    size,
+    durationMillis,
+    clients: bounds.clients ?? dice.within([1, 6]),
+    operationsPerSecond: bounds.operationsPerSecond ?? oneOf(dice, [5, 20, 50, 100]),
+    interleave: dice.happens(0.5),
+    network: {
+      delayMillis: oneOf(dice, [
+        [0, 0],
+        [1, 1],
+        [0, 10],
+        [1, 26],
+        [0, 60]
+      ] as const),
+      loss: isRough ? oneOf(dice, [0, 0.01, 0.1, 0.2]) : 0,
+      duplication: isRough ? oneOf(dice, [0, 0.05, 0.2]) : 0,
+      heldReplies: isRough ? oneOf(dice, [0, 0, 0.1, 0.5]) : 0,
+      inOrder: dice.happens(0.3)
+    },
+    driftPerMille: nodes.map(() => oneOf(dice, [0, 0, 0, -20, 20, 100])),
+    notifyLost: dice.happens(0.5),
+    faults: drawFaults(dice, nodes, durationMillis)
+  }
+}
+
+const drawFaults = (
+  dice: Dice,
+  nodes: ReadonlyArray<NodeId>,
+  durationMillis: number
+): Array<ScheduledFault> => {
+  const kinds = faultKinds.filter(() => dice.happens(0.35))
+  if (kinds.length === 0) return []
+  const everyMillis = oneOf(dice, [300, 800, 2_000])
+  const faults: Array<ScheduledFault> = []
+  // The first second belongs to the first election, mostly.
+  for (let at = dice.within([0, 1_500]); at < durationMillis; at += dice.within([1, 2 * everyMillis])) {
+    faults.push({
+      atMillis: at,
+      forMillis: dice.within(
+        oneOf(dice, [
+          [1, 50],
+          [50, 1_000],
+          [500, 4_000]
+        ] as const)
+      ),
+      fault: oneOf(dice, kinds)(dice, nodes)
+    })
+  }
+  return faults
+}
+
+const faultKinds: ReadonlyArray<(dice: Dice, nodes: ReadonlyArray<NodeId>) => Fault> = [
+  (dice, nodes) => ({ _tag: "Partition", groups: drawGroups(dice, nodes) }),
+  (dice, nodes) => ({ _tag: "OneWay", from: oneOf(dice, nodes), to: oneOf(dice, nodes) }),
+  (dice, nodes) => ({ _tag: "Isolate", node: oneOf(dice, nodes) }),
+  (dice, nodes) => ({
+    _tag: "Flap",
+    one: oneOf(dice, nodes),
+    other: oneOf(dice, nodes),
+    periodMillis: dice.within([5, 400])
+  }),
+  (dice, nodes) => ({ _tag: "Crash", node: oneOf(dice, nodes), keepsUnsynced: dice.happens(0.5) }),
+  () => ({ _tag: "Blackout" }),
+  (dice, nodes) => ({ _tag: "Restart", node: oneOf(dice, nodes) }),
+  (dice, nodes) => ({ _tag: "Pause", node: oneOf(dice, nodes) }),
+  (dice, nodes) => ({ _tag: "SlowDisk", node: oneOf(dice, nodes), latencyMillis: dice.within([1, 300]) }),
+  (dice, nodes) => ({ _tag: "HangingDisk", node: oneOf(dice, nodes) }),
+  (dice, nodes) => ({ _tag: "FailingWrite", node: oneOf(dice, nodes), keepsUnsynced: dice.happens(0.5) }),
+  (dice, nodes) => ({
+    _tag: "ClockJump",
+    node: oneOf(dice, nodes),
+    byMillis: dice.within([-100_000, 100_000])
+  }),
+  () => ({ _tag: "Storm" })
+]
+
+const drawGroups = (dice: Dice, nodes: ReadonlyArray<NodeId>): ReadonlyArray<ReadonlyArray<NodeId>> => {
+  const groups: [Array<NodeId>, Array<NodeId>, Array<NodeId>] = [[], [], []]
+  const count = dice.within([2, 3])
+  for (const node of nodes) groups[dice.within([0, count - 1])]!.push(node)
+  return groups.filter((group) => group.length > 0)
+}
+
+/** One of a list that is not empty. */
+export const oneOf = <A>(dice: Dice, list: ReadonlyArray<A>): A => list[dice.within([0, list.length - 1])]!
