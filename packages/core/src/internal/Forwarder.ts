@@ -57,9 +57,13 @@ export const make = (options: {
         requestIds: [requestId],
         commands: [command]
       }
-      // A message that was dropped here was never sent: the command surely did not happen.
-      if (!options.send(leader, request)) return Effect.succeed(refused(null))
+      // Before it is sent: in one process the answer may come while `send` still runs.
       waiting.set(requestId, { leader, outcome })
+      if (!options.send(leader, request)) {
+        // A message that was dropped here was never sent: the command surely did not happen.
+        waiting.delete(requestId)
+        return Effect.succeed(refused(null))
+      }
       return Deferred.await(outcome).pipe(
         Effect.timeoutOption(options.config.requestTimeoutMillis),
         Effect.flatMap(
