@@ -2,7 +2,8 @@
  * How the cluster tests run: each on a clock of its own that stands at 0, all chance from one seed, and the
  * seed and the last lines of the trace on the screen when a test fails.
  *
- * `RAFT_SEED=... vitest run ...` runs the tests with another seed, `RAFT_TRACE_LINES=...` shows more of it.
+ * A test's seed is its name; `RAFT_SEED=... vitest run ...` puts something before it, and so changes the seed
+ * of every test. `RAFT_TRACE_LINES=...` shows more of the trace.
  */
 import { it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -26,7 +27,7 @@ export const clusterTestOf =
     options: ClusterOptions,
     body: (cluster: RaftTest.Cluster<Command, Reply, View>) => Effect.Effect<void, E, Scope.Scope>
   ): void => {
-    const seed = process.env["RAFT_SEED"] ?? name
+    const seed = `${process.env["RAFT_SEED"] ?? ""}${name}`
     it.effect(name, () =>
       RaftTest.make(machine, { ...options, seed }).pipe(
         Effect.flatMap((cluster) => Effect.onError(body(cluster), () => show(seed, cluster.trace()))),
@@ -43,5 +44,5 @@ export const clusterTest = clusterTestOf(Journal)
 
 const show = (seed: string, trace: ReadonlyArray<string>) =>
   Effect.sync(() => {
-    process.stderr.write(`${[...trace.slice(-traceLines), `RAFT_SEED='${seed}'`].join("\n")}\n`)
+    process.stderr.write(`${[...trace.slice(-traceLines), `seed: ${seed}`].join("\n")}\n`)
   })
