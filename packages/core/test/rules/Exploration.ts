@@ -62,14 +62,20 @@ const drive = (walk: Walk, weights: Weights, steps: number): void => {
 }
 
 const drawWorld = (dice: Dice) => ({
-  membership: Build.membership({ voters: dice.pick([1, 2, 3, 3, 3, 4, 5]), learners: dice.oneIn(4) ? 1 : 0 }),
+  membership: dice.oneIn(8)
+    ? Build.joint({
+        voters: ["n1", "n2", "n3"],
+        outgoing: dice.pick([["n4"], ["n1", "n4"], ["n3", "n4", "n5"]])
+      })
+    : Build.membership({ voters: dice.pick([1, 2, 3, 3, 3, 4, 5]), learners: dice.oneIn(4) ? 1 : 0 }),
   config: Build.config({
     preVote: !dice.oneIn(3),
     checkQuorum: !dice.oneIn(3),
     maxAppendBytes: dice.pick([1, 1, 100, 100_000]),
     maxInflightEntries: dice.pick([1, 1, 3, 1000]),
     maxInflightBytes: dice.pick([1, 200, 100_000]),
-    maxUncommittedBytes: dice.pick([200, 100_000])
+    maxUncommittedBytes: dice.pick([200, 100_000]),
+    requestTimeoutMillis: dice.pick([50, 3000])
   })
 })
 

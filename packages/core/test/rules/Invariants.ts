@@ -5,10 +5,11 @@
  * what was written and what was committed, and compare.
  */
 import * as LogEntry from "../../src/LogEntry.ts"
+import type { Member, Membership } from "../../src/Membership.ts"
 import type { NodeId } from "../../src/NodeId.ts"
 import type { RaftMessage } from "../../src/RaftMessage.ts"
-import type { Persist, ReadsConfirmed } from "../../src/consensus/Action.ts"
-import type { NodeState } from "../../src/consensus/NodeState.ts"
+import type { Action, Persist } from "../../src/consensus/Action.ts"
+import type { NodeState, RoleState } from "../../src/consensus/NodeState.ts"
 import type { Envelope, Observer, PureCluster } from "./PureCluster.ts"
 import type { SimulatedNode, Turn } from "./SimulatedNode.ts"
 
@@ -38,8 +39,8 @@ export class Invariants implements Observer {
   private readonly entries = new Map<string, Known>()
   /** The terms in each node's log, kept from what it had written. */
   private readonly logs = new Map<NodeId, Array<number>>()
-  /** For each waiting read, what was committed when it was asked. */
-  private readonly reads = new Map<string, number>()
+  /** For each node, the reads that wait there, and what was committed when they were asked. */
+  private readonly reads = new Map<NodeId, Map<number, number>>()
   private readonly cluster: () => PureCluster
 
   constructor(cluster: () => PureCluster) {
@@ -49,17 +50,19 @@ export class Invariants implements Observer {
   onTurn = (turn: Turn): void => {
     const { node, before, after, actions, event } = turn
     if (event._tag === "ReadsRequested") {
-      for (const id of event.readIds) this.reads.set(`${node.id} ${id}`, this.committed.length)
+      for (const id of event.readIds) this.readsAt(node.id).set(id, this.committed.length)
     }
     for (const action of actions) if (action._tag === "Persist") this.onPersist(node.id, action)
     this.checkTermAndVote(before, after)
     this.checkLeader(after)
     this.checkCommit(before, after)
-    for (const action of actions) if (action._tag === "ReadsConfirmed") this.onReads(node.id, action)
+    for (const action of actions) this.onAnswer(node.id, action)
+    this.checkWaiting(after)
   }
 
   onRestart = (node: SimulatedNode): void => {
     this.logs.set(node.id, [...node.storedTerms])
+    this.reads.delete(node.id)
   }
 
   onSend = (envelope: Envelope, sender: SimulatedNode): void => {
@@ -164,31 +167,63 @@ export class Invariants implements Observer {
   private commit(state: NodeState, term: number): void {
     const position = this.committed.length
     const holders = this.cluster().nodes.filter((node) => node.storedTerms[position] === term)
-    const majorities = state.membership.voters.length / 2
-    const voters = holders.filter((node) => state.membership.voters.some((voter) => voter.id === node.id))
-    if (voters.length <= majorities) {
-      broken(
-        "Commit what a quorum holds",
-        `${state.self} commits ${position + 1}@${term} held by ${voters.length}`
-      )
+    for (const set of votersOf(state.membership)) {
+      const held = set.filter((voter) => holders.some(({ id }) => id === voter.id)).length
+      if (held * 2 <= set.length) {
+        broken("Commit what a quorum holds", `${state.self} commits ${position + 1}@${term} held by ${held}`)
+      }
     }
     this.committed.push({ term, inTerm: state.currentTerm })
   }
 
-  private onReads(node: NodeId, { readIds, readIndex }: ReadsConfirmed): void {
-    for (const id of readIds) this.checkRead(node, id, readIndex)
+  private onAnswer(node: NodeId, action: Action): void {
+    if (action._tag !== "ReadsConfirmed" && action._tag !== "ReadsRefused") return
+    for (const id of action.readIds) {
+      const wasCommitted = this.readsAt(node).get(id)
+      if (wasCommitted === undefined)
+        return broken("Every read ends once", `${node} answers ${id}, which does not wait`)
+      this.readsAt(node).delete(id)
+      if (action._tag === "ReadsConfirmed") this.checkRead(node, action.readIndex, wasCommitted)
+    }
   }
 
-  private checkRead(node: NodeId, readId: number, readIndex: number): void {
-    const key = `${node} ${readId}`
-    const wasCommitted = this.reads.get(key)
-    this.reads.delete(key)
-    if (wasCommitted === undefined) broken("Reads", `${node} answers read ${readId}, which nobody asked`)
-    else if (readIndex < wasCommitted) {
+  private checkRead(node: NodeId, readIndex: number, wasCommitted: number): void {
+    if (readIndex < wasCommitted) {
       broken("Linearizable reads", `${node} reads at ${readIndex}, but ${wasCommitted} was committed before`)
     }
     if (readIndex > this.committed.length)
       broken("Linearizable reads", `${node} reads at ${readIndex}, uncommitted`)
+  }
+
+  /** No read is forgotten: what was neither confirmed nor refused still waits in the role. */
+  private checkWaiting({ self, role }: NodeState): void {
+    const waiting = readsOf(role)
+    if (waiting.length !== this.readsAt(self).size) {
+      broken(
+        "Every read ends once",
+        `${self} knows of ${waiting.length} reads, ${this.readsAt(self).size} wait`
+      )
+    }
+  }
+
+  private readsAt(node: NodeId): Map<number, number> {
+    const known = this.reads.get(node) ?? new Map<number, number>()
+    this.reads.set(node, known)
+    return known
+  }
+}
+
+const votersOf = (membership: Membership): ReadonlyArray<ReadonlyArray<Member>> =>
+  membership._tag === "Joint" ? [membership.voters, membership.outgoing] : [membership.voters]
+
+const readsOf = (role: RoleState): ReadonlyArray<number> => {
+  switch (role._tag) {
+    case "Follower":
+      return role.reads.flatMap((read) => read.readIds)
+    case "Leader":
+      return role.reads.flatMap(({ reader }) => (reader._tag === "Local" ? reader.readIds : []))
+    default:
+      return []
   }
 }
 

@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest"
 import { explore } from "./Exploration.ts"
 
 const oneSeed = process.env["SEED"]
-const seeds = Number(process.env["SEEDS"] ?? 400)
+const seeds = Number(process.env["SEEDS"] ?? 500)
 const steps = Number(process.env["STEPS"] ?? 2500)
 
 const walk = (seed: number) => {

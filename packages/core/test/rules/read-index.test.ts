@@ -207,3 +207,33 @@ describe("at a follower (thesis, section 6.4)", () => {
     expect(followerOf("n2", { term: 3 }).receives("n3", ask).sent).toEqual([])
   })
 })
+
+describe("B50: a read does not wait for ever", () => {
+  const patience = { config: { requestTimeoutMillis: 60, checkQuorum: false } }
+
+  it("a leader without CheckQuorum gives up what no quorum confirms", () => {
+    const node = settledLeader({ term: 4, ...patience })
+      .reads(1)
+      .waits(30)
+      .reads(2)
+      .waits(29)
+      .heartbeatDue()
+    expect(node.actions).toEqual([])
+    node.waits(1).heartbeatDue()
+    expect(node.actions).toEqual([{ _tag: "ReadsRefused", readIds: [1] }])
+    node.receives("n2", heard({ round: 2 }))
+    expect(node.actions).toEqual([confirmed([2], 1)])
+  })
+
+  it("a follower stops asking a leader that does not answer", () => {
+    const node = followerOf("n2", { term: 4, ...patience })
+      .reads(1)
+      .waits(59)
+      .happens({ _tag: "ReadRetryDue" })
+    expect(node.sent).toEqual([["n2", Build.readIndex({ term: 4, requestId: 0 })]])
+    node.waits(1).happens({ _tag: "ReadRetryDue" })
+    expect(node.actions).toEqual([{ _tag: "ReadsRefused", readIds: [1] }])
+    node.receives("n2", Build.readIndexReply({ term: 4, requestId: 0, readIndex: 0 }))
+    expect(node.actions).toEqual([])
+  })
+})
