@@ -20,8 +20,8 @@ export interface Invariants {
   readonly violations: () => ReadonlyArray<Violation>
 }
 
-/** Watches a new cluster. */
-export const make = (): Invariants => {
+/** Watches a new cluster. `onViolation` is told at once. */
+export const make = (onViolation: (violation: Violation) => void = () => {}): Invariants => {
   const all: ReadonlyArray<Invariant> = [
     ElectionSafety.make(),
     LeaderAppendOnly.make(),
@@ -38,6 +38,7 @@ export const make = (): Invariants => {
         look(invariant)
       } catch (violation) {
         violations.push(violation as Violation)
+        onViolation(violation as Violation)
         throw violation
       }
     }

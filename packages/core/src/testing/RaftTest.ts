@@ -18,6 +18,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -42,6 +43,7 @@ import { RaftTrace, silent } from "../RaftTrace.ts"
 import type { RaftTracer } from "../RaftTrace.ts"
 import { RaftTransport } from "../RaftTransport.ts"
 import type { StateMachineClass } from "../StateMachine.ts"
+import type { Violation } from "./invariants/Invariant.ts"
 import * as Invariants from "./Invariants.ts"
 import type { LinkSettings } from "./LinkFaults.ts"
 import * as MemoryDisk from "./MemoryDisk.ts"
@@ -139,7 +141,9 @@ export interface Cluster<Command, Reply, View> {
   readonly applied: (nodeId: NodeId) => ReadonlyArray<LogEntry>
   /** Everything that happened, a line each. */
   readonly trace: () => ReadonlyArray<string>
-  /** Fails with what was violated, if anything was. */
+  /** Never succeeds; dies at once when something is violated. */
+  readonly violated: Effect.Effect<never>
+  /** Dies with what was violated, if anything was. */
   readonly check: Effect.Effect<void>
 }
 
@@ -169,7 +173,10 @@ export const make = <Self, Command, Reply, View>(
     const keepsTrace = options.trace ?? true
     const observe = options.observe ?? (() => silent)
     const clockOf = options.clockOf ?? (() => clock)
-    const invariants = Invariants.make()
+    const violated = Deferred.makeUnsafe<never>()
+    const invariants = Invariants.make((violation) => {
+      Deferred.doneUnsafe(violated, Effect.die(explain(violation)))
+    })
     const running = new Map<NodeId, Scope.Closeable>()
     const handles = new Map<NodeId, Raft.Raft<Command, Reply, View>>()
     const states = new Map<NodeId, NodeState>()
@@ -292,11 +299,14 @@ export const make = <Self, Command, Reply, View>(
 
     const anyUp = () => up()[0] ?? nodeIds[0]!
 
+    const explain = (violation: Violation) => {
+      const last = trace.lines.slice(-40).join("\n")
+      return new Error(`${violation.message}\nseed: ${options.seed}\n${last}`, { cause: violation })
+    }
+
     const check = Effect.suspend(() => {
       const [first] = invariants.violations()
-      if (first === undefined) return Effect.void
-      const last = trace.lines.slice(-40).join("\n")
-      return Effect.die(new Error(`${first.message}\nseed: ${options.seed}\n${last}`, { cause: first }))
+      return first === undefined ? Effect.void : Effect.die(explain(first))
     })
 
     if (options.startDown !== true) yield* Effect.forEach(nodeIds, start, { discard: true })
@@ -323,6 +333,7 @@ export const make = <Self, Command, Reply, View>(
       read: (f, at) => drive(Effect.suspend(() => raft(at ?? anyUp()).read(f))),
       applied: (nodeId) => appliedBy.get(nodeId) ?? [],
       trace: () => trace.lines,
+      violated: Deferred.await(violated),
       check
     }
   })

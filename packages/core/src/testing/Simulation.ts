@@ -8,14 +8,17 @@
  * is held against what was applied.
  */
 import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { NodeId } from "../NodeId.ts"
 import type { RaftTracer } from "../RaftTrace.ts"
 import type { StateMachineClass } from "../StateMachine.ts"
+import { Violation } from "./invariants/Invariant.ts"
 import type { LinkSettings } from "./LinkFaults.ts"
 import { reliable } from "./LinkFaults.ts"
 import * as RaftTest from "./RaftTest.ts"
+import * as History from "./History.ts"
 import * as Clients from "./simulation/Clients.ts"
 import * as Coverage from "./simulation/Coverage.ts"
 import * as Divergence from "./simulation/Divergence.ts"
@@ -24,7 +27,7 @@ import { NodeClock } from "./simulation/NodeClock.ts"
 import * as Oracle from "./simulation/Oracle.ts"
 import type * as Plan from "./simulation/Plan.ts"
 import * as SimulationRuntime from "./SimulationRuntime.ts"
-import type { Completed, Workload } from "./Workload.ts"
+import type { Answer, Completed, Request, Workload } from "./Workload.ts"
 
 /** A property that a run has shown not to hold. */
 export class Failed extends Error {
@@ -68,7 +71,7 @@ export const run = <Self, Command, Reply, View>(
   options: RunOptions = {}
 ): Report<Command, View> => {
   const notes: Notes<Command, View> = {
-    record: { history: [], attempts: [] },
+    history: () => [],
     counters: Coverage.zero(),
     keepsTrace: options.trace ?? false,
     rules: options.rules,
@@ -78,24 +81,25 @@ export const run = <Self, Command, Reply, View>(
     seed: plan.seed,
     interleave: plan.interleave
   })
-  const { counters, record } = notes
-  counters.unknownOutcomes = record.history.filter(({ outcome }) => outcome._tag === "Unknown").length
+  const { counters } = notes
+  const history = notes.history()
+  counters.unknownOutcomes = history.filter(({ outcome }) => outcome._tag === "Unknown").length
   const failure = Exit.isSuccess(exit) ? undefined : toFailed(exit.cause)
-  return { plan, failure, counters, history: record.history, events, virtualMillis, trace: notes.trace() }
+  return { plan, failure, counters, history, events, virtualMillis, trace: notes.trace() }
 }
 
 const toFailed = (cause: Cause.Cause<unknown>): Failed => {
   const error = Cause.squash(cause)
   if (error instanceof Failed) return error
   if (error instanceof RaftTest.NotReached) return new Failed("Liveness", error.message, { cause: error })
-  const message = error instanceof Error ? error.message : String(error)
-  return new Failed(error instanceof Error && error.name !== "Error" ? error.name : "Defect", message, {
-    cause: error
-  })
+  if (!(error instanceof Error)) return new Failed("Defect", String(error))
+  const property = error.cause instanceof Violation ? error.cause.property : error.name
+  return new Failed(property, error.message, { cause: error })
 }
 
 interface Notes<Command, View> {
-  readonly record: Clients.Record<Command, View>
+  /** Gives the history so far. */
+  history: () => ReadonlyArray<Completed<Command, View>>
   readonly counters: Coverage.Counters
   readonly keepsTrace: boolean
   readonly rules: RaftTest.Options["rules"]
@@ -112,7 +116,7 @@ const life = <Self, Command, Reply, View>(
 ) =>
   Effect.gen(function* () {
     const clocks = new Map<NodeId, NodeClock>()
-    const divergences: Array<Divergence.Diverged> = []
+    const diverged = Deferred.makeUnsafe<never>()
     let isStorm = false
 
     const cluster = yield* RaftTest.make(machine, {
@@ -130,11 +134,13 @@ const life = <Self, Command, Reply, View>(
       observe: observers(
         Coverage.tracerOf(notes.counters),
         Divergence.repliesTracer(machine.machine, (found) => {
-          divergences.push(found)
+          Deferred.doneUnsafe(diverged, Exit.die(new Failed("Divergence", found.message)))
         })
       )
     })
     notes.trace = cluster.trace
+    const recorder = yield* History.make<Request<Command, View>, Answer>()
+    notes.history = () => Effect.runSync(recorder.operations)
 
     const target: Nemesis.Target = {
       cluster,
@@ -145,22 +151,23 @@ const life = <Self, Command, Reply, View>(
     }
     const clients = Clients.run({
       cluster,
-      command: machine.machine.command,
       workload,
       plan,
       isStorm: () => isStorm,
-      record: notes.record
+      recorder
     })
 
-    yield* Effect.all([clients, Nemesis.run(target, plan.faults)], { concurrency: "unbounded" }).pipe(
-      Effect.andThen(cluster.check)
-    )
-    yield* Nemesis.healAll(target)
-    cluster.network.configure(reliable)
-    yield* recover(cluster)
-    yield* cluster.check
-    yield* agreed(divergences)
-    yield* judge(cluster, workload, notes.record)
+    const work = Effect.gen(function* () {
+      yield* Effect.all([clients, Nemesis.run(target, plan.faults)], { concurrency: "unbounded" })
+      yield* Nemesis.healAll(target)
+      cluster.network.configure(reliable)
+      yield* recover(cluster)
+    })
+    // Ends at the first thing that is wrong, so that the trace ends there too.
+    yield* Effect.raceAllFirst([work, cluster.violated, Deferred.await(diverged)])
+    const believed = Oracle.attemptsOf(notes.history(), machine.machine.command.encode)
+    yield* judge(Oracle.check(believed, cluster.applied(cluster.nodeIds[0]!)), "Oracle")
+    yield* judge(workload.check?.(notes.history()), "History")
   }).pipe(Effect.scoped)
 
 const linkSettings = ({ network }: Plan.Plan): LinkSettings => ({
@@ -202,17 +209,5 @@ const recover = <Command, Reply, View>(cluster: RaftTest.Cluster<Command, Reply,
     yield* cluster.until("every node has applied the whole log", isLevel, { within: recoveryMillis })
   })
 
-const agreed = ([first]: ReadonlyArray<Divergence.Diverged>): Effect.Effect<void> =>
-  first === undefined ? Effect.void : Effect.die(new Failed("Divergence", first.message))
-
-const judge = <Command, Reply, View>(
-  cluster: RaftTest.Cluster<Command, Reply, View>,
-  workload: Workload<Command, View>,
-  record: Clients.Record<Command, View>
-) =>
-  Effect.sync(() => {
-    const believed = Oracle.check(record.attempts, cluster.applied(cluster.nodeIds[0]!))
-    if (believed !== undefined) throw new Failed("Oracle", believed)
-    const own = workload.check?.(record.history)
-    if (own !== undefined) throw new Failed("History", own)
-  })
+const judge = (problem: string | undefined, property: string): Effect.Effect<void> =>
+  problem === undefined ? Effect.void : Effect.die(new Failed(property, problem))

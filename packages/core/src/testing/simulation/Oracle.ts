@@ -7,6 +7,7 @@
  */
 import type { LogEntry } from "../../LogEntry.ts"
 import type { LogIndex } from "../../LogIndex.ts"
+import type { Completed } from "../Workload.ts"
 
 /** What became of one command, as its client saw it. */
 export interface Attempt {
@@ -18,6 +19,20 @@ export interface Attempt {
     | { readonly _tag: "None" }
     | { readonly _tag: "Unknown" }
 }
+
+/** The commands of a history, as this oracle looks at them. */
+export const attemptsOf = <Command, View>(
+  history: ReadonlyArray<Completed<Command, View>>,
+  encode: (command: Command) => Uint8Array
+): ReadonlyArray<Attempt> =>
+  history.flatMap(({ client, input, outcome }): Array<Attempt> => {
+    if (input._tag === "Read") return []
+    const payload = encode(input.command)
+    if (outcome._tag === "Ok") {
+      return [{ client, payload, outcome: { _tag: "Acknowledged", index: outcome.output.index } }]
+    }
+    return [{ client, payload, outcome: { _tag: outcome._tag === "Fail" ? "None" : "Unknown" } }]
+  })
 
 /** Says what is wrong, or `undefined`. `applied` is what every node has applied in the end. */
 export const check = (

@@ -1,0 +1,101 @@
+/**
+ * What clients asked, when, and what they were told: the raw material of every check from outside.
+ *
+ * A history knows nothing of Raft. It holds one record per client operation, with the moments between
+ * which the operation must have taken effect, if it did. A recorder writes it while a workload runs;
+ * `Linearizability` judges it; `KvHistory` reads and writes it as text.
+ *
+ * Times are nanoseconds since the recorder was made. No two moments of one recorder are equal, so that
+ * the order of events survives a clock that stands still, as a test's clock does between two steps.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+
+/** How an operation ended, as its client knows it. */
+export type Outcome<Output> =
+  | { readonly _tag: "Ok"; readonly output: Output }
+  /** It surely did not happen, and never will. */
+  | { readonly _tag: "Fail" }
+  /** It may have happened, or may still happen at any later time. */
+  | { readonly _tag: "Unknown" }
+
+/** One operation of one client. */
+export interface Operation<Input, Output> {
+  readonly client: number
+  readonly input: Input
+  readonly callNanos: number
+  /** When the client had its answer; of an unknown operation, when it gave up. Never before the call. */
+  readonly returnNanos: number
+  readonly outcome: Outcome<Output>
+}
+
+export interface Recorder<Input, Output> {
+  /**
+   * Runs one operation and records it. It is `Ok` where the effect succeeds, `Fail` where it fails with
+   * an error of which `didNotHappen` is true, and `Unknown` in every other case: another error, a
+   * defect, an interruption.
+   */
+  readonly record: <A, E, R>(
+    effect: Effect.Effect<A, E, R>,
+    options: {
+      readonly client: number
+      readonly input: Input
+      readonly output: (value: A) => Output
+      readonly didNotHappen: (error: E) => boolean
+    }
+  ) => Effect.Effect<A, E, R>
+  /** All operations so far, in the order of their calls. Those that still run are `Unknown`. */
+  readonly operations: Effect.Effect<ReadonlyArray<Operation<Input, Output>>>
+}
+
+interface Pending<Input, Output> {
+  readonly client: number
+  readonly input: Input
+  readonly callNanos: number
+  ended: { readonly returnNanos: number; readonly outcome: Outcome<Output> } | undefined
+}
+
+/** A recorder on the present `Clock`. It keeps every operation until it is dropped itself. */
+export const make = <Input, Output>(): Effect.Effect<Recorder<Input, Output>> =>
+  Clock.clockWith((clock) =>
+    Effect.sync(() => {
+      const stamp = makeStamp(clock)
+      const begun: Array<Pending<Input, Output>> = []
+      return {
+        record: (effect, { client, input, output, didNotHappen }) =>
+          Effect.suspend(() => {
+            const pending: Pending<Input, Output> = { client, input, callNanos: stamp(), ended: undefined }
+            begun.push(pending)
+            return Effect.onExit(effect, (exit) =>
+              Effect.sync(() => {
+                const outcome: Outcome<Output> = Exit.isSuccess(exit)
+                  ? { _tag: "Ok", output: output(exit.value) }
+                  : { _tag: isSureFailure(exit.cause, didNotHappen) ? "Fail" : "Unknown" }
+                pending.ended = { returnNanos: stamp(), outcome }
+              })
+            )
+          }),
+        operations: Effect.sync(() =>
+          begun.map(({ client, input, callNanos, ended }) => ({
+            client,
+            input,
+            callNanos,
+            ...(ended ?? { returnNanos: stamp(), outcome: { _tag: "Unknown" } })
+          }))
+        )
+      }
+    })
+  )
+
+/** The clock's time, or one nanosecond after the last stamp where the clock has not moved since. */
+const makeStamp = (clock: Clock.Clock): (() => number) => {
+  const origin = clock.monotonicTimeNanosUnsafe()
+  let last = -1
+  return () => (last = Math.max(Number(clock.monotonicTimeNanosUnsafe() - origin), last + 1))
+}
+
+const isSureFailure = <E>(cause: Cause.Cause<E>, didNotHappen: (error: E) => boolean): boolean =>
+  cause.reasons.length > 0 &&
+  cause.reasons.every((reason) => Cause.isFailReason(reason) && didNotHappen(reason.error))

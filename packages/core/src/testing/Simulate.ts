@@ -1,0 +1,136 @@
+/**
+ * Many runs: a state machine is proved on as many seeds as there is time for.
+ *
+ * The first run that fails ends it. The failure names the seed, the schedule after shrinking, and the last
+ * events before the end; the same seed shows the same again, anywhere.
+ */
+import * as Effect from "effect/Effect"
+import type { StateMachineClass } from "../StateMachine.ts"
+import * as Coverage from "./simulation/Coverage.ts"
+import * as Plan from "./simulation/Plan.ts"
+import { shrink } from "./simulation/Shrink.ts"
+import * as Simulation from "./Simulation.ts"
+import type { Workload } from "./Workload.ts"
+
+export interface Options extends Plan.Bounds, Simulation.RunOptions {
+  /** The first seed; the following runs take the following numbers. Default 1. */
+  readonly seed?: number
+  /** How many runs. Default 100. */
+  readonly runs?: number
+  /** Told after each run; `false` ends the simulation early. */
+  readonly onRun?: (progress: Summary) => boolean | undefined
+}
+
+/** What all runs together have met. */
+export interface Summary {
+  readonly runs: number
+  /** The seed of the last run. */
+  readonly seed: number
+  readonly events: number
+  readonly virtualMillis: number
+  readonly operations: number
+  readonly counters: Coverage.Counters
+}
+
+/** A run has failed. The message is written for a person. */
+export class SimulationFailed extends Error {
+  readonly seed: number
+  readonly property: string
+  /** The plan as drawn, and as small as it could be made. */
+  readonly plan: Plan.Plan
+  readonly shrunk: Plan.Plan
+
+  constructor(options: {
+    readonly seed: number
+    readonly plan: Plan.Plan
+    readonly shrunk: Plan.Plan
+    readonly failure: Simulation.Failed
+    readonly trace: ReadonlyArray<string>
+  }) {
+    super(describe(options))
+    this.name = "SimulationFailed"
+    this.seed = options.seed
+    this.property = options.failure.property
+    this.plan = options.plan
+    this.shrunk = options.shrunk
+  }
+}
+
+/** Runs seed after seed; dies with {@link SimulationFailed} at the first failure. */
+export const simulate = <Self, Command, Reply, View>(
+  machine: StateMachineClass<Self, Command, Reply, View>,
+  workload: Workload<Command, View>,
+  options: Options = {}
+): Effect.Effect<Summary> =>
+  Effect.gen(function* () {
+    const first = options.seed ?? 1
+    let summary: Summary = {
+      runs: 0,
+      seed: first,
+      events: 0,
+      virtualMillis: 0,
+      operations: 0,
+      counters: Coverage.zero()
+    }
+    for (let seed = first; seed < first + (options.runs ?? 100); seed++) {
+      const report = Simulation.run(machine, workload, Plan.draw(String(seed), options), options)
+      if (report.failure !== undefined)
+        return yield* Effect.die(explain(machine, workload, options, seed, report))
+      summary = {
+        runs: summary.runs + 1,
+        seed,
+        events: summary.events + report.events,
+        virtualMillis: summary.virtualMillis + report.virtualMillis,
+        operations: summary.operations + report.history.length,
+        counters: Coverage.add(summary.counters, report.counters)
+      }
+      if (options.onRun?.(summary) === false) break
+      // A run is one synchronous call; let the rest of the program live in between.
+      yield* Effect.yieldNow
+    }
+    return summary
+  })
+
+const explain = <Self, Command, Reply, View>(
+  machine: StateMachineClass<Self, Command, Reply, View>,
+  workload: Workload<Command, View>,
+  options: Options,
+  seed: number,
+  report: Simulation.Report<Command, View>
+): SimulationFailed => {
+  const { plan, failure } = report
+  const again = (smaller: Plan.Plan) =>
+    Simulation.run(machine, workload, smaller, { ...options, trace: false })
+  const shrunk = shrink(plan, (smaller) => again(smaller).failure?.property === failure!.property)
+  const traced = Simulation.run(machine, workload, shrunk, { ...options, trace: true })
+  return new SimulationFailed({
+    seed,
+    plan,
+    shrunk,
+    failure: traced.failure ?? failure!,
+    trace: traced.trace
+  })
+}
+
+/** Events shown before the end. */
+const shownEvents = 60
+
+const describe = (options: {
+  readonly seed: number
+  readonly shrunk: Plan.Plan
+  readonly failure: Simulation.Failed
+  readonly trace: ReadonlyArray<string>
+}): string => {
+  const { faults, ...rest } = options.shrunk
+  return [
+    `${options.failure.property}: ${options.failure.message.split("\n")[0]}`,
+    "",
+    `seed ${options.seed}; again with: simulate(machine, workload, { seed: ${options.seed}, runs: 1 })`,
+    `after shrinking: ${JSON.stringify(rest)}`,
+    ...faults.map(
+      ({ atMillis, forMillis, fault }) => `  at ${atMillis} ms for ${forMillis} ms: ${JSON.stringify(fault)}`
+    ),
+    "",
+    ...options.trace.slice(-shownEvents)
+  ].join("\n")
+}
