@@ -19,6 +19,14 @@ export type JournalCluster = RaftTest.Cluster<string, number, ReadonlyArray<stri
 
 const traceLines = Number(process.env["RAFT_TRACE_LINES"] ?? 40)
 
+/** Runs in virtual time, with chance from `seed`. The clock warns late: a long test is busy, not stuck. */
+export const virtually = <A, E>(seed: string, body: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E> =>
+  body.pipe(
+    Effect.scoped,
+    Random.withSeed(seed),
+    Effect.provide(TestClock.layer({ warningDelay: "1 minute" }), { local: true })
+  )
+
 /** Tests on clusters of a machine. */
 export const clusterTestOf =
   <Self, Command, Reply, View>(machine: StateMachineClass<Self, Command, Reply, View>) =>
@@ -29,12 +37,11 @@ export const clusterTestOf =
   ): void => {
     const seed = `${process.env["RAFT_SEED"] ?? ""}${name}`
     it.effect(name, () =>
-      RaftTest.make(machine, { ...options, seed }).pipe(
-        Effect.flatMap((cluster) => Effect.onError(body(cluster), () => show(seed, cluster.trace()))),
-        Effect.scoped,
-        Random.withSeed(seed),
-        // It warns late: a long test is busy, not stuck.
-        Effect.provide(TestClock.layer({ warningDelay: "1 minute" }), { local: true })
+      virtually(
+        seed,
+        Effect.flatMap(RaftTest.make(machine, { ...options, seed }), (cluster) =>
+          Effect.onError(body(cluster), () => show(seed, cluster.trace()))
+        )
       )
     )
   }

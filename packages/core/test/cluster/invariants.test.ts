@@ -1,0 +1,295 @@
+/**
+ * The checks are checked: each property is shown a history that violates it, written by hand, and one that
+ * is close to it and does not. Then whole clusters run by broken rules.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Random from "effect/Random"
+import type { Action } from "../../src/consensus/Action.ts"
+import * as NodeState from "../../src/consensus/NodeState.ts"
+import * as RaftLog from "../../src/consensus/RaftLog.ts"
+import * as Transition from "../../src/consensus/Transition.ts"
+import * as LogEntry from "../../src/LogEntry.ts"
+import type { LogIndex } from "../../src/LogIndex.ts"
+import type { Term } from "../../src/Term.ts"
+import * as Invariants from "../../src/testing/Invariants.ts"
+import type { Options } from "../../src/testing/RaftTest.ts"
+import * as RaftTest from "../../src/testing/RaftTest.ts"
+import * as Build from "../rules/Build.ts"
+import { virtually } from "./ClusterTest.ts"
+import { Journal } from "./Journal.ts"
+
+interface Given {
+  readonly role?: "Follower" | "Leader"
+  readonly term: number
+  /** The terms of its entries, as in the paper's figures. */
+  readonly log?: ReadonlyArray<number>
+  readonly commit?: number
+  readonly votedFor?: string
+  /** Whether term and vote are on disk. Default true. */
+  readonly isDurable?: boolean
+}
+
+const state = (given: Given): NodeState.NodeState => {
+  const initial = NodeState.initial({
+    self: Build.id("n1"),
+    config: Build.config(),
+    membership: Build.membership({ voters: 3 }),
+    hardState: {
+      currentTerm: given.term as Term,
+      votedFor: given.votedFor === undefined ? null : Build.id(given.votedFor)
+    },
+    blocks: Build.blocks(given.log ?? []),
+    firstRequestId: 0,
+    stamp: { nowMillis: 0, wallMillis: 0, jitter: 0 }
+  })
+  const leader: NodeState.Leader = {
+    _tag: "Leader",
+    termStartIndex: initial.log.lastIndex,
+    progress: new Map(),
+    beat: 0,
+    round: 0,
+    reads: []
+  }
+  return {
+    ...initial,
+    role: given.role === "Leader" ? leader : initial.role,
+    commitIndex: (given.commit ?? 0) as LogIndex,
+    durability: { ...initial.durability, hardState: given.isDurable === false ? 1 : 0 }
+  }
+}
+
+/** What nodes do, one line after the other. */
+class History {
+  readonly all = Invariants.make()
+
+  starts(name: string, given: Given): this {
+    this.all.tracerOf(Build.id(name)).onStart(state(given), 0)
+    return this
+  }
+
+  turns(name: string, before: Given, after: Given, actions: ReadonlyArray<Action> = []): this {
+    this.all
+      .tracerOf(Build.id(name))
+      .onTurn({ nowMillis: 0, events: [], before: state(before), after: state(after), actions })
+    return this
+  }
+
+  /** The node's log is `log` from now on, and what is new in it goes to the disk. */
+  appends(name: string, options: { readonly log: ReadonlyArray<number>; readonly blocks?: Blocks }): this {
+    const after = { term: Math.max(...options.log), log: options.log }
+    const blocks = options.blocks ?? Build.blocks(options.log)
+    const lastIndex = options.log.length as LogIndex
+    return this.turns(name, { term: after.term }, after, [{ _tag: "Persist", ticket: 1, blocks, lastIndex }])
+  }
+
+  applies(name: string, terms: ReadonlyArray<number>, firstIndex = 1): this {
+    for (const block of Build.blocks(terms, firstIndex)) {
+      for (const entry of LogEntry.entries(block)) this.all.tracerOf(Build.id(name)).onApplied(entry, undefined)
+    }
+    return this
+  }
+}
+
+type Blocks = ReadonlyArray<LogEntry.EntryBlock>
+
+const violates = (property: string, what: string, tell: (history: History) => void) =>
+  it(`${property}: ${what}`, () => {
+    const history = new History()
+    assert.throws(() => tell(history), `${property} is violated at n`)
+    assert.strictEqual(history.all.violations()[0]?.property, property)
+  })
+
+const holds = (property: string, what: string, tell: (history: History) => void) =>
+  it(`${property} holds: ${what}`, () => {
+    const history = new History()
+    tell(history)
+    assert.deepStrictEqual(history.all.violations(), [])
+  })
+
+const follower = (term: number): Given => ({ term })
+const leader = (term: number, log: ReadonlyArray<number> = [term], commit = 0): Given => ({
+  role: "Leader",
+  term,
+  log,
+  commit
+})
+
+describe("histories", () => {
+  violates("Election Safety", "two leaders in one term", (history) =>
+    history.turns("n1", follower(2), leader(2)).turns("n2", follower(2), leader(2))
+  )
+  holds("Election Safety", "leaders of two terms at the same time", (history) =>
+    history.turns("n1", follower(2), leader(2)).turns("n2", follower(3), leader(3))
+  )
+
+  violates("Leader Append-Only", "a leader cuts its log", (history) =>
+    history.turns("n1", leader(2, [1, 2]), leader(2, [1]))
+  )
+  violates("Leader Append-Only", "a leader replaces an entry", (history) =>
+    history.turns("n1", leader(3, [1, 2]), leader(3, [1, 3]))
+  )
+  holds("Leader Append-Only", "a leader appends; a deposed one cuts", (history) =>
+    history
+      .turns("n1", leader(2, [1, 2]), leader(2, [1, 2, 2]))
+      .turns("n1", leader(2, [1, 2, 2]), { term: 3, log: [1, 3] })
+  )
+
+  violates("Log Matching", "two commands at the same index of the same term", (history) =>
+    history.appends("n1", { log: [1, 1] }).appends("n2", { log: [1, 1], blocks: otherBlocks([1, 1]) })
+  )
+  violates("Log Matching", "the same entry after entries of different terms", (history) =>
+    history.appends("n1", { log: [1, 1, 3] }).appends("n2", { log: [1, 2, 3] })
+  )
+  violates("Log Matching", "a log on a disk that was changed", (history) => {
+    history.appends("n1", { log: [1, 1, 3] }).starts("n1", { term: 3, log: [1, 2, 3] })
+  })
+  holds("Log Matching", "different terms at the same index", (history) =>
+    history.appends("n1", { log: [1, 1] }).appends("n2", { log: [1, 2] })
+  )
+
+  violates("Leader Completeness", "a leader without what was committed before its term", (history) =>
+    history
+      .turns("n1", leader(1, [1, 1]), leader(1, [1, 1], 2))
+      .turns("n2", follower(2), leader(2, [1, 2]))
+  )
+  violates("Leader Completeness", "a leader whose log ends too early", (history) =>
+    history.turns("n1", leader(1, [1, 1]), leader(1, [1, 1], 2)).turns("n2", follower(2), leader(2, [1]))
+  )
+  holds("Leader Completeness", "what was not committed may be missing", (history) =>
+    history.turns("n1", leader(1, [1, 1]), leader(1, [1, 1], 1)).turns("n2", follower(2), leader(2, [1, 2]))
+  )
+
+  violates("State Machine Safety", "two nodes apply different entries at an index", (history) =>
+    history.applies("n1", [1, 1]).applies("n2", [1, 2])
+  )
+  violates("State Machine Safety", "an index is left out", (history) =>
+    history.applies("n1", [1]).applies("n1", [1], 3)
+  )
+  violates("State Machine Safety", "an entry is applied twice", (history) =>
+    history.applies("n1", [1, 1]).applies("n1", [1], 2)
+  )
+  holds("State Machine Safety", "a restarted node applies from the start", (history) =>
+    history.applies("n1", [1, 1]).starts("n1", { term: 1, log: [1, 1] }).applies("n1", [1, 1])
+  )
+
+  violates("Monotonicity", "a term falls", (history) => history.turns("n1", follower(3), follower(2)))
+  violates("Monotonicity", "a commit index falls", (history) =>
+    history.turns("n1", leader(1, [1, 1], 2), leader(1, [1, 1], 1))
+  )
+  violates("Monotonicity", "two votes in a term", (history) =>
+    history
+      .turns("n1", follower(2), { term: 2, votedFor: "n2" })
+      .turns("n1", { term: 2, votedFor: "n2" }, { term: 2, votedFor: "n3" })
+  )
+  violates("Monotonicity", "a vote that was told is forgotten by a crash", (history) =>
+    history
+      .turns("n1", follower(2), { term: 2, votedFor: "n2" })
+      .starts("n1", follower(2))
+  )
+  violates("Monotonicity", "a term that was told is forgotten by a crash", (history) =>
+    history.turns("n1", follower(1), follower(2)).starts("n1", follower(1))
+  )
+  holds("Monotonicity", "a crash takes back what was not yet durable", (history) =>
+    history
+      .turns("n1", follower(1), { term: 2, votedFor: "n2", isDurable: false })
+      .starts("n1", follower(1))
+      .turns("n1", follower(1), { term: 2, votedFor: "n3" })
+  )
+})
+
+/** Entries of these terms whose commands are not those that `Build.blocks` gives. */
+function otherBlocks(terms: ReadonlyArray<number>): Blocks {
+  return terms.map((term, at) =>
+    LogEntry.encodeBlock([Build.command("another")], {
+      firstIndex: (at + 1) as LogIndex,
+      term: term as Term,
+      timestampMillis: 0
+    })
+  )
+}
+
+type Rules = NonNullable<Options["rules"]>
+
+/** Rules with one thing wrong, by what is wrong. */
+const broken: Readonly<Record<string, Rules>> = {
+  "a voter that forgets its vote": (before, event, stamp, emit) => {
+    const asked = event._tag === "Received" && event.message._tag === "RequestVote"
+    return Transition.apply(asked ? { ...before, votedFor: null } : before, event, stamp, emit)
+  },
+  "a leader that commits what it alone holds": (before, event, stamp, emit) => {
+    const after = Transition.apply(before, event, stamp, emit)
+    return after.role._tag === "Leader" ? { ...after, commitIndex: after.durability.index } : after
+  },
+  "a follower that believes any commit index": (before, event, stamp, emit) => {
+    const after = Transition.apply(before, event, stamp, emit)
+    if (event._tag !== "Received" || event.message._tag !== "AppendEntries") return after
+    const told = Math.min(event.message.leaderCommit, after.log.lastIndex) as LogIndex
+    return told > after.commitIndex ? { ...after, commitIndex: told } : after
+  },
+  "a voter that does not look at the log": (before, event, stamp, emit) => {
+    const forgetful = { ...before, log: RaftLog.empty() }
+    if (event._tag !== "Received" || event.message._tag !== "RequestVote") {
+      return Transition.apply(before, event, stamp, emit)
+    }
+    return { ...Transition.apply(forgetful, event, stamp, emit), log: before.log }
+  },
+  "a node that sends before it has written": (before, event, stamp, emit) =>
+    Transition.apply(before, event, stamp, (action) =>
+      emit(
+        action._tag === "SendWhenDurable" ? { _tag: "SendNow", to: action.to, message: action.message } : action
+      )
+    )
+}
+
+/** Leaders are cut off and machines lose their power while commands are on their way to slow disks. */
+const turmoil = (rules: Rules | undefined, seed: string) =>
+  virtually(
+    seed,
+    Effect.gen(function* () {
+      const cluster = yield* RaftTest.make(Journal, {
+        size: 3,
+        seed,
+        notifyLost: false,
+        trace: false,
+        config: { preVote: false, checkQuorum: false },
+        ...(rules === undefined ? undefined : { rules })
+      })
+      const { nodeIds, network, disk } = cluster
+      for (const nodeId of nodeIds) yield* disk.setWriteLatencyMillis(cluster.identityOf(nodeId), 5)
+
+      for (let round = 0; round < 40; round++) {
+        yield* cluster.advance(yield* Random.nextIntBetween(1, 1000))
+        for (const nodeId of nodeIds) yield* Effect.ignore(cluster.raft(nodeId).submit(`${round}`))
+        yield* cluster.advance(yield* Random.nextIntBetween(1, 8))
+        const [leader] = cluster.leaders()
+        const misfortune = yield* Random.nextIntBetween(0, 3)
+        if (misfortune === 0) network.heal()
+        else if (misfortune === 1 && leader !== undefined) network.isolate(leader)
+        else {
+          const victims = (yield* Random.shuffle(nodeIds)).slice(0, 2)
+          for (const nodeId of victims) yield* cluster.kill(nodeId)
+          yield* Effect.forEach(victims, cluster.start)
+        }
+      }
+    })
+  )
+
+describe("clusters", () => {
+  it.effect("sound rules pass", () =>
+    Effect.forEach([1, 2, 3], (attempt) => turmoil(undefined, `sound ${attempt}`), { discard: true })
+  )
+
+  for (const [what, rules] of Object.entries(broken)) {
+    it.effect(`${what} is caught`, () =>
+      Effect.gen(function* () {
+        for (let attempt = 1; attempt <= 20; attempt++) {
+          const exit = yield* Effect.exit(turmoil(rules, `${what} ${attempt}`))
+          if (Exit.isFailure(exit)) return assert.include(String(exit), "is violated at n")
+        }
+        return assert.fail("nobody noticed")
+      })
+    )
+  }
+})
