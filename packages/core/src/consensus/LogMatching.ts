@@ -34,7 +34,7 @@ export const onAppendEntries = (
   }
   const appended = takeEntries(following, message.blocks, emit)
   const verifiedIndex = lastIndexOf(message)
-  acknowledge(appended, from, message, verifiedIndex, emit)
+  acknowledge(appended, from, { round: message.round, verifiedIndex, isNew: appended !== following }, emit)
   return Commitment.learn(withVerified(appended, verifiedIndex), message.leaderCommit, verifiedIndex)
 }
 
@@ -125,21 +125,22 @@ const firstNewIndex = (
 }
 
 /**
- * Says what matches, and is durable. What was just appended is told when it is on disk. A heartbeat is
- * answered at once with what is durable by now, so that a slow disk does not look like a dead node.
+ * Says what matches, and is durable. What was just appended is told when it is on disk. A message that
+ * brought nothing new (a heartbeat, a probe that was sent again) is answered at once with what is durable
+ * by now, so that a slow disk does not look like a dead node.
  */
 const acknowledge = (
   state: NodeState,
   to: NodeId,
-  message: AppendEntries,
-  verifiedIndex: LogIndex.LogIndex,
+  heard: { readonly round: number; readonly verifiedIndex: LogIndex.LogIndex; readonly isNew: boolean },
   emit: Emit
 ): void => {
+  const { round, verifiedIndex, isNew } = heard
   const accepted = (matchIndex: LogIndex.LogIndex) =>
-    ({ _tag: "AppendAccepted", term: state.currentTerm, matchIndex, round: message.round }) as const
+    ({ _tag: "AppendAccepted", term: state.currentTerm, matchIndex, round }) as const
   const durableIndex = LogIndex.min(verifiedIndex, state.durability.index)
-  if (message.blocks.length === 0 || durableIndex === verifiedIndex) {
-    return Durable.sendInTerm(state, to, accepted(durableIndex), emit)
+  if (!isNew) Durable.sendInTerm(state, to, accepted(durableIndex), emit)
+  if (durableIndex < verifiedIndex) {
+    Durable.sendAfter(state, state.durability.issued, to, accepted(verifiedIndex), emit)
   }
-  Durable.sendAfter(state, state.durability.issued, to, accepted(verifiedIndex), emit)
 }
