@@ -14,8 +14,10 @@ import { cas } from "./commands/Cas.ts"
 import { remove } from "./commands/Delete.ts"
 import { demo } from "./commands/Demo.ts"
 import { get } from "./commands/Get.ts"
+import { maelstrom } from "./commands/Maelstrom.ts"
 import { put } from "./commands/Put.ts"
 import { serve } from "./commands/Serve.ts"
+import { sim } from "./commands/Sim.ts"
 import { status } from "./commands/Status.ts"
 import { up } from "./commands/Up.ts"
 
@@ -23,7 +25,7 @@ const effectRaft = Command.make("effect-raft").pipe(
   Command.withDescription(
     "Run, watch and break a replicated key-value cluster. Begin with `effect-raft up`, or let `effect-raft demo` tell a story."
   ),
-  Command.withSubcommands([up, demo, serve, put, get, remove, cas, status])
+  Command.withSubcommands([up, demo, serve, put, get, remove, cas, status, sim])
 )
 
 const presenter: CliOutput.Presenter = {

@@ -11,6 +11,7 @@ import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as References from "effect/References"
 import type { NodeId } from "../NodeId.ts"
 import type { RaftTracer } from "../RaftTrace.ts"
 import type { StateMachineClass } from "../StateMachine.ts"
@@ -168,7 +169,7 @@ const life = <Self, Command, Reply, View>(
     const believed = Oracle.attemptsOf(notes.history(), machine.machine.command.encode)
     yield* judge(Oracle.check(believed, cluster.applied(cluster.nodeIds[0]!)), "Oracle")
     yield* judge(workload.check?.(notes.history()), "History")
-  }).pipe(Effect.scoped)
+  }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
 
 const linkSettings = ({ network }: Plan.Plan): LinkSettings => ({
   ...reliable,

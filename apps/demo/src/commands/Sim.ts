@@ -1,0 +1,115 @@
+/** `effect-raft sim`: the key-value machine on simulated clusters under faults, seed after seed. */
+import * as Simulate from "@effect-raft/core/testing/Simulate"
+import { KvMachine } from "@effect-raft/kv/KvMachine"
+import * as Clock from "effect/Clock"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { CommandFailed, failed } from "../ExitCode.ts"
+import * as Flags from "../Flags.ts"
+import { workload } from "../sim/KvWorkload.ts"
+import * as SimReport from "../sim/SimReport.ts"
+
+const parseDuration = (text: string): number => {
+  const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? []
+  if (amount === undefined || unit === undefined) throw new Error("a time such as 90s, 10m or 2h")
+  return Number(amount) * { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[unit as "ms" | "s" | "m" | "h"]
+}
+
+const flags = {
+  seed: Flags.intAtLeast("seed", 0).pipe(
+    Flag.withDescription("The first seed; the runs after it take the next numbers"),
+    Flag.withDefault(1)
+  ),
+  runs: Flags.intAtLeast("runs", 1).pipe(
+    Flag.withDescription("How many runs; 100 by default"),
+    Flag.optional
+  ),
+  time: Flag.String("time").pipe(
+    Flag.withMetavar("TIME"),
+    Flag.withDescription("Stop after this much real time, such as 90s, 10m or 2h"),
+    Flag.mapTryCatch(parseDuration, (error) => (error as Error).message),
+    Flag.optional
+  ),
+  nodes: Flags.intAtLeast("nodes", 1).pipe(
+    Flag.filter(
+      (nodes) => nodes <= 7,
+      () => "at most 7"
+    ),
+    Flag.withDescription("How many nodes; drawn from 1 to 7 by default"),
+    Flag.optional
+  ),
+  duration: Flag.String("duration").pipe(
+    Flag.withMetavar("TIME"),
+    Flag.withDescription("Virtual time of a run before the faults end; 5 to 20 seconds by default"),
+    Flag.mapTryCatch(parseDuration, (error) => (error as Error).message),
+    Flag.optional
+  ),
+  untilFailure: Flag.Boolean("until-failure").pipe(
+    Flag.withDescription("Go on until something fails, or --time is over"),
+    Flag.withDefault(false)
+  )
+}
+
+export const sim = Command.make(
+  "sim",
+  flags,
+  Effect.fnUntraced(function* (input) {
+    const startMillis = yield* Clock.currentTimeMillis
+    const clock = yield* Clock.Clock
+    const realMillis = () => clock.currentTimeMillisUnsafe() - startMillis
+    const limitMillis = Option.getOrElse(input.time, () => Number.POSITIVE_INFINITY)
+    const isOpenEnded = input.untilFailure || (Option.isSome(input.time) && Option.isNone(input.runs))
+    const runs = isOpenEnded ? Number.POSITIVE_INFINITY : Option.getOrElse(input.runs, () => 100)
+    const showProgress = makeProgress(runs, realMillis)
+
+    const summary = yield* Simulate.simulate(KvMachine, workload, {
+      seed: input.seed,
+      runs,
+      ...optional("size", input.nodes),
+      ...optional("durationMillis", input.duration),
+      onRun: (progress) => {
+        showProgress(progress)
+        return realMillis() < limitMillis
+      }
+    }).pipe(Effect.catchDefect(report))
+    yield* Console.log(`${SimReport.summaryOf(summary, realMillis())}`)
+  })
+).pipe(
+  Command.withDescription(
+    "Run the key-value machine on simulated clusters: the shipped code on virtual time, with faults drawn from a " +
+      "seed. The paper's safety properties are checked at every step, the clients' history for linearizability, and " +
+      "in the end that the cluster recovers. The same seed gives the same run on any machine. " +
+      "Exit codes: 0 everything held; 1 something did not, with the seed and the shortest schedule found; 2 wrong usage."
+  ),
+  Command.withShortDescription("Look for bugs in simulated clusters")
+)
+
+const optional = <K extends string, A>(key: K, value: Option.Option<A>): { readonly [P in K]?: A } =>
+  Option.isSome(value) ? ({ [key]: value.value } as { readonly [P in K]?: A }) : {}
+
+/** A failed run is the news that was looked for, not a crash of this program. */
+const report = (defect: unknown): Effect.Effect<never, CommandFailed> =>
+  defect instanceof Simulate.SimulationFailed
+    ? Effect.fail(
+        new CommandFailed({
+          message: `${defect.message}\n\nagain: effect-raft sim --seed ${defect.seed} --runs 1`,
+          exitCode: failed
+        })
+      )
+    : Effect.die(defect)
+
+/** Real time between two progress lines. */
+const progressEveryMillis = 200
+
+const makeProgress = (runs: number, realMillis: () => number) => {
+  let shownMillis = Number.NEGATIVE_INFINITY
+  return (progress: Simulate.Summary): void => {
+    const nowMillis = realMillis()
+    if (!process.stderr.isTTY || nowMillis - shownMillis < progressEveryMillis) return
+    shownMillis = nowMillis
+    process.stderr.write(`\r\u001B[K${SimReport.progressLine(progress, { runs, realMillis: nowMillis })}`)
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Clients of the key-value machine for the simulator, and the check of what they were told: for every key
+ * the history must be that of one copy (linearizability).
+ *
+ * Every value is written once, so a revision stands for a value, and compare-and-set on a revision can be
+ * judged as compare-and-set on the value.
+ */
+import * as KvModel from "@effect-raft/core/testing/KvModel"
+import * as Linearizability from "@effect-raft/core/testing/Linearizability"
+import type { Completed, Request, Turn, Workload } from "@effect-raft/core/testing/Workload"
+import type { KvCommand, KvReply } from "@effect-raft/kv/KvCommand"
+import type { KvView } from "@effect-raft/kv/KvMachine"
+
+/** What a read found: the text and its revision. */
+interface Found {
+  readonly text: string
+  readonly revision: number
+}
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+const keys = ["a", "b", "c"] as const
+
+const find =
+  (key: string) =>
+  (view: KvView): Found | null => {
+    const stored = view.get(key)
+    return stored === undefined ? null : { text: decoder.decode(stored.value), revision: stored.revision }
+  }
+
+const next = ({ dice, client, count, last }: Turn<KvCommand, KvView>): Request<KvCommand, KvView> => {
+  const key = keys[dice.within([0, keys.length - 1])]!
+  const value = encoder.encode(`${client}.${count}`)
+  const seen = lastRead(last)
+  // A client that has just read goes on to compare-and-set what it saw, now and then.
+  if (seen !== undefined && dice.happens(0.5)) {
+    const { found } = seen
+    const condition =
+      found === null
+        ? ({ _tag: "IfAbsent" } as const)
+        : ({ _tag: "IfMatch", revision: found.revision } as const)
+    return { _tag: "Propose", command: { _tag: "Put", key: seen.key, value, condition } }
+  }
+  if (dice.happens(0.4)) return { _tag: "Read", query: find(key), about: key }
+  if (dice.happens(0.15)) return { _tag: "Propose", command: { _tag: "Delete", key } }
+  return { _tag: "Propose", command: { _tag: "Put", key, value } }
+}
+
+const lastRead = (last: Turn<KvCommand, KvView>["last"]) =>
+  last?.input._tag === "Read" && last.outcome._tag === "Ok"
+    ? { key: last.input.about!, found: last.outcome.output.value as Found | null }
+    : undefined
+
+/** The history in the words of the key-value model. */
+export const operationsOf = (
+  history: ReadonlyArray<Completed<KvCommand, KvView>>
+): ReadonlyArray<KvModel.KvOperation> => {
+  const texts = new Map<string, string>()
+  for (const { input, outcome } of history) {
+    if (input._tag !== "Read" || outcome._tag !== "Ok") continue
+    const found = outcome.output.value as Found | null
+    if (found !== null) texts.set(`${input.about}/${found.revision}`, found.text)
+  }
+  return history.map(({ input, outcome, ...rest }) => ({
+    ...rest,
+    input: inputOf(input, texts),
+    outcome: outcome._tag === "Ok" ? { _tag: "Ok", output: outputOf(input, outcome.output.value) } : outcome
+  }))
+}
+
+const inputOf = (
+  request: Request<KvCommand, KvView>,
+  texts: ReadonlyMap<string, string>
+): KvModel.KvInput => {
+  if (request._tag === "Read") return { op: "get", key: request.about! }
+  const { command } = request
+  const { key } = command
+  if (command._tag === "Delete") return { op: "delete", key }
+  const value = decoder.decode(command.value)
+  if (command.condition === undefined) return { op: "put", key, value }
+  const expected =
+    command.condition._tag === "IfAbsent" ? null : texts.get(`${key}/${command.condition.revision}`)!
+  return { op: "cas", key, expected, value }
+}
+
+const outputOf = (request: Request<KvCommand, KvView>, value: unknown): KvModel.KvOutput => {
+  if (request._tag === "Read") return (value as Found | null)?.text ?? null
+  const reply = value as KvReply
+  if (reply._tag === "Deleted") return reply.deleted
+  return reply._tag === "Written"
+}
+
+export const workload: Workload<KvCommand, KvView> = {
+  next,
+  check: (history) => {
+    const verdict = Linearizability.check(KvModel.KvModel, operationsOf(history))
+    // A history that is too hard to judge is no failure; the other checks still hold for it.
+    return verdict._tag === "NotLinearizable" ? Linearizability.render(KvModel.KvModel, verdict) : undefined
+  }
+}
