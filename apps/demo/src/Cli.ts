@@ -25,7 +25,7 @@ const effectRaft = Command.make("effect-raft").pipe(
   Command.withDescription(
     "Run, watch and break a replicated key-value cluster. Begin with `effect-raft up`, or let `effect-raft demo` tell a story."
   ),
-  Command.withSubcommands([up, demo, serve, put, get, remove, cas, status, sim])
+  Command.withSubcommands([up, demo, serve, put, get, remove, cas, status, sim, maelstrom])
 )
 
 const presenter: CliOutput.Presenter = {

@@ -7,14 +7,39 @@
  * pre-vote can never be counted as a vote. Sender and receiver stand on the envelope, which is the
  * transport's business.
  */
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import * as LogEntry from "./LogEntry.ts"
 import type { EntryBlock } from "./LogEntry.ts"
 import { LogIndex } from "./LogIndex.ts"
 import { NodeId } from "./NodeId.ts"
 import { Term } from "./Term.ts"
 
+/** A block in JSON: its bytes tell all but where it stands. */
+const JsonBlock = Schema.Struct({ firstIndex: LogIndex, bytes: Schema.Uint8Array })
+
+const fromJsonBlock = (json: typeof JsonBlock.Type): Effect.Effect<EntryBlock, SchemaIssue.InvalidValue> => {
+  const block = LogEntry.decodeBlock(json.bytes, json.firstIndex)
+  return block instanceof LogEntry.MalformedBlock
+    ? Effect.fail(new SchemaIssue.InvalidValue({ message: block.message }))
+    : Effect.succeed(block)
+}
+
 const Block = Schema.declare(
-  (u): u is EntryBlock => typeof u === "object" && u !== null && "firstIndex" in u && "offsets" in u
+  (u): u is EntryBlock => typeof u === "object" && u !== null && "firstIndex" in u && "offsets" in u,
+  {
+    expected: "EntryBlock",
+    toCodecJson: () =>
+      Schema.link<EntryBlock>()(
+        JsonBlock,
+        SchemaTransformation.transformEffect({
+          decode: fromJsonBlock,
+          encode: ({ firstIndex, bytes }) => Effect.succeed({ firstIndex, bytes })
+        })
+      )
+  }
 )
 
 /** "Would you vote for me in `term`?" Changes nothing at either end (thesis, section 9.6). */
