@@ -42,7 +42,10 @@ export interface MemoryNetworkOptions {
   readonly seed: string
   /** How every link behaves at first. Default: reliable, without delay. */
   readonly settings?: LinkSettings
-  /** Whether the peers of a node that closes hear of it, as a broken connection tells them. Default: true. */
+  /**
+   * Whether the peers of a node that closes hear of it, as a broken connection tells them, and so no longer
+   * send to it. Default: true.
+   */
   readonly notifyLost?: boolean
   /** Sees every message go and come. Called inside `send`; must be quick and must not throw. */
   readonly observe?: (event: NetworkEvent) => void
@@ -232,6 +235,8 @@ export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwor
         (receiver === undefined ? from.peers.has(to) : MemoryTransport.linked(from, receiver))
       if (!known) return false
       const link = linkOf(from.room, from.nodeId, to)
+      // Who hears of broken connections knows that there is nobody to send to.
+      if (receiver === undefined && options.notifyLost !== false && !link.cut) return false
       if (held.has(from.nodeId)) unlessPaused(from.nodeId, () => dispatch(link, message))
       else dispatch(link, message)
       return true
