@@ -208,8 +208,7 @@ const make = (cluster: JournalCluster): Lab => {
       Effect.suspend(() => (isUp(server) ? Effect.void : Effect.orDie(cluster.start(server)))),
     isUp,
     after: (server, steps) => servers[(servers.indexOf(server) + steps) % servers.length]!,
-    rpcs: () =>
-      requests.reduce((total, tag) => total + cluster.network.traffic({ tag }).messages, 0),
+    rpcs: () => requests.reduce((total, tag) => total + cluster.network.traffic({ tag }).messages, 0),
     bytes: () => cluster.network.traffic().bytes,
     newCommand: () => `command ${++commandNumber}`
   }

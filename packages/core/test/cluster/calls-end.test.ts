@@ -112,23 +112,26 @@ clusterTest("B50 a failed disk answers every call, and says so", { size: 3 }, (c
   })
 )
 
-clusterTest("B50 a leader that steps down answers proposals, and reads look for the new leader", { size: 3 }, (cluster) =>
-  Effect.gen(function* () {
-    const leader = yield* lonelyLeader(cluster)
-    const calls = yield* callsAt(cluster, leader)
-    yield* cluster.advance("700 millis")
-    assert.deepStrictEqual(endings(calls), {
-      propose: "OutcomeUnknown",
-      read: "waits",
-      committed: "waits",
-      changes: "waits",
-      leader: "waits"
+clusterTest(
+  "B50 a leader that steps down answers proposals, and reads look for the new leader",
+  { size: 3 },
+  (cluster) =>
+    Effect.gen(function* () {
+      const leader = yield* lonelyLeader(cluster)
+      const calls = yield* callsAt(cluster, leader)
+      yield* cluster.advance("700 millis")
+      assert.deepStrictEqual(endings(calls), {
+        propose: "OutcomeUnknown",
+        read: "waits",
+        committed: "waits",
+        changes: "waits",
+        leader: "waits"
+      })
+      cluster.network.rejoin(leader)
+      yield* cluster.awaitLeader()
+      yield* cluster.advance("200 millis")
+      assert.strictEqual(endings(calls)["read"], "value")
     })
-    cluster.network.rejoin(leader)
-    yield* cluster.awaitLeader()
-    yield* cluster.advance("200 millis")
-    assert.strictEqual(endings(calls)["read"], "value")
-  })
 )
 
 clusterTest(
@@ -182,40 +185,43 @@ clusterTestOf(Fuse)("B50 a machine that fails answers every call", { size: 3 }, 
   })
 )
 
-clusterTest("B50 a broken rule answers every call, also those of the turn in which it broke", { size: 3 }, (cluster) =>
-  Effect.gen(function* () {
-    const leader = yield* cluster.awaitLeader()
-    const forger = cluster.nodeIds.find((nodeId) => nodeId !== leader)!
-    yield* cluster.stop(forger)
-    const { clusterId, groupId } = cluster.identityOf(forger)
-    const endpoint = yield* cluster.network.transport.open({
-      clusterId,
-      groupId,
-      nodeId: forger,
-      peers: new Map([[leader, "memory:"]]),
-      handler: { onMessage: () => {}, onPeerLost: () => {} }
-    })
+clusterTest(
+  "B50 a broken rule answers every call, also those of the turn in which it broke",
+  { size: 3 },
+  (cluster) =>
+    Effect.gen(function* () {
+      const leader = yield* cluster.awaitLeader()
+      const forger = cluster.nodeIds.find((nodeId) => nodeId !== leader)!
+      yield* cluster.stop(forger)
+      const { clusterId, groupId } = cluster.identityOf(forger)
+      const endpoint = yield* cluster.network.transport.open({
+        clusterId,
+        groupId,
+        nodeId: forger,
+        peers: new Map([[leader, "memory:"]]),
+        handler: { onMessage: () => {}, onPeerLost: () => {} }
+      })
 
-    const calls = yield* callsAt(cluster, leader)
-    // A second leader of the same term.
-    endpoint.send(leader, {
-      _tag: "AppendEntries",
-      term: cluster.state(leader).currentTerm,
-      prevLogIndex: LogIndex.zero,
-      prevLogTerm: 0 as Term,
-      blocks: [],
-      leaderCommit: LogIndex.zero,
-      round: 0
+      const calls = yield* callsAt(cluster, leader)
+      // A second leader of the same term.
+      endpoint.send(leader, {
+        _tag: "AppendEntries",
+        term: cluster.state(leader).currentTerm,
+        prevLogIndex: LogIndex.zero,
+        prevLogTerm: 0 as Term,
+        blocks: [],
+        leaderCommit: LogIndex.zero,
+        round: 0
+      })
+      yield* cluster.advance("1 millis")
+      assert.include(["InvariantBroken", "OutcomeUnknown"], endings(calls)["propose"])
+      assert.deepInclude(endings(calls), {
+        read: "InvariantBroken",
+        committed: "InvariantBroken",
+        changes: "value",
+        leader: "value"
+      })
     })
-    yield* cluster.advance("1 millis")
-    assert.include(["InvariantBroken", "OutcomeUnknown"], endings(calls)["propose"])
-    assert.deepInclude(endings(calls), {
-      read: "InvariantBroken",
-      committed: "InvariantBroken",
-      changes: "value",
-      leader: "value"
-    })
-  })
 )
 
 clusterTest("B50 a forwarded proposal ends with the node that waits for it", { size: 3 }, (cluster) =>
@@ -237,9 +243,8 @@ clusterTest("B50 a call that waits for a leader ends with its node", { size: 3 }
   Effect.gen(function* () {
     const nodeId = cluster.nodeIds[0]!
     const raft = cluster.raft(nodeId)
-    const calls = yield* Effect.forEach(
-      [raft.propose("x"), raft.read((journal) => journal.length)],
-      (call) => Effect.forkChild(ending(call), { startImmediately: true })
+    const calls = yield* Effect.forEach([raft.propose("x"), raft.read((journal) => journal.length)], (call) =>
+      Effect.forkChild(ending(call), { startImmediately: true })
     )
     yield* cluster.stop(nodeId)
     assert.deepStrictEqual(yield* Fiber.joinAll(calls), ["ShuttingDown", "ShuttingDown"])
@@ -256,39 +261,48 @@ clusterTest("a caller that leaves before its turn takes the command with it", { 
   })
 )
 
-clusterTest("a caller that leaves later leaves the command, and disturbs nobody else's answer", { size: 3 }, (cluster) =>
-  Effect.gen(function* () {
-    const leader = yield* cluster.awaitLeader()
-    for (const nodeId of cluster.nodeIds) yield* cluster.disk.hang(cluster.identityOf(nodeId))
-    const [first, second] = yield* Effect.forEach(["first", "second"], (command) =>
-      Effect.forkChild(cluster.raft(leader).propose(command), { startImmediately: true })
-    ) as Effect.Effect<[Fiber.Fiber<number, RaftError>, Fiber.Fiber<number, RaftError>]>
-    yield* cluster.advance("10 millis")
-    yield* Fiber.interrupt(first)
-    for (const nodeId of cluster.nodeIds) yield* cluster.disk.release(cluster.identityOf(nodeId))
-    assert.strictEqual(yield* cluster.drive(Fiber.join(second)), 1)
-    assert.deepStrictEqual(yield* cluster.read((journal) => journal), ["first", "second"])
-  })
+clusterTest(
+  "a caller that leaves later leaves the command, and disturbs nobody else's answer",
+  { size: 3 },
+  (cluster) =>
+    Effect.gen(function* () {
+      const leader = yield* cluster.awaitLeader()
+      for (const nodeId of cluster.nodeIds) yield* cluster.disk.hang(cluster.identityOf(nodeId))
+      const [first, second] = yield* Effect.forEach(["first", "second"], (command) =>
+        Effect.forkChild(cluster.raft(leader).propose(command), { startImmediately: true })
+      ) as Effect.Effect<[Fiber.Fiber<number, RaftError>, Fiber.Fiber<number, RaftError>]>
+      yield* cluster.advance("10 millis")
+      yield* Fiber.interrupt(first)
+      for (const nodeId of cluster.nodeIds) yield* cluster.disk.release(cluster.identityOf(nodeId))
+      assert.strictEqual(yield* cluster.drive(Fiber.join(second)), 1)
+      assert.deepStrictEqual(yield* cluster.read((journal) => journal), ["first", "second"])
+    })
 )
 
-clusterTest("a reader that left is not asked for any longer than the request timeout", { size: 3 }, (cluster) =>
-  Effect.gen(function* () {
-    const leader = yield* cluster.awaitLeader()
-    const follower = cluster.nodeIds.find((nodeId) => nodeId !== leader)!
-    yield* cluster.propose("x", follower)
-    // The follower hears the leader, but its questions do not arrive.
-    cluster.network.cut({ from: follower, to: leader })
-    const read = yield* Effect.forkChild(cluster.raft(follower).read((journal) => journal.length), {
-      startImmediately: true
+clusterTest(
+  "a reader that left is not asked for any longer than the request timeout",
+  { size: 3 },
+  (cluster) =>
+    Effect.gen(function* () {
+      const leader = yield* cluster.awaitLeader()
+      const follower = cluster.nodeIds.find((nodeId) => nodeId !== leader)!
+      yield* cluster.propose("x", follower)
+      // The follower hears the leader, but its questions do not arrive.
+      cluster.network.cut({ from: follower, to: leader })
+      const read = yield* Effect.forkChild(
+        cluster.raft(follower).read((journal) => journal.length),
+        {
+          startImmediately: true
+        }
+      )
+      yield* cluster.advance("50 millis")
+      const waiting = () => {
+        const { role } = cluster.state(follower)
+        return role._tag === "Follower" ? role.reads.length : 0
+      }
+      assert.strictEqual(waiting(), 1)
+      yield* Fiber.interrupt(read)
+      yield* cluster.advance("3100 millis")
+      assert.strictEqual(waiting(), 0)
     })
-    yield* cluster.advance("50 millis")
-    const waiting = () => {
-      const { role } = cluster.state(follower)
-      return role._tag === "Follower" ? role.reads.length : 0
-    }
-    assert.strictEqual(waiting(), 1)
-    yield* Fiber.interrupt(read)
-    yield* cluster.advance("3100 millis")
-    assert.strictEqual(waiting(), 0)
-  })
 )

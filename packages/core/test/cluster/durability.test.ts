@@ -71,19 +71,22 @@ for (const fate of ["Lost", "Kept"] satisfies ReadonlyArray<Fate>) {
   )
 }
 
-clusterTest("B13 a candidate asks nobody before its own vote is durable", { size: 3, startDown: true }, (cluster) =>
-  Effect.gen(function* () {
-    const [candidate, voter] = cluster.nodeIds as [NodeId, NodeId]
-    yield* hang(cluster, candidate)
-    yield* cluster.start(candidate)
-    yield* cluster.advance("600 millis")
-    yield* cluster.start(voter)
-    yield* cluster.until("it stands", () => cluster.state(candidate).role._tag === "Candidate")
-    yield* cluster.advance("200 millis")
-    assert.strictEqual(cluster.network.traffic({ tag: "RequestVote" }).messages, 0)
-    yield* release(cluster, candidate)
-    yield* cluster.awaitLeader()
-  })
+clusterTest(
+  "B13 a candidate asks nobody before its own vote is durable",
+  { size: 3, startDown: true },
+  (cluster) =>
+    Effect.gen(function* () {
+      const [candidate, voter] = cluster.nodeIds as [NodeId, NodeId]
+      yield* hang(cluster, candidate)
+      yield* cluster.start(candidate)
+      yield* cluster.advance("600 millis")
+      yield* cluster.start(voter)
+      yield* cluster.until("it stands", () => cluster.state(candidate).role._tag === "Candidate")
+      yield* cluster.advance("200 millis")
+      assert.strictEqual(cluster.network.traffic({ tag: "RequestVote" }).messages, 0)
+      yield* release(cluster, candidate)
+      yield* cluster.awaitLeader()
+    })
 )
 
 clusterTest("B14 one node: no success before the entry is durable", { size: 1 }, (cluster) =>
@@ -93,7 +96,10 @@ clusterTest("B14 one node: no success before the entry is durable", { size: 1 },
     const call = yield* Effect.forkChild(cluster.raft(only).propose("x"), { startImmediately: true })
     yield* cluster.advance("3 seconds")
     assert.isUndefined(call.pollUnsafe())
-    assert.deepStrictEqual(cluster.applied(only).filter((entry) => entry.kind === "Command"), [])
+    assert.deepStrictEqual(
+      cluster.applied(only).filter((entry) => entry.kind === "Command"),
+      []
+    )
     yield* release(cluster, only)
     assert.strictEqual(yield* cluster.drive(Fiber.join(call)), 0)
     assert.strictEqual(yield* durableIndex(cluster, only), cluster.state(only).log.lastIndex)
@@ -122,19 +128,22 @@ for (const leaderHangs of [true, false]) {
   )
 }
 
-clusterTest("the leader's own write runs beside replication: two durable followers commit", { size: 3 }, (cluster) =>
-  Effect.gen(function* () {
-    const { leader, followers } = yield* elect(cluster)
-    yield* hang(cluster, leader)
-    const call = cluster.raft(leader).propose("x")
-    assert.strictEqual(yield* cluster.drive(call, { within: "50 millis" }), 0)
-    assert.isBelow(yield* durableIndex(cluster, leader), cluster.state(leader).log.lastIndex)
+clusterTest(
+  "the leader's own write runs beside replication: two durable followers commit",
+  { size: 3 },
+  (cluster) =>
+    Effect.gen(function* () {
+      const { leader, followers } = yield* elect(cluster)
+      yield* hang(cluster, leader)
+      const call = cluster.raft(leader).propose("x")
+      assert.strictEqual(yield* cluster.drive(call, { within: "50 millis" }), 0)
+      assert.isBelow(yield* durableIndex(cluster, leader), cluster.state(leader).log.lastIndex)
 
-    // The leader's copy is lost; the command is not.
-    yield* cluster.kill(leader, "Lost")
-    yield* cluster.awaitLeader({ among: followers })
-    assert.deepStrictEqual(yield* cluster.read((journal) => journal, followers[0]), ["x"])
-  })
+      // The leader's copy is lost; the command is not.
+      yield* cluster.kill(leader, "Lost")
+      yield* cluster.awaitLeader({ among: followers })
+      assert.deepStrictEqual(yield* cluster.read((journal) => journal, followers[0]), ["x"])
+    })
 )
 
 clusterTest("heartbeats are answered while a follower's disk hangs", { size: 3 }, (cluster) =>

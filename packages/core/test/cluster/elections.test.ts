@@ -16,8 +16,7 @@ import * as Ghost from "./Ghost.ts"
 const othersThan = (cluster: JournalCluster, node: NodeId) =>
   cluster.nodeIds.filter((nodeId) => nodeId !== node) as [NodeId, NodeId]
 
-const terms = (cluster: JournalCluster) =>
-  cluster.nodeIds.map((nodeId) => cluster.state(nodeId).currentTerm)
+const terms = (cluster: JournalCluster) => cluster.nodeIds.map((nodeId) => cluster.state(nodeId).currentTerm)
 
 /** Writes go on, one each second, under one leader in one term. */
 const staysCalm = (cluster: JournalCluster, leader: NodeId, seconds: number) =>
@@ -60,33 +59,38 @@ clusterTest("B21 a huge term does not depose a healthy leader", { size: 3 }, (cl
     yield* staysCalm(cluster, leader, 2)
     assert.deepStrictEqual(terms(cluster), before)
     assert.deepStrictEqual(
-      ghost.heard.filter((message) => message._tag.endsWith("VoteReply") && "granted" in message && message.granted),
+      ghost.heard.filter(
+        (message) => message._tag.endsWith("VoteReply") && "granted" in message && message.granted
+      ),
       []
     )
   })
 )
 
-clusterTest("B21 a node that has a huge term gets in again, and does not wedge the others", { size: 3 }, (cluster) =>
-  Effect.gen(function* () {
-    const leader = yield* cluster.awaitLeader()
-    const [away] = othersThan(cluster, leader)
-    yield* cluster.propose("before", leader)
-    yield* cluster.stop(away)
-    // As a node without PreVote might have left it behind.
-    yield* Effect.scoped(
-      Effect.flatMap(cluster.disk.storage.open(cluster.identityOf(away)), (store) =>
-        store.write({ hardState: { currentTerm: 1000 as Term, votedFor: null }, blocks: [] })
+clusterTest(
+  "B21 a node that has a huge term gets in again, and does not wedge the others",
+  { size: 3 },
+  (cluster) =>
+    Effect.gen(function* () {
+      const leader = yield* cluster.awaitLeader()
+      const [away] = othersThan(cluster, leader)
+      yield* cluster.propose("before", leader)
+      yield* cluster.stop(away)
+      // As a node without PreVote might have left it behind.
+      yield* Effect.scoped(
+        Effect.flatMap(cluster.disk.storage.open(cluster.identityOf(away)), (store) =>
+          store.write({ hardState: { currentTerm: 1000 as Term, votedFor: null }, blocks: [] })
+        )
       )
-    )
-    yield* cluster.start(away)
-    yield* cluster.advance("5 seconds")
-    const now = yield* cluster.awaitLeader({ within: "1 second" })
-    assert.strictEqual(yield* cluster.propose("after", now), 1)
-    yield* cluster.until("it catches up", () =>
-      cluster.nodeIds.every((nodeId) => cluster.applied(nodeId).length === cluster.applied(now).length)
-    )
-    assert.strictEqual(new Set(terms(cluster)).size, 1)
-  })
+      yield* cluster.start(away)
+      yield* cluster.advance("5 seconds")
+      const now = yield* cluster.awaitLeader({ within: "1 second" })
+      assert.strictEqual(yield* cluster.propose("after", now), 1)
+      yield* cluster.until("it catches up", () =>
+        cluster.nodeIds.every((nodeId) => cluster.applied(nodeId).length === cluster.applied(now).length)
+      )
+      assert.strictEqual(new Set(terms(cluster)).size, 1)
+    })
 )
 
 clusterTest("B22 a pre-vote changes neither term nor vote, and writes nothing", { size: 3 }, (cluster) =>
@@ -204,7 +208,9 @@ clusterTest("B27 clients of a leader alone in a partition hear soon", { size: 5 
     const leader = yield* cluster.awaitLeader()
     cluster.network.isolate(leader)
     // An election timeout (500 ms) without a quorum, found out at the next heartbeat (100 ms).
-    const error = yield* cluster.drive(Effect.flip(cluster.raft(leader).propose("x")), { within: "605 millis" })
+    const error = yield* cluster.drive(Effect.flip(cluster.raft(leader).propose("x")), {
+      within: "605 millis"
+    })
     assert.strictEqual(error.reason._tag, "OutcomeUnknown")
     const next = yield* Effect.flip(cluster.raft(leader).submit("y"))
     assert.strictEqual(next.reason._tag, "NotLeader")
@@ -248,7 +254,8 @@ for (const successor of ["n1", "n5"] as const) {
       Effect.gen(function* () {
         const [s1, s2, s3, s4, s5] = cluster.nodeIds as [NodeId, NodeId, NodeId, NodeId, NodeId]
         const lastIndex = (nodeId: NodeId) => cluster.state(nodeId).log.lastIndex
-        const commands = (nodeId: NodeId) => cluster.applied(nodeId).filter((entry) => entry.kind === "Command")
+        const commands = (nodeId: NodeId) =>
+          cluster.applied(nodeId).filter((entry) => entry.kind === "Command")
 
         // (a) S1 leads and gets its entry to S2 only.
         yield* electFirst(cluster, s1, s2, s3, s4, s5)
@@ -296,7 +303,8 @@ for (const successor of ["n1", "n5"] as const) {
         cluster.network.heal()
         yield* cluster.until("all agree", () =>
           cluster.nodeIds.every(
-            (nodeId) => commands(nodeId).length === commands(s3).length && cluster.state(nodeId).commitIndex > index
+            (nodeId) =>
+              commands(nodeId).length === commands(s3).length && cluster.state(nodeId).commitIndex > index
           )
         )
       })

@@ -49,16 +49,19 @@ clusterTest("submit passes nothing on", { size: 3 }, (cluster) =>
   })
 )
 
-clusterTest("a lost answer: the outcome is unknown after the request timeout, and the command stands once", { size: 3 }, (cluster) =>
-  Effect.gen(function* () {
-    const { leader, follower } = yield* elect(cluster)
-    cluster.network.configureLink({ from: leader, to: follower }, { replyLoss: 1 })
-    const call = cluster.raft(follower).propose("x")
-    const error = yield* cluster.drive(Effect.flip(call), { within: "3005 millis" })
-    assert.strictEqual(error.reason._tag, "OutcomeUnknown")
-    assert.strictEqual(error.outcome, "unknown")
-    assert.deepStrictEqual(yield* cluster.read(journal, leader), ["x"])
-  })
+clusterTest(
+  "a lost answer: the outcome is unknown after the request timeout, and the command stands once",
+  { size: 3 },
+  (cluster) =>
+    Effect.gen(function* () {
+      const { leader, follower } = yield* elect(cluster)
+      cluster.network.configureLink({ from: leader, to: follower }, { replyLoss: 1 })
+      const call = cluster.raft(follower).propose("x")
+      const error = yield* cluster.drive(Effect.flip(call), { within: "3005 millis" })
+      assert.strictEqual(error.reason._tag, "OutcomeUnknown")
+      assert.strictEqual(error.outcome, "unknown")
+      assert.deepStrictEqual(yield* cluster.read(journal, leader), ["x"])
+    })
 )
 
 clusterTest("a lost question: the outcome is unknown after the request timeout", { size: 3 }, (cluster) =>
@@ -101,35 +104,41 @@ clusterTest("a leader that steps down says of what it took that it does not know
   })
 )
 
-clusterTest("a node that is no longer the leader refuses, and the next one takes the command", { size: 3 }, (cluster) =>
-  Effect.gen(function* () {
-    const { leader, follower, other } = yield* elect(cluster)
-    // The leader hears nobody and steps down; the follower hears no heartbeat of its successor in between.
-    cluster.network.cut({ from: other, to: leader })
-    cluster.network.cut({ from: follower, to: leader })
-    yield* cluster.until("it steps down", () => cluster.leaders().length === 0)
-    assert.notStrictEqual(cluster.state(leader).role._tag, "Leader")
-    cluster.network.heal()
-    const call = yield* proposing(cluster, follower, "x")
-    assert.strictEqual(yield* cluster.drive(Fiber.join(call), { within: "3 seconds" }), 0)
-    assert.deepStrictEqual(yield* cluster.read(journal, follower), ["x"])
-  })
+clusterTest(
+  "a node that is no longer the leader refuses, and the next one takes the command",
+  { size: 3 },
+  (cluster) =>
+    Effect.gen(function* () {
+      const { leader, follower, other } = yield* elect(cluster)
+      // The leader hears nobody and steps down; the follower hears no heartbeat of its successor in between.
+      cluster.network.cut({ from: other, to: leader })
+      cluster.network.cut({ from: follower, to: leader })
+      yield* cluster.until("it steps down", () => cluster.leaders().length === 0)
+      assert.notStrictEqual(cluster.state(leader).role._tag, "Leader")
+      cluster.network.heal()
+      const call = yield* proposing(cluster, follower, "x")
+      assert.strictEqual(yield* cluster.drive(Fiber.join(call), { within: "3 seconds" }), 0)
+      assert.deepStrictEqual(yield* cluster.read(journal, follower), ["x"])
+    })
 )
 
-clusterTest("an overloaded leader says so to the node that asked", { size: 3, config: { maxUncommittedBytes: 1 } }, (cluster) =>
-  Effect.gen(function* () {
-    const { leader, follower, other } = yield* elect(cluster)
-    for (const nodeId of [follower, other]) yield* cluster.disk.hang(cluster.identityOf(nodeId))
-    yield* proposing(cluster, leader, "fills it up")
-    yield* cluster.advance("10 millis")
-    const error = yield* cluster.drive(Effect.flip(cluster.raft(follower).propose("x")), {
-      within: "100 millis"
+clusterTest(
+  "an overloaded leader says so to the node that asked",
+  { size: 3, config: { maxUncommittedBytes: 1 } },
+  (cluster) =>
+    Effect.gen(function* () {
+      const { leader, follower, other } = yield* elect(cluster)
+      for (const nodeId of [follower, other]) yield* cluster.disk.hang(cluster.identityOf(nodeId))
+      yield* proposing(cluster, leader, "fills it up")
+      yield* cluster.advance("10 millis")
+      const error = yield* cluster.drive(Effect.flip(cluster.raft(follower).propose("x")), {
+        within: "100 millis"
+      })
+      assert.strictEqual(error.reason._tag, "Overloaded")
+      for (const nodeId of [follower, other]) yield* cluster.disk.release(cluster.identityOf(nodeId))
+      yield* cluster.advance("100 millis")
+      assert.deepStrictEqual(yield* cluster.read(journal), ["fills it up"])
     })
-    assert.strictEqual(error.reason._tag, "Overloaded")
-    for (const nodeId of [follower, other]) yield* cluster.disk.release(cluster.identityOf(nodeId))
-    yield* cluster.advance("100 millis")
-    assert.deepStrictEqual(yield* cluster.read(journal), ["fills it up"])
-  })
 )
 
 clusterTest(
@@ -142,7 +151,8 @@ clusterTest(
       const results = yield* cluster.drive(
         Effect.forEach(
           commands,
-          (command, i) => Effect.result(Effect.suspend(() => cluster.raft(cluster.nodeIds[i % 3]!).propose(command))),
+          (command, i) =>
+            Effect.result(Effect.suspend(() => cluster.raft(cluster.nodeIds[i % 3]!).propose(command))),
           { concurrency: 6 }
         ),
         { within: "2 minutes" }

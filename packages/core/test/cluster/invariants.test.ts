@@ -65,14 +65,14 @@ class History {
   readonly all = Invariants.make()
 
   starts(name: string, given: Given): this {
-    this.all.tracerOf(Build.id(name)).onStart(state(given), 0)
+    this.all.tracerOf(Build.id(name)).onStart?.(state(given), 0)
     return this
   }
 
   turns(name: string, before: Given, after: Given, actions: ReadonlyArray<Action> = []): this {
     this.all
       .tracerOf(Build.id(name))
-      .onTurn({ nowMillis: 0, events: [], before: state(before), after: state(after), actions })
+      .onTurn?.({ nowMillis: 0, events: [], before: state(before), after: state(after), actions })
     return this
   }
 
@@ -86,7 +86,8 @@ class History {
 
   applies(name: string, terms: ReadonlyArray<number>, firstIndex = 1): this {
     for (const block of Build.blocks(terms, firstIndex)) {
-      for (const entry of LogEntry.entries(block)) this.all.tracerOf(Build.id(name)).onApplied(entry, undefined)
+      for (const entry of LogEntry.entries(block))
+        this.all.tracerOf(Build.id(name)).onApplied?.(entry, undefined)
     }
     return this
   }
@@ -150,9 +151,7 @@ describe("histories", () => {
   )
 
   violates("Leader Completeness", "a leader without what was committed before its term", (history) =>
-    history
-      .turns("n1", leader(1, [1, 1]), leader(1, [1, 1], 2))
-      .turns("n2", follower(2), leader(2, [1, 2]))
+    history.turns("n1", leader(1, [1, 1]), leader(1, [1, 1], 2)).turns("n2", follower(2), leader(2, [1, 2]))
   )
   violates("Leader Completeness", "a leader whose log ends too early", (history) =>
     history.turns("n1", leader(1, [1, 1]), leader(1, [1, 1], 2)).turns("n2", follower(2), leader(2, [1]))
@@ -171,7 +170,10 @@ describe("histories", () => {
     history.applies("n1", [1, 1]).applies("n1", [1], 2)
   )
   holds("State Machine Safety", "a restarted node applies from the start", (history) =>
-    history.applies("n1", [1, 1]).starts("n1", { term: 1, log: [1, 1] }).applies("n1", [1, 1])
+    history
+      .applies("n1", [1, 1])
+      .starts("n1", { term: 1, log: [1, 1] })
+      .applies("n1", [1, 1])
   )
 
   violates("Monotonicity", "a term falls", (history) => history.turns("n1", follower(3), follower(2)))
@@ -184,9 +186,7 @@ describe("histories", () => {
       .turns("n1", { term: 2, votedFor: "n2" }, { term: 2, votedFor: "n3" })
   )
   violates("Monotonicity", "a vote that was told is forgotten by a crash", (history) =>
-    history
-      .turns("n1", follower(2), { term: 2, votedFor: "n2" })
-      .starts("n1", follower(2))
+    history.turns("n1", follower(2), { term: 2, votedFor: "n2" }).starts("n1", follower(2))
   )
   violates("Monotonicity", "a term that was told is forgotten by a crash", (history) =>
     history.turns("n1", follower(1), follower(2)).starts("n1", follower(1))
@@ -238,7 +238,9 @@ const broken: Readonly<Record<string, Rules>> = {
   "a node that sends before it has written": (before, event, stamp, emit) =>
     Transition.apply(before, event, stamp, (action) =>
       emit(
-        action._tag === "SendWhenDurable" ? { _tag: "SendNow", to: action.to, message: action.message } : action
+        action._tag === "SendWhenDurable"
+          ? { _tag: "SendNow", to: action.to, message: action.message }
+          : action
       )
     )
 }

@@ -8,18 +8,21 @@ import type { Lab } from "./LabHarness.ts"
 
 const everywhere = (lab: Lab) => ({ expectedServers: lab.servers.length, retry: true })
 
-lab("A04 basic agreement: commands 1, 2, 3, and none is committed before it is proposed", { size: 3 }, (lab) =>
-  Effect.gen(function* () {
-    let last = yield* lab.one("1", { expectedServers: 3, retry: false }).pipe(Effect.delay("2 seconds"))
-    assert.strictEqual(lab.placeOf(last), 1)
-    for (const place of [2, 3]) {
-      assert.strictEqual(lab.nCommitted(next(last)).count, 0)
-      const index = yield* lab.one(`${place}`, { expectedServers: 3, retry: false })
-      assert.strictEqual(index, next(last))
-      assert.strictEqual(lab.placeOf(index), place)
-      last = index
-    }
-  })
+lab(
+  "A04 basic agreement: commands 1, 2, 3, and none is committed before it is proposed",
+  { size: 3 },
+  (lab) =>
+    Effect.gen(function* () {
+      let last = yield* lab.one("1", { expectedServers: 3, retry: false }).pipe(Effect.delay("2 seconds"))
+      assert.strictEqual(lab.placeOf(last), 1)
+      for (const place of [2, 3]) {
+        assert.strictEqual(lab.nCommitted(next(last)).count, 0)
+        const index = yield* lab.one(`${place}`, { expectedServers: 3, retry: false })
+        assert.strictEqual(index, next(last))
+        assert.strictEqual(lab.placeOf(index), place)
+        last = index
+      }
+    })
 )
 
 lab("A05 a command travels to each peer once: bytes on the wire", { size: 3 }, (lab) =>
@@ -193,22 +196,25 @@ lab("A12 a leader backs up quickly over wrong logs", { size: 5 }, (lab) =>
 )
 
 for (const conflicts of [5, 500]) {
-  lab(`A12 round trips to repair a follower with ${conflicts} conflicting entries of one term`, { size: 3 }, (lab) =>
-    Effect.gen(function* () {
-      yield* lab.one("first", everywhere(lab))
-      const deposed = yield* lab.checkOneLeader
-      lab.disconnect(deposed)
-      for (let i = 0; i < conflicts; i++) yield* lab.submitAtLeader(deposed, lab.newCommand())
-      yield* lab.one("second", { expectedServers: 2, retry: true })
+  lab(
+    `A12 round trips to repair a follower with ${conflicts} conflicting entries of one term`,
+    { size: 3 },
+    (lab) =>
+      Effect.gen(function* () {
+        yield* lab.one("first", everywhere(lab))
+        const deposed = yield* lab.checkOneLeader
+        lab.disconnect(deposed)
+        for (let i = 0; i < conflicts; i++) yield* lab.submitAtLeader(deposed, lab.newCommand())
+        yield* lab.one("second", { expectedServers: 2, retry: true })
 
-      const rejections = () =>
-        lab.cluster.network.traffic({ from: deposed, tag: "AppendRejected" }).messages
-      const before = rejections()
-      lab.connect(deposed)
-      yield* lab.one("third", everywhere(lab))
-      assert.isAtMost(rejections() - before, 3)
-      assert.deepStrictEqual(lab.commands(deposed), ["first", "second", "third"])
-    })
+        const rejections = () =>
+          lab.cluster.network.traffic({ from: deposed, tag: "AppendRejected" }).messages
+        const before = rejections()
+        lab.connect(deposed)
+        yield* lab.one("third", everywhere(lab))
+        assert.isAtMost(rejections() - before, 3)
+        assert.deepStrictEqual(lab.commands(deposed), ["first", "second", "third"])
+      })
   )
 }
 

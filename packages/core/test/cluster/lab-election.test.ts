@@ -6,16 +6,19 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import { lab, labElectionTimeoutMillis } from "./LabHarness.ts"
 
-lab("A01 first election: one leader, one term everywhere, and both still the same 2 s later", { size: 3 }, (lab) =>
-  Effect.gen(function* () {
-    const leader = yield* lab.checkOneLeader
-    yield* Effect.sleep(50)
-    const term = yield* lab.checkTerms
-    assert.isAtLeast(term, 1)
-    yield* Effect.sleep(2 * labElectionTimeoutMillis)
-    assert.strictEqual(yield* lab.checkTerms, term)
-    assert.strictEqual(yield* lab.checkOneLeader, leader)
-  })
+lab(
+  "A01 first election: one leader, one term everywhere, and both still the same 2 s later",
+  { size: 3 },
+  (lab) =>
+    Effect.gen(function* () {
+      const leader = yield* lab.checkOneLeader
+      yield* Effect.sleep(50)
+      const term = yield* lab.checkTerms
+      assert.isAtLeast(term, 1)
+      yield* Effect.sleep(2 * labElectionTimeoutMillis)
+      assert.strictEqual(yield* lab.checkTerms, term)
+      assert.strictEqual(yield* lab.checkOneLeader, leader)
+    })
 )
 
 lab("A02 election after a network failure", { size: 3 }, (lab) =>
@@ -30,7 +33,7 @@ lab("A02 election after a network failure", { size: 3 }, (lab) =>
     // The old leader is back: that disturbs nobody.
     lab.connect(first)
     assert.strictEqual(yield* lab.checkOneLeader, second)
-    assert.strictEqual((yield* lab.checkTerms), lab.cluster.state(second).currentTerm)
+    assert.strictEqual(yield* lab.checkTerms, lab.cluster.state(second).currentTerm)
 
     // No quorum, no leader.
     lab.disconnect(second)

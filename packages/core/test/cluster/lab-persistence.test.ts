@@ -132,7 +132,10 @@ lab(
     Effect.gen(function* () {
       const agree = Effect.suspend(() => lab.one(lab.newCommand(), { expectedServers: 1, retry: true }))
       for (let round = 0; round < 49; round++) {
-        yield* Effect.all(Array.from({ length: 5 }, () => agree), { concurrency: "unbounded" })
+        yield* Effect.all(
+          Array.from({ length: 5 }, () => agree),
+          { concurrency: "unbounded" }
+        )
       }
       lab.cluster.network.configure(LinkFaults.reliable)
       yield* lab.one("the end", everywhere(lab))

@@ -12,7 +12,12 @@ import type { JournalCluster } from "./ClusterTest.ts"
 const journal = (all: ReadonlyArray<string>) => all
 
 /** How many of `count` calls made at once were refused because of `bound`; the others succeed. */
-const refusedOf = <A>(cluster: JournalCluster, count: number, bound: string, call: Effect.Effect<A, RaftError>) =>
+const refusedOf = <A>(
+  cluster: JournalCluster,
+  count: number,
+  bound: string,
+  call: Effect.Effect<A, RaftError>
+) =>
   Effect.gen(function* () {
     const calls = yield* Effect.forEach(Array.from({ length: count }), () =>
       Effect.forkChild(Effect.exit(Effect.flip(call)), { startImmediately: true })
@@ -45,26 +50,29 @@ clusterTest("reads past maxQueuedRequests", { size: 1, config: { maxQueuedReques
   })
 )
 
-clusterTest("proposals past maxUncommittedBytes", { size: 3, config: { maxUncommittedBytes: 1000 } }, (cluster) =>
-  Effect.gen(function* () {
-    const leader = yield* cluster.awaitLeader()
-    const followers = cluster.nodeIds.filter((nodeId) => nodeId !== leader)
-    for (const nodeId of followers) yield* cluster.disk.hang(cluster.identityOf(nodeId))
-    const raft = cluster.raft(leader)
-    let taken = 0
-    const error = yield* Effect.gen(function* () {
-      for (taken = 0; taken < 100; taken++) yield* raft.submit("x".repeat(100))
-      return assert.fail("no bound")
-    }).pipe(Effect.flip)
-    assert.deepInclude(error.reason, { _tag: "Overloaded", bound: "maxUncommittedBytes", limit: 1000 })
-    assert.isAtMost(taken, 10)
+clusterTest(
+  "proposals past maxUncommittedBytes",
+  { size: 3, config: { maxUncommittedBytes: 1000 } },
+  (cluster) =>
+    Effect.gen(function* () {
+      const leader = yield* cluster.awaitLeader()
+      const followers = cluster.nodeIds.filter((nodeId) => nodeId !== leader)
+      for (const nodeId of followers) yield* cluster.disk.hang(cluster.identityOf(nodeId))
+      const raft = cluster.raft(leader)
+      let taken = 0
+      const error = yield* Effect.gen(function* () {
+        for (taken = 0; taken < 100; taken++) yield* raft.submit("x".repeat(100))
+        return assert.fail("no bound")
+      }).pipe(Effect.flip)
+      assert.deepInclude(error.reason, { _tag: "Overloaded", bound: "maxUncommittedBytes", limit: 1000 })
+      assert.isAtMost(taken, 10)
 
-    // Reads are not held up, and writes go on as soon as something commits.
-    assert.deepStrictEqual(yield* cluster.read(journal, leader), [])
-    for (const nodeId of followers) yield* cluster.disk.release(cluster.identityOf(nodeId))
-    yield* cluster.until("they commit", () => cluster.state(leader).commitIndex === taken + 1)
-    assert.strictEqual(yield* cluster.propose("later", leader), taken)
-  })
+      // Reads are not held up, and writes go on as soon as something commits.
+      assert.deepStrictEqual(yield* cluster.read(journal, leader), [])
+      for (const nodeId of followers) yield* cluster.disk.release(cluster.identityOf(nodeId))
+      yield* cluster.until("they commit", () => cluster.state(leader).commitIndex === taken + 1)
+      assert.strictEqual(yield* cluster.propose("later", leader), taken)
+    })
 )
 
 clusterTest("a command past maxCommandBytes", { size: 3, config: { maxCommandBytes: 100 } }, (cluster) =>
@@ -72,7 +80,10 @@ clusterTest("a command past maxCommandBytes", { size: 3, config: { maxCommandByt
     yield* cluster.awaitLeader()
     for (const nodeId of cluster.nodeIds) {
       const raft = cluster.raft(nodeId)
-      for (const call of [Effect.asVoid(raft.propose("x".repeat(101))), Effect.asVoid(raft.submit("x".repeat(101)))]) {
+      for (const call of [
+        Effect.asVoid(raft.propose("x".repeat(101))),
+        Effect.asVoid(raft.submit("x".repeat(101)))
+      ]) {
         const { reason, outcome } = yield* Effect.flip(call)
         assert.deepInclude(reason, { _tag: "CommandTooLarge", maxBytes: 100 })
         if (reason._tag === "CommandTooLarge") assert.isAbove(reason.bytes, 100)
@@ -111,6 +122,9 @@ clusterTest(
       for (let i = 0; i < 50; i++) yield* cluster.propose(`${i}`, leader)
       assert.isAtMost(cluster.state(slow).log.lastIndex - held, 8)
       yield* cluster.disk.release(cluster.identityOf(slow))
-      yield* cluster.until("it catches up", () => cluster.applied(slow).length === cluster.applied(leader).length)
+      yield* cluster.until(
+        "it catches up",
+        () => cluster.applied(slow).length === cluster.applied(leader).length
+      )
     })
 )

@@ -59,26 +59,29 @@ clusterTest("a read costs neither an entry nor a write", { size: 3 }, (cluster) 
   })
 )
 
-clusterTest("B43 a read at a new leader waits for the first commit of its term, and is answered", { size: 3 }, (cluster) =>
-  Effect.gen(function* () {
-    const first = yield* cluster.awaitLeader()
-    yield* cluster.propose("x", first)
-    cluster.network.configure({ requestDelayMillis: [10, 10], replyDelayMillis: [10, 10] })
-    const others = followersOf(cluster, first)
-    yield* cluster.kill(first)
-    yield* cluster.until("somebody wins", () => cluster.leaders().length === 1)
-    const [leader] = cluster.leaders() as [NodeId]
-    const follower = others.find((nodeId) => nodeId !== leader)!
-    // Its no-op cannot become durable anywhere else.
-    yield* cluster.disk.hang(cluster.identityOf(follower))
-    const reads = yield* Effect.forEach([leader, follower], (nodeId) =>
-      Effect.forkChild(readAt(cluster, nodeId), { startImmediately: true })
-    )
-    yield* cluster.advance("1 second")
-    for (const read of reads) assert.isUndefined(read.pollUnsafe())
-    yield* cluster.disk.release(cluster.identityOf(follower))
-    assert.deepStrictEqual(yield* cluster.drive(Fiber.joinAll(reads)), [["x"], ["x"]])
-  })
+clusterTest(
+  "B43 a read at a new leader waits for the first commit of its term, and is answered",
+  { size: 3 },
+  (cluster) =>
+    Effect.gen(function* () {
+      const first = yield* cluster.awaitLeader()
+      yield* cluster.propose("x", first)
+      cluster.network.configure({ requestDelayMillis: [10, 10], replyDelayMillis: [10, 10] })
+      const others = followersOf(cluster, first)
+      yield* cluster.kill(first)
+      yield* cluster.until("somebody wins", () => cluster.leaders().length === 1)
+      const [leader] = cluster.leaders() as [NodeId]
+      const follower = others.find((nodeId) => nodeId !== leader)!
+      // Its no-op cannot become durable anywhere else.
+      yield* cluster.disk.hang(cluster.identityOf(follower))
+      const reads = yield* Effect.forEach([leader, follower], (nodeId) =>
+        Effect.forkChild(readAt(cluster, nodeId), { startImmediately: true })
+      )
+      yield* cluster.advance("1 second")
+      for (const read of reads) assert.isUndefined(read.pollUnsafe())
+      yield* cluster.disk.release(cluster.identityOf(follower))
+      assert.deepStrictEqual(yield* cluster.drive(Fiber.joinAll(reads)), [["x"], ["x"]])
+    })
 )
 
 for (const checkQuorum of [true, false]) {
@@ -132,15 +135,18 @@ clusterTest("without a quorum a read ends with a reason within the request timeo
   })
 )
 
-clusterTest("a read of a follower that the leader does not hear ends within the request timeout", { size: 3 }, (cluster) =>
-  Effect.gen(function* () {
-    const leader = yield* cluster.awaitLeader()
-    const [mute] = followersOf(cluster, leader)
-    yield* cluster.propose("x", mute)
-    cluster.network.cut({ from: mute, to: leader })
-    const error = yield* cluster.drive(Effect.flip(readAt(cluster, mute)), withinRequestTimeout)
-    assert.strictEqual(error.reason._tag, "NoLeader")
-  })
+clusterTest(
+  "a read of a follower that the leader does not hear ends within the request timeout",
+  { size: 3 },
+  (cluster) =>
+    Effect.gen(function* () {
+      const leader = yield* cluster.awaitLeader()
+      const [mute] = followersOf(cluster, leader)
+      yield* cluster.propose("x", mute)
+      cluster.network.cut({ from: mute, to: leader })
+      const error = yield* cluster.drive(Effect.flip(readAt(cluster, mute)), withinRequestTimeout)
+      assert.strictEqual(error.reason._tag, "NoLeader")
+    })
 )
 
 clusterTest("a follower's read survives a lost question and a lost answer", { size: 3 }, (cluster) =>

@@ -11,44 +11,53 @@ import { clusterTest } from "./ClusterTest.ts"
 
 const at = (index: number) => LogIndex.plus(LogIndex.zero, index)
 
-clusterTest("committed: all commands in order, the same on every node, and then as they come", { size: 3 }, (cluster) =>
-  Effect.gen(function* () {
-    const leader = yield* cluster.awaitLeader()
-    for (const command of ["a", "b", "c"]) yield* cluster.propose(command, leader)
-    const readers = yield* Effect.forEach(cluster.nodeIds, (nodeId) =>
-      cluster.raft(nodeId).committed({ from: at(1) }).pipe(
-        Stream.map(({ command, index }) => `${command}@${index}`),
-        Stream.take(5),
-        Stream.runCollect,
-        Effect.forkChild({ startImmediately: true })
+clusterTest(
+  "committed: all commands in order, the same on every node, and then as they come",
+  { size: 3 },
+  (cluster) =>
+    Effect.gen(function* () {
+      const leader = yield* cluster.awaitLeader()
+      for (const command of ["a", "b", "c"]) yield* cluster.propose(command, leader)
+      const readers = yield* Effect.forEach(cluster.nodeIds, (nodeId) =>
+        cluster
+          .raft(nodeId)
+          .committed({ from: at(1) })
+          .pipe(
+            Stream.map(({ command, index }) => `${command}@${index}`),
+            Stream.take(5),
+            Stream.runCollect,
+            Effect.forkChild({ startImmediately: true })
+          )
       )
-    )
-    yield* cluster.advance("200 millis")
-    for (const reader of readers) assert.isUndefined(reader.pollUnsafe())
-    for (const command of ["d", "e"]) yield* cluster.propose(command, leader)
-    // Index 1 is the leader's no-op, which is no command.
-    const expected = ["a@2", "b@3", "c@4", "d@5", "e@6"]
-    assert.deepStrictEqual(yield* cluster.drive(Fiber.joinAll(readers)), [expected, expected, expected])
-  })
+      yield* cluster.advance("200 millis")
+      for (const reader of readers) assert.isUndefined(reader.pollUnsafe())
+      for (const command of ["d", "e"]) yield* cluster.propose(command, leader)
+      // Index 1 is the leader's no-op, which is no command.
+      const expected = ["a@2", "b@3", "c@4", "d@5", "e@6"]
+      assert.deepStrictEqual(yield* cluster.drive(Fiber.joinAll(readers)), [expected, expected, expected])
+    })
 )
 
-clusterTest("committed: from an index in the middle, and from one that is still to come", { size: 1 }, (cluster) =>
-  Effect.gen(function* () {
-    yield* cluster.awaitLeader()
-    for (const command of ["a", "b", "c"]) yield* cluster.propose(command)
-    const raft = cluster.raft(cluster.nodeIds[0]!)
-    const first = (from: number) =>
-      raft.committed({ from: at(from) }).pipe(
-        Stream.map(({ command }) => command),
-        Stream.take(1),
-        Stream.runCollect
-      )
-    assert.deepStrictEqual(yield* cluster.drive(first(3)), ["b"])
-    const later = yield* Effect.forkChild(first(6), { startImmediately: true })
-    yield* cluster.propose("d")
-    yield* cluster.propose("e")
-    assert.deepStrictEqual(yield* cluster.drive(Fiber.join(later)), ["e"])
-  })
+clusterTest(
+  "committed: from an index in the middle, and from one that is still to come",
+  { size: 1 },
+  (cluster) =>
+    Effect.gen(function* () {
+      yield* cluster.awaitLeader()
+      for (const command of ["a", "b", "c"]) yield* cluster.propose(command)
+      const raft = cluster.raft(cluster.nodeIds[0]!)
+      const first = (from: number) =>
+        raft.committed({ from: at(from) }).pipe(
+          Stream.map(({ command }) => command),
+          Stream.take(1),
+          Stream.runCollect
+        )
+      assert.deepStrictEqual(yield* cluster.drive(first(3)), ["b"])
+      const later = yield* Effect.forkChild(first(6), { startImmediately: true })
+      yield* cluster.propose("d")
+      yield* cluster.propose("e")
+      assert.deepStrictEqual(yield* cluster.drive(Fiber.join(later)), ["e"])
+    })
 )
 
 clusterTest("committed: long logs come whole", { size: 1 }, (cluster) =>
@@ -56,11 +65,14 @@ clusterTest("committed: long logs come whole", { size: 1 }, (cluster) =>
     const leader = yield* cluster.awaitLeader()
     const commands = Array.from({ length: 2000 }, (_, i) => `${i}`)
     yield* cluster.drive(Effect.forEach(commands, cluster.raft(leader).propose, { concurrency: "unbounded" }))
-    const all = cluster.raft(leader).committed({ from: at(0) }).pipe(
-      Stream.map(({ command }) => command),
-      Stream.take(2000),
-      Stream.runCollect
-    )
+    const all = cluster
+      .raft(leader)
+      .committed({ from: at(0) })
+      .pipe(
+        Stream.map(({ command }) => command),
+        Stream.take(2000),
+        Stream.runCollect
+      )
     assert.deepStrictEqual(yield* cluster.drive(all), commands)
   })
 )
@@ -112,28 +124,31 @@ clusterTest("leader: every change, beginning with the present", { size: 3 }, (cl
   })
 )
 
-clusterTest("changes: role, term and leader as they change, and never an old state last", { size: 3 }, (cluster) =>
-  Effect.gen(function* () {
-    const raft = cluster.raft(cluster.nodeIds[0]!)
-    const seen: Array<string> = []
-    yield* Effect.forkScoped(
-      Stream.runForEach(raft.changes, ({ role, term, leader }) =>
-        Effect.sync(() => seen.push(`${role} ${term} ${leader}`))
-      ),
-      { startImmediately: true }
-    )
-    yield* cluster.awaitLeader()
-    yield* cluster.advance("300 millis")
-    assert.strictEqual(seen[0], "Follower 0 null")
-    const { role, term, leader } = yield* raft.status
-    assert.strictEqual(seen.at(-1), `${role} ${term} ${leader}`)
-    assert.strictEqual(new Set(seen).size, seen.length, "the same twice")
+clusterTest(
+  "changes: role, term and leader as they change, and never an old state last",
+  { size: 3 },
+  (cluster) =>
+    Effect.gen(function* () {
+      const raft = cluster.raft(cluster.nodeIds[0]!)
+      const seen: Array<string> = []
+      yield* Effect.forkScoped(
+        Stream.runForEach(raft.changes, ({ role, term, leader }) =>
+          Effect.sync(() => seen.push(`${role} ${term} ${leader}`))
+        ),
+        { startImmediately: true }
+      )
+      yield* cluster.awaitLeader()
+      yield* cluster.advance("300 millis")
+      assert.strictEqual(seen[0], "Follower 0 null")
+      const { role, term, leader } = yield* raft.status
+      assert.strictEqual(seen.at(-1), `${role} ${term} ${leader}`)
+      assert.strictEqual(new Set(seen).size, seen.length, "the same twice")
 
-    // Proposals are no change of that kind.
-    const before = seen.length
-    yield* cluster.propose("x")
-    assert.strictEqual(seen.length, before)
-  })
+      // Proposals are no change of that kind.
+      const before = seen.length
+      yield* cluster.propose("x")
+      assert.strictEqual(seen.length, before)
+    })
 )
 
 clusterTest("failure: silent while all is well, and after an orderly end", { size: 1 }, (cluster) =>
