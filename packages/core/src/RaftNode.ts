@@ -133,7 +133,7 @@ export const make = <Command, Reply, View>(
       firstRequestId: Math.floor(random.nextDoubleUnsafe() * 2 ** 45),
       stamp: readStamp()
     })
-    tracer.onStart(state, nowMillis())
+    tracer.onStart?.(state, nowMillis())
 
     let stopped: RaftErrorReason | undefined
     let heldBack: Array<SendWhenDurable> = []
@@ -168,7 +168,7 @@ export const make = <Command, Reply, View>(
       isLeader: () => state.role._tag === "Leader",
       encodeReply: (reply) => machine.reply.encode(reply as Reply),
       propose,
-      send: (to, message) => endpoint.send(to, message)
+      send: (to, message) => send(to, message)
     })
 
     const endpoint = yield* transport
@@ -180,8 +180,11 @@ export const make = <Command, Reply, View>(
         peers: new Map(Membership.allMembers(membership).map((member) => [member.id, member.address])),
         handler: {
           onMessage: (from, message) => {
-            if (stopped !== undefined || forwarder.onMessage(from, message)) return
-            mailbox.message({ _tag: "Received", from, message })
+            if (stopped !== undefined) return
+            const event: Event = { _tag: "Received", from, message }
+            if (!Forwarder.isForwarding(message)) return void mailbox.message(event)
+            tracer.onEvent?.(event)
+            forwarder.onMessage(from, message)
           },
           onPeerLost: (peer) => {
             forwarder.onPeerLost(peer)
@@ -191,9 +194,9 @@ export const make = <Command, Reply, View>(
       })
       .pipe(Scope.provide(scope))
 
-    const send = (to: NodeId, message: SendWhenDurable["message"]) => {
-      tracer.onSend(to, message)
-      endpoint.send(to, message)
+    const send = (to: NodeId, message: SendWhenDurable["message"]): boolean => {
+      tracer.onSend?.(to, message)
+      return endpoint.send(to, message)
     }
 
     const roleScope = yield* Scope.provide(
@@ -215,8 +218,14 @@ export const make = <Command, Reply, View>(
       const emit = (action: Action) => {
         actions.push(action)
       }
-      for (const event of work.events) state = rules(state, event, stamp, emit)
-      tracer.onTurn({ nowMillis: stamp.nowMillis, events: work.events, before, after: state, actions })
+      for (const event of work.events) {
+        const previous = state
+        const firstAction = actions.length
+        tracer.onEvent?.(event)
+        state = rules(state, event, stamp, emit)
+        tracer.onStep?.({ before: previous, after: state, actions: actions.slice(firstAction) })
+      }
+      tracer.onTurn?.({ nowMillis: stamp.nowMillis, events: work.events, before, after: state, actions })
 
       for (const action of actions) if (action._tag === "Persist") logWriter.enqueue(action satisfies Persist)
       roleScope.wakeReplicators()
@@ -291,6 +300,7 @@ export const make = <Command, Reply, View>(
     const endAll = (reason: RaftErrorReason): void => {
       if (stopped !== undefined) return
       stopped = reason
+      tracer.onStop?.(reason)
       for (const request of mailbox.drainRequests()) {
         if (request._tag === "Propose") request.slot.onFailed(reason)
       }

@@ -1,9 +1,10 @@
 /**
- * Looking over a node's shoulder: every turn of the actor, every message it sends, every entry it applies.
+ * Looking over a node's shoulder: what it is told, what it decides, every message it sends, every entry
+ * it applies.
  *
  * The tracer is a `Context.Reference`, silent by default. The testing kit checks its invariants with it;
- * a program may write it to a file. A tracer must be quick and must not throw unless it wants the node
- * to stop.
+ * {@link TraceRecorder} makes a trace of it. A tracer must be quick and must not throw unless it wants the
+ * node to stop. It sees only what it has a function for, and the rest costs nothing.
  */
 import * as Context from "effect/Context"
 import type { Action } from "./consensus/Action.ts"
@@ -11,31 +12,63 @@ import type { Event } from "./consensus/Event.ts"
 import type { NodeState } from "./consensus/NodeState.ts"
 import type { LogEntry } from "./LogEntry.ts"
 import type { NodeId } from "./NodeId.ts"
+import type { RaftErrorReason } from "./RaftError.ts"
 import type { RaftMessage } from "./RaftMessage.ts"
 
-/** One turn: what had happened, what was decided. */
-export interface Turn {
-  readonly nowMillis: number
-  readonly events: ReadonlyArray<Event>
+/** What the rules made of one event. */
+export interface Step {
   readonly before: NodeState
   readonly after: NodeState
   readonly actions: ReadonlyArray<Action>
 }
 
-export interface RaftTracer {
-  /** The node starts, with what its disk held. */
-  readonly onStart: (state: NodeState, nowMillis: number) => void
-  readonly onTurn: (turn: Turn) => void
-  readonly onSend: (to: NodeId, message: RaftMessage) => void
-  /** `reply` is the machine's; `undefined` for an entry that is no command. */
-  readonly onApplied: (entry: LogEntry, reply: unknown) => void
+/** One turn: what had happened, what was decided. */
+export interface Turn extends Step {
+  readonly nowMillis: number
+  readonly events: ReadonlyArray<Event>
 }
 
-export const silent: RaftTracer = {
-  onStart: () => {},
-  onTurn: () => {},
-  onSend: () => {},
-  onApplied: () => {}
+/** Every function is called in the order in which things happen, except `onTurn`, which sums its steps up. */
+export interface RaftTracer {
+  /** The node starts, with what its disk held. */
+  readonly onStart?: ((state: NodeState, nowMillis: number) => void) | undefined
+  /**
+   * The rules are about to look at an event. A message that goes round the rules, because it is only about
+   * passing commands on, is told as `Received` too.
+   */
+  readonly onEvent?: ((event: Event) => void) | undefined
+  /** The rules have looked at the event. A turn has as many steps as events. */
+  readonly onStep?: ((step: Step) => void) | undefined
+  readonly onTurn?: ((turn: Turn) => void) | undefined
+  /** A message is about to be given to the transport, which may drop it. */
+  readonly onSend?: ((to: NodeId, message: RaftMessage) => void) | undefined
+  /** `reply` is the machine's; `undefined` for an entry that is no command. */
+  readonly onApplied?: ((entry: LogEntry, reply: unknown) => void) | undefined
+  /** The node ends: because it was told to, or because it failed. */
+  readonly onStop?: ((reason: RaftErrorReason) => void) | undefined
+}
+
+export const silent: RaftTracer = {}
+
+/** Several tracers as one. Each sees everything, in the order given, until one throws. */
+export const all = (tracers: ReadonlyArray<RaftTracer>): RaftTracer => ({
+  onStart: callAll(tracers.map((tracer) => tracer.onStart)),
+  onEvent: callAll(tracers.map((tracer) => tracer.onEvent)),
+  onStep: callAll(tracers.map((tracer) => tracer.onStep)),
+  onTurn: callAll(tracers.map((tracer) => tracer.onTurn)),
+  onSend: callAll(tracers.map((tracer) => tracer.onSend)),
+  onApplied: callAll(tracers.map((tracer) => tracer.onApplied)),
+  onStop: callAll(tracers.map((tracer) => tracer.onStop))
+})
+
+const callAll = <Args extends ReadonlyArray<unknown>>(
+  calls: ReadonlyArray<((...args: Args) => void) | undefined>
+): ((...args: Args) => void) | undefined => {
+  const present = calls.filter((call) => call !== undefined)
+  if (present.length <= 1) return present[0]
+  return (...args) => {
+    for (const call of present) call(...args)
+  }
 }
 
 /** Makes the tracer of a node. */

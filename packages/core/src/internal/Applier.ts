@@ -55,7 +55,7 @@ export const make = <Command, Reply, View>(options: {
           for (const entry of LogEntry.entries(block)) {
             const reply = applyEntry(machine, instance, entry, slots, answers)
             applied = entry.index
-            tracer.onApplied(entry, reply)
+            tracer.onApplied?.(entry, reply)
           }
         }
       } finally {

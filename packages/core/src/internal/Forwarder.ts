@@ -22,12 +22,17 @@ import type { ProposalSlot } from "./ReplySlots.ts"
 export interface Forwarder {
   /** Sends a command to `leader`; ends with the leader's word, or without it after the request timeout. */
   readonly forward: (leader: NodeId, command: Uint8Array) => Effect.Effect<ForwardOutcome, OutcomeUnknown>
-  /** Takes a message if it is about forwarding. */
-  readonly onMessage: (from: NodeId, message: RaftMessage) => boolean
+  readonly onMessage: (from: NodeId, message: Forwarding) => void
   /** The peer may be dead: what was sent to it and not answered is unknown. */
   readonly onPeerLost: (peer: NodeId) => void
   readonly failAll: () => void
 }
+
+/** A message that is not consensus' business, but this one's. */
+export type Forwarding = ForwardProposals | ForwardReply
+
+export const isForwarding = (message: RaftMessage): message is Forwarding =>
+  message._tag === "ForwardProposals" || message._tag === "ForwardReply"
 
 interface Waiting {
   readonly leader: NodeId
@@ -115,9 +120,7 @@ export const make = (options: {
     forward,
     onMessage: (from, message) => {
       if (message._tag === "ForwardReply") onReply(message)
-      else if (message._tag === "ForwardProposals") onRequest(from, message)
-      else return false
-      return true
+      else onRequest(from, message)
     },
     onPeerLost: (peer) => failWhere((slot) => slot.leader === peer),
     failAll: () => failWhere(() => true)

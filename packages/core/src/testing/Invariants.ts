@@ -49,7 +49,6 @@ export const make = (onViolation: (violation: Violation) => void = () => {}): In
     tracerOf: (nodeId) => ({
       onStart: (state) => check((invariant) => invariant.onStart?.(nodeId, state)),
       onTurn: (turn) => check((invariant) => invariant.onTurn?.(nodeId, turn)),
-      onSend: () => {},
       onApplied: (entry) => check((invariant) => invariant.onApplied?.(nodeId, entry))
     })
   }

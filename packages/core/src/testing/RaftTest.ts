@@ -39,7 +39,7 @@ import type { StorageIdentity } from "../RaftStorage.ts"
 import { RaftRules } from "../internal/RaftRules.ts"
 import type { Rules } from "../internal/RaftRules.ts"
 import * as Transition from "../consensus/Transition.ts"
-import { RaftTrace, silent } from "../RaftTrace.ts"
+import * as RaftTrace from "../RaftTrace.ts"
 import type { RaftTracer } from "../RaftTrace.ts"
 import { RaftTransport } from "../RaftTransport.ts"
 import type { StateMachineClass } from "../StateMachine.ts"
@@ -49,6 +49,7 @@ import type { LinkSettings } from "./LinkFaults.ts"
 import * as MemoryDisk from "./MemoryDisk.ts"
 import type { Fate } from "./MemoryDisk.ts"
 import * as MemoryNetwork from "./MemoryNetwork.ts"
+import type { TraceEvent } from "../TraceEvent.ts"
 import { TraceLog } from "./TraceLog.ts"
 
 /**
@@ -82,7 +83,7 @@ export interface Options {
   readonly notifyLost?: boolean
   /** Leave all nodes down; the test starts them. Default false. */
   readonly startDown?: boolean
-  /** Whether a trace is kept. It takes most of the time of a long run. Default true. */
+  /** Whether a trace is kept, which costs time and memory in a long run. Default true. */
   readonly trace?: boolean
   /** Makes a node's own clock from the cluster's: drifting, jumping, standing still. */
   readonly clockOf?: (nodeId: NodeId, clock: Clock.Clock) => Clock.Clock
@@ -139,8 +140,10 @@ export interface Cluster<Command, Reply, View> {
 
   /** What a node has applied since it was last started. */
   readonly applied: (nodeId: NodeId) => ReadonlyArray<LogEntry>
-  /** Everything that happened, a line each. */
+  /** Everything that happened, for a person: a line each, in fixed columns. */
   readonly trace: () => ReadonlyArray<string>
+  /** The same for a program: `TraceEvent.toLine` gives the lines of an ndjson file. */
+  readonly traceEvents: () => ReadonlyArray<TraceEvent>
   /** Never succeeds; dies at once when something is violated. */
   readonly violated: Effect.Effect<never>
   /** Dies with what was violated, if anything was. */
@@ -170,8 +173,8 @@ export const make = <Self, Command, Reply, View>(
     })
     const disk = MemoryDisk.make()
     const trace = new TraceLog(nowMillis)
-    const keepsTrace = options.trace ?? true
-    const observe = options.observe ?? (() => silent)
+    const observe = options.observe ?? (() => RaftTrace.silent)
+    const record = options.trace === false ? () => RaftTrace.silent : (nodeId: NodeId) => trace.tracerOf(nodeId)
     const clockOf = options.clockOf ?? (() => clock)
     const violated = Deferred.makeUnsafe<never>()
     const invariants = Invariants.make((violation) => {
@@ -186,20 +189,21 @@ export const make = <Self, Command, Reply, View>(
     // --- nodes ------------------------------------------------------------------------------------
 
     const tracerOf = (nodeId: NodeId): RaftTracer =>
-      both(...(keepsTrace ? [trace.tracerOf(nodeId)] : []), invariants.tracerOf(nodeId), observe(nodeId), {
-        onStart: (initial) => {
-          states.set(nodeId, initial)
-          appliedBy.set(nodeId, [])
-        },
-        onTurn: ({ after }) => states.set(nodeId, after),
-        onSend: () => {},
-        onApplied: (entry) => appliedBy.get(nodeId)?.push(entry)
-      })
+      RaftTrace.all([record(nodeId), invariants.tracerOf(nodeId), observe(nodeId), books(nodeId)])
+
+    const books = (nodeId: NodeId): RaftTracer => ({
+      onStart: (initial) => {
+        states.set(nodeId, initial)
+        appliedBy.set(nodeId, [])
+      },
+      onTurn: ({ after }) => states.set(nodeId, after),
+      onApplied: (entry) => appliedBy.get(nodeId)?.push(entry)
+    })
 
     const environment = Layer.mergeAll(
       Layer.succeed(RaftTransport, network.transport),
       Layer.succeed(RaftStorage, disk.storage),
-      Layer.succeed(RaftTrace, tracerOf),
+      Layer.succeed(RaftTrace.RaftTrace, tracerOf),
       Layer.succeed(RaftRules, options.rules ?? Transition.apply)
     )
 
@@ -225,7 +229,7 @@ export const make = <Self, Command, Reply, View>(
         running.set(nodeId, nodeScope)
       })
 
-    const close = (nodeId: NodeId) =>
+    const stop = (nodeId: NodeId) =>
       Effect.suspend(() => {
         const nodeScope = running.get(nodeId)
         if (nodeScope === undefined) return Effect.void
@@ -233,17 +237,11 @@ export const make = <Self, Command, Reply, View>(
         return Scope.close(nodeScope, Exit.void)
       })
 
-    const stop = (nodeId: NodeId) =>
-      Effect.suspend(() => {
-        trace.add(nodeId, "stop")
-        return close(nodeId)
-      })
-
     const kill = (nodeId: NodeId, fate: Fate = "Lost") =>
       Effect.suspend(() => {
-        trace.add(nodeId, "kill")
+        trace.crash(nodeId, fate)
         // Nothing that the node does while its Scope closes may reach the disk or a peer any more.
-        return Effect.andThen(disk.crash(identityOf(nodeId), fate), close(nodeId))
+        return Effect.andThen(disk.crash(identityOf(nodeId), fate), stop(nodeId))
       })
 
     const raft = (nodeId: NodeId) => handles.get(nodeId) ?? neverStarted(nodeId)
@@ -300,7 +298,7 @@ export const make = <Self, Command, Reply, View>(
     const anyUp = () => up()[0] ?? nodeIds[0]!
 
     const explain = (violation: Violation) => {
-      const last = trace.lines.slice(-40).join("\n")
+      const last = trace.lines(40).join("\n")
       return new Error(`${violation.message}\nseed: ${options.seed}\n${last}`, { cause: violation })
     }
 
@@ -332,7 +330,8 @@ export const make = <Self, Command, Reply, View>(
       propose: (command, at) => drive(Effect.suspend(() => raft(at ?? anyUp()).propose(command))),
       read: (f, at) => drive(Effect.suspend(() => raft(at ?? anyUp()).read(f))),
       applied: (nodeId) => appliedBy.get(nodeId) ?? [],
-      trace: () => trace.lines,
+      trace: () => trace.lines(),
+      traceEvents: () => trace.events,
       violated: Deferred.await(violated),
       check
     }
@@ -340,13 +339,6 @@ export const make = <Self, Command, Reply, View>(
 
 /** How much time passes between two looks at the cluster. */
 const stepMillis = 5
-
-const both = (...tracers: ReadonlyArray<RaftTracer>): RaftTracer => ({
-  onStart: (initial, nowMillis) => tracers.forEach((tracer) => tracer.onStart(initial, nowMillis)),
-  onTurn: (turn) => tracers.forEach((tracer) => tracer.onTurn(turn)),
-  onSend: (to, message) => tracers.forEach((tracer) => tracer.onSend(to, message)),
-  onApplied: (entry, reply) => tracers.forEach((tracer) => tracer.onApplied(entry, reply))
-})
 
 const neverStarted = (nodeId: NodeId): never => {
   throw new Error(`${nodeId} was never started`)

@@ -13,8 +13,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as References from "effect/References"
 import type { NodeId } from "../NodeId.ts"
-import type { RaftTracer } from "../RaftTrace.ts"
+import * as RaftTrace from "../RaftTrace.ts"
 import type { StateMachineClass } from "../StateMachine.ts"
+import type { TraceEvent } from "../TraceEvent.ts"
 import { Violation } from "./invariants/Invariant.ts"
 import type { LinkSettings } from "./LinkFaults.ts"
 import { reliable } from "./LinkFaults.ts"
@@ -51,8 +52,10 @@ export interface Report<Command, View> {
   readonly history: ReadonlyArray<Completed<Command, View>>
   readonly events: number
   readonly virtualMillis: number
-  /** Empty unless asked for. */
+  /** For a person; empty unless asked for. */
   readonly trace: ReadonlyArray<string>
+  /** The same for a program; empty unless asked for. */
+  readonly traceEvents: ReadonlyArray<TraceEvent>
 }
 
 export interface RunOptions {
@@ -76,7 +79,8 @@ export const run = <Self, Command, Reply, View>(
     counters: Coverage.zero(),
     keepsTrace: options.trace ?? false,
     rules: options.rules,
-    trace: () => []
+    trace: () => [],
+    traceEvents: () => []
   }
   const { exit, events, virtualMillis } = SimulationRuntime.run(life(machine, workload, plan, notes), {
     seed: plan.seed,
@@ -86,7 +90,8 @@ export const run = <Self, Command, Reply, View>(
   const history = notes.history()
   counters.unknownOutcomes = history.filter(({ outcome }) => outcome._tag === "Unknown").length
   const failure = Exit.isSuccess(exit) ? undefined : toFailed(exit.cause)
-  return { plan, failure, counters, history, events, virtualMillis, trace: notes.trace() }
+  const [trace, traceEvents] = [notes.trace(), notes.traceEvents()]
+  return { plan, failure, counters, history, events, virtualMillis, trace, traceEvents }
 }
 
 const toFailed = (cause: Cause.Cause<unknown>): Failed => {
@@ -106,6 +111,7 @@ interface Notes<Command, View> {
   readonly rules: RaftTest.Options["rules"]
   /** Gives the trace so far. */
   trace: () => ReadonlyArray<string>
+  traceEvents: () => ReadonlyArray<TraceEvent>
 }
 
 /** One cluster's life: work under faults, heal, recover, be judged. */
@@ -118,6 +124,10 @@ const life = <Self, Command, Reply, View>(
   Effect.gen(function* () {
     const clocks = new Map<NodeId, NodeClock>()
     const diverged = Deferred.makeUnsafe<never>()
+    const cover = Coverage.tracerOf(notes.counters)
+    const compare = Divergence.repliesTracer(machine.machine, (found) => {
+      Deferred.doneUnsafe(diverged, Exit.die(new Failed("Divergence", found.message)))
+    })
     let isStorm = false
 
     const cluster = yield* RaftTest.make(machine, {
@@ -132,14 +142,10 @@ const life = <Self, Command, Reply, View>(
         clocks.set(nodeId, clock)
         return clock
       },
-      observe: observers(
-        Coverage.tracerOf(notes.counters),
-        Divergence.repliesTracer(machine.machine, (found) => {
-          Deferred.doneUnsafe(diverged, Exit.die(new Failed("Divergence", found.message)))
-        })
-      )
+      observe: (nodeId) => RaftTrace.all([cover(nodeId), compare(nodeId)])
     })
     notes.trace = cluster.trace
+    notes.traceEvents = cluster.traceEvents
     const recorder = yield* History.make<Request<Command, View>, Answer>()
     notes.history = () => Effect.runSync(recorder.operations)
 
@@ -184,18 +190,6 @@ const linkSettings = ({ network }: Plan.Plan): LinkSettings => ({
 
 const driftOf = (plan: Plan.Plan, nodeId: NodeId): number =>
   plan.driftPerMille[Number(nodeId.slice(1)) - 1] ?? 0
-
-const observers =
-  (...all: ReadonlyArray<(nodeId: NodeId) => RaftTracer>) =>
-  (nodeId: NodeId): RaftTracer => {
-    const tracers = all.map((make) => make(nodeId))
-    return {
-      onStart: (state, nowMillis) => tracers.forEach((tracer) => tracer.onStart(state, nowMillis)),
-      onTurn: (turn) => tracers.forEach((tracer) => tracer.onTurn(turn)),
-      onSend: (to, message) => tracers.forEach((tracer) => tracer.onSend(to, message)),
-      onApplied: (entry, reply) => tracers.forEach((tracer) => tracer.onApplied(entry, reply))
-    }
-  }
 
 /** Liveness: with all faults off the cluster elects a leader, and everybody gets to the same point. */
 const recover = <Command, Reply, View>(cluster: RaftTest.Cluster<Command, Reply, View>) =>

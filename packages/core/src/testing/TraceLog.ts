@@ -1,89 +1,89 @@
 /**
- * The trace of a cluster as lines of text: what each node was told, what it decided, what it said.
+ * The trace of a cluster, for a person: the events of all nodes in the order in which they happened, a
+ * line each, in fixed columns.
  *
  * A trace depends on nothing but the seed, so two runs of a seed can be compared byte for byte; and it is
- * what a person reads when a test has failed.
+ * what a person reads when a test has failed. For programs there are the same events as JSON (TraceEvent).
  */
-import type { Event } from "../consensus/Event.ts"
-import type { NodeState } from "../consensus/NodeState.ts"
-import { leaderOf } from "../consensus/NodeState.ts"
-import * as LogEntry from "../LogEntry.ts"
 import type { NodeId } from "../NodeId.ts"
-import type { RaftMessage } from "../RaftMessage.ts"
 import type { RaftTracer } from "../RaftTrace.ts"
+import { detailsOf } from "../TraceEvent.ts"
+import type { TraceEvent } from "../TraceEvent.ts"
+import type { TracedEntries } from "../TracedMessage.ts"
+import * as TraceRecorder from "../TraceRecorder.ts"
+import type { Fate } from "./MemoryDisk.ts"
 
-/** Collects the lines of many nodes, in the order in which things happened. */
+/** Collects the events of many nodes. Lines are made only when somebody wants to read them. */
 export class TraceLog {
-  private readonly kept: Array<string> = []
+  readonly events: Array<TraceEvent> = []
+  private readonly recorders = new Map<NodeId, TraceRecorder.TraceRecorder>()
   private readonly nowMillis: () => number
 
   constructor(nowMillis: () => number) {
     this.nowMillis = nowMillis
   }
 
-  get lines(): ReadonlyArray<string> {
-    return this.kept
+  /** The last lines, or all of them. */
+  lines(last = this.events.length): ReadonlyArray<string> {
+    return this.events.slice(Math.max(0, this.events.length - last)).map(toColumns)
   }
 
-  add(nodeId: NodeId, what: string): void {
-    this.kept.push(`${this.nowMillis().toFixed(3).padStart(12)} ${nodeId.padEnd(4)} ${what}`)
-  }
-
+  /** The tracer of a node that is about to start. */
   tracerOf(nodeId: NodeId): RaftTracer {
-    return {
-      onStart: (state) => this.add(nodeId, `start ${describeState(state)}`),
-      onTurn: ({ events, before, after }) => {
-        for (const event of events) this.add(nodeId, describeEvent(event))
-        const [was, is] = [describeState(before), describeState(after)]
-        if (was !== is) this.add(nodeId, `  -> ${is}`)
-      },
-      onSend: (to, message) => this.add(nodeId, `  ${to} << ${describeMessage(message)}`),
-      onApplied: (entry) => this.add(nodeId, `  applied ${entry.index} of term ${entry.term} (${entry.kind})`)
-    }
+    const { nowMillis } = this
+    const recorder = TraceRecorder.make({ nodeId, nowMillis, emit: (event) => void this.events.push(event) })
+    this.recorders.set(nodeId, recorder)
+    return recorder
+  }
+
+  /** The node loses its power. */
+  crash(nodeId: NodeId, unsynced: Fate): void {
+    this.recorders.get(nodeId)?.onCrash(unsynced)
   }
 }
 
-const describeState = (state: NodeState): string =>
+/** Time, node, role, term, vote, commit index and last index; then what happened. */
+export const toColumns = (event: TraceEvent): string =>
   [
-    state.role._tag,
-    `term ${state.currentTerm}`,
-    `vote ${state.votedFor ?? "-"}`,
-    `leader ${leaderOf(state) ?? "-"}`,
-    `commit ${state.commitIndex}`,
-    `durable ${state.durability.index}`,
-    `last ${state.log.lastIndex} of term ${state.log.lastTerm}`
-  ].join(", ")
+    event.timeMillis.toFixed(3).padStart(12),
+    event.node.padEnd(4),
+    event.role.padEnd(12),
+    `term ${event.term}`.padEnd(8),
+    `vote ${event.votedFor ?? "-"}`.padEnd(8),
+    `commit ${event.commitIndex}`.padEnd(11),
+    `last ${event.lastIndex}`.padEnd(9),
+    describe(event)
+  ].join(" ")
 
-const describeEvent = (event: Event): string => {
+const describe = (event: TraceEvent): string => {
   switch (event._tag) {
     case "Received":
-      return `${event.from} >> ${describeMessage(event.message)}`
-    case "Proposed":
-      return `proposed ${event.drafts.length}`
-    case "ReadsRequested":
-      return `reads ${event.readIds.join(",")}`
-    case "Persisted":
-      return `persisted ${event.ticket} (last ${event.lastIndex})`
-    case "PeerLost":
-      return `lost ${event.peer}`
+      return `<< ${event.from} ${describeRecord(event.message)}`
+    case "Sent":
+      return `>> ${event.to} ${describeRecord(event.message)}`
     default:
-      return event._tag
+      return `${event._tag} ${describeFields(detailsOf(event))}`.trimEnd()
   }
 }
 
-const describeMessage = (message: RaftMessage): string =>
-  `${message._tag} ${Object.entries(message)
-    .filter(([key]) => key !== "_tag")
-    .map(([key, value]) => `${key}=${describeField(key, value)}`)
-    .join(" ")}`
+/** Anything with a tag: the tag first, then the rest. */
+const describeRecord = (record: { readonly _tag: string }): string =>
+  `${record._tag} ${describeFields(Object.entries(record).filter(([field]) => field !== "_tag"))}`.trimEnd()
 
-const describeField = (key: string, value: unknown): string => {
-  if (key === "blocks") {
-    const blocks = value as ReadonlyArray<LogEntry.EntryBlock>
-    return `[${blocks.map((block) => `${block.firstIndex}..${LogEntry.lastIndex(block)}`).join(" ")}]`
-  }
-  return key === "commands" ? `${(value as ReadonlyArray<unknown>).length}` : JSON.stringify(value, showBytes)
+const describeFields = (fields: ReadonlyArray<readonly [string, unknown]>): string =>
+  fields.map(([field, value]) => `${field}=${describeValue(value)}`).join(" ")
+
+const describeValue = (value: unknown): string => {
+  if (value === null) return "-"
+  if (Array.isArray(value)) return `[${value.map(describeValue).join(" ")}]`
+  if (typeof value !== "object") return String(value)
+  if (isEntries(value)) return describeEntries(value)
+  if ("_tag" in value) return `(${describeRecord(value as { readonly _tag: string })})`
+  return `(${describeFields(Object.entries(value))})`
 }
 
-const showBytes = (_key: string, value: unknown): unknown =>
-  value instanceof Uint8Array ? `${value.byteLength} bytes` : value
+const isEntries = (value: object): value is TracedEntries => "terms" in value && "first" in value
+
+/** `3..9@2,4:7` are the entries 3 to 9, of term 2, from 7 on of term 4. */
+const describeEntries = ({ first, last, terms }: TracedEntries): string =>
+  `${first}..${last}@${terms.map((run) => (run.first === first ? run.term : `${run.term}:${run.first}`)).join(",")}`

@@ -73,7 +73,5 @@ export const tracerOf =
         if (action._tag === "ReadsRefused") counters.refusedReads += action.readIds.length
         if ("message" in action && action.message._tag === "AppendRejected") counters.conflicts += 1
       }
-    },
-    onSend: () => {},
-    onApplied: () => {}
+    }
   })

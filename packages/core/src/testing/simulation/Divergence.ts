@@ -37,9 +37,6 @@ export const repliesTracer = <Command, Reply, View>(
     { readonly nodeId: NodeId; readonly reply: unknown; readonly bytes: Uint8Array }
   >()
   return (nodeId) => ({
-    onStart: () => {},
-    onTurn: () => {},
-    onSend: () => {},
     onApplied: ({ kind, index }, reply) => {
       if (kind !== "Command") return
       const bytes = machine.reply.encode(reply as Reply)
