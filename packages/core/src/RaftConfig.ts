@@ -8,6 +8,9 @@ import * as Schema from "effect/Schema"
 const positive = (byDefault: number) =>
   Schema.Int.check(Schema.isGreaterThan(0)).pipe(Schema.withConstructorDefault(Effect.succeed(byDefault)))
 
+const natural = (byDefault: number) =>
+  Schema.Natural.pipe(Schema.withConstructorDefault(Effect.succeed(byDefault)))
+
 const enabled = Schema.Boolean.pipe(Schema.withConstructorDefault(Effect.succeed(true)))
 
 /**
@@ -46,6 +49,16 @@ export class RaftConfig extends Schema.Class<RaftConfig>("effect-raft/RaftConfig
     maxCommandBytes: positive(1024 * 1024),
     /** Events of one actor turn; after it the event loop gets its turn. */
     maxTurnEvents: positive(1024),
+    /** A snapshot is taken when this many entries were applied since the last one. */
+    snapshotEveryEntries: positive(1_000_000),
+    /** A snapshot is taken when this many bytes of log were applied since the last one. */
+    snapshotEveryBytes: positive(64 * 1024 * 1024),
+    /** Entries that stay in the log before a snapshot, for followers that are a little behind. */
+    snapshotTrailingEntries: natural(10_000),
+    /** Bytes of entries that stay at most; the log is then no longer than this and `snapshotEveryBytes`. */
+    snapshotTrailingBytes: natural(16 * 1024 * 1024),
+    /** Size of one piece of a snapshot on its way to a follower. */
+    snapshotPieceBytes: positive(256 * 1024),
     /**
      * How long a proposal or read waits for a leader to be known before it answers `NoLeader`, and how
      * long a forwarded proposal waits for the leader's word before it answers `OutcomeUnknown`.

@@ -15,6 +15,7 @@ import * as LogEntry from "./LogEntry.ts"
 import type { EntryBlock } from "./LogEntry.ts"
 import { LogIndex } from "./LogIndex.ts"
 import { NodeId } from "./NodeId.ts"
+import { SnapshotMeta } from "./Snapshot.ts"
 import { Term } from "./Term.ts"
 
 /** A block in JSON: its bytes tell all but where it stands. */
@@ -122,6 +123,29 @@ export const ReadIndexReply = Schema.TaggedStruct("ReadIndexReply", {
 })
 export type ReadIndexReply = typeof ReadIndexReply.Type
 
+/** The leader sends a piece of its snapshot to a peer that is behind the leader's log (section 7). */
+export const InstallSnapshot = Schema.TaggedStruct("InstallSnapshot", {
+  term: Term,
+  snapshot: SnapshotMeta,
+  /** The size of the whole snapshot, in bytes. */
+  sizeBytes: Schema.Natural,
+  /** Where in the snapshot `data` begins. It is the last piece if it ends at `sizeBytes`. */
+  offset: Schema.Natural,
+  data: Schema.Uint8Array
+})
+export type InstallSnapshot = typeof InstallSnapshot.Type
+
+/** How far the peer has got with a snapshot. */
+export const InstallSnapshotReply = Schema.TaggedStruct("InstallSnapshotReply", {
+  term: Term,
+  snapshotId: Schema.String,
+  /** The next byte that it wants; what lies before it need not be sent again. */
+  offset: Schema.Natural,
+  /** Its log is the leader's up to here, durably: the snapshot's last index once it is installed, or 0. */
+  matchIndex: LogIndex
+})
+export type InstallSnapshotReply = typeof InstallSnapshotReply.Type
+
 /** A node passes commands of its clients on to the leader. */
 export const ForwardProposals = Schema.TaggedStruct("ForwardProposals", {
   term: Term,
@@ -160,6 +184,8 @@ export const RaftMessage = Schema.Union([
   AppendRejected,
   ReadIndex,
   ReadIndexReply,
+  InstallSnapshot,
+  InstallSnapshotReply,
   ForwardProposals,
   ForwardReply
 ])

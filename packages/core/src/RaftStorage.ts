@@ -5,6 +5,9 @@
  * succeeded. Term, vote, truncations and entries are one ordered history: after a crash a prefix of the
  * batches is there, each whole or not at all, and all that were acknowledged are in it. A failed write is
  * final: the store is not used again.
+ *
+ * Beside the log stand snapshots. A snapshot is written aside and becomes the newest one all at once, when
+ * it is whole and durable; only then may a batch let the log begin after it.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
@@ -14,6 +17,7 @@ import * as LogEntry from "./LogEntry.ts"
 import type { EntryBlock } from "./LogEntry.ts"
 import * as LogIndex from "./LogIndex.ts"
 import { ClusterId, GroupId, NodeId } from "./NodeId.ts"
+import type { SnapshotMeta } from "./Snapshot.ts"
 import * as Term from "./Term.ts"
 
 /** Whose data it is. Stands in every file; a store of somebody else refuses to open. */
@@ -26,11 +30,22 @@ export interface HardState {
   readonly votedFor: NodeId | null
 }
 
-/** What becomes durable together. Applied in the order: hard state, truncation, blocks. */
+/** The place before the first entry that a log holds; index 0 and term 0 for a log from the beginning. */
+export interface LogBase {
+  readonly index: LogIndex.LogIndex
+  readonly term: Term.Term
+}
+
+/** What becomes durable together. Applied in the order: hard state, truncation, base, blocks. */
 export interface WriteBatch {
   readonly hardState?: HardState
   /** Remove the entry at this index and all after it. */
   readonly truncateFrom?: LogIndex.LogIndex
+  /**
+   * Let the log begin after this place: remove the entries up to it. A log that ends before it is empty
+   * afterwards. A snapshot that reaches at least to it is durable already.
+   */
+  readonly base?: LogBase
   /** Consecutive; the first block follows the last entry that is left. May be empty. */
   readonly blocks: ReadonlyArray<EntryBlock>
 }
@@ -39,8 +54,12 @@ export interface WriteBatch {
 export interface RecoveredState {
   /** Term 0 and no vote when the store is new. */
   readonly hardState: HardState
-  /** Consecutive, from index 1. */
+  /** Where the log begins. */
+  readonly base: LogBase
+  /** Consecutive, from right after `base`. */
   readonly blocks: ReadonlyArray<EntryBlock>
+  /** The newest whole snapshot; there is one where `base.index` is not 0, and it reaches at least to it. */
+  readonly snapshot: SnapshotMeta | undefined
   /** What recovery did that an operator may want to read, such as a torn last record it cut off. */
   readonly notes: ReadonlyArray<string>
 }
@@ -54,6 +73,46 @@ export interface LogStore {
    * may be there after the next `open`, or not, and every later write fails with `IoFailed`.
    */
   readonly write: (batch: WriteBatch) => Effect.Effect<void, StorageError>
+  readonly snapshots: SnapshotStore
+}
+
+/** The snapshots of one store. Writers and readers may be used beside `write`, by other fibers. */
+export interface SnapshotStore {
+  /**
+   * Begins to write a snapshot aside. With `resume`, what an earlier writer of the same id and size left
+   * unfinished is kept and gone on with. A writer whose Scope closes before `commit` leaves its part for
+   * a later `resume`; parts of other ids are removed. At most one writer is open at a time for each
+   * `purpose`.
+   */
+  readonly writer: (options: {
+    readonly meta: SnapshotMeta
+    readonly purpose: "Take" | "Receive"
+    /** Take up the part that is there. Default false. */
+    readonly resume?: boolean
+  }) => Effect.Effect<SnapshotWriter, StorageError, Scope.Scope>
+  /** The newest whole snapshot, checked against its checksum as it is read; `undefined` when there is none. */
+  readonly reader: Effect.Effect<SnapshotReader | undefined, StorageError, Scope.Scope>
+}
+
+export interface SnapshotWriter {
+  /** How many bytes are there; 0, unless a part was taken up. */
+  readonly offset: () => number
+  readonly write: (piece: Uint8Array) => Effect.Effect<void, StorageError>
+  /**
+   * Makes the snapshot whole and durable, and the newest one; older ones are removed. A snapshot that
+   * ends before the newest one is dropped instead. The writer is not used after it.
+   */
+  readonly commit: Effect.Effect<void, StorageError>
+}
+
+export interface SnapshotReader {
+  readonly meta: SnapshotMeta
+  readonly sizeBytes: number
+  /**
+   * The bytes from `offset` on, at most `maxBytes`; empty at the end. Fails with `DamagedStore` where the
+   * bytes are not those that were written. Stays usable when a newer snapshot has taken the place.
+   */
+  readonly read: (offset: number, maxBytes: number) => Effect.Effect<Uint8Array, StorageError>
 }
 
 /** Another process (or another node in this one) has the store open. */
@@ -144,19 +203,21 @@ export class RaftStorage extends Context.Service<
 /** What a store holds: the sum of its batches. Grows in place, by {@link absorb}. */
 export interface StoredState {
   hardState: HardState
-  /** Consecutive, from index 1. */
+  base: LogBase
+  /** Consecutive, from right after `base`. */
   readonly blocks: Array<EntryBlock>
 }
 
 /** A store before its first batch. */
 export const emptyState = (): StoredState => ({
   hardState: { currentTerm: Term.zero, votedFor: null },
+  base: { index: LogIndex.zero, term: Term.zero },
   blocks: []
 })
 
-/** Index of the last entry; 0 where there is none. */
+/** Index of the last entry; that of the base where there is none. */
 export const lastIndexOf = (state: StoredState): LogIndex.LogIndex =>
-  state.blocks.length === 0 ? LogIndex.zero : LogEntry.lastIndex(state.blocks[state.blocks.length - 1]!)
+  state.blocks.length === 0 ? state.base.index : LogEntry.lastIndex(state.blocks[state.blocks.length - 1]!)
 
 /** Why `batch` cannot follow a log that ends at `lastIndex`: a gap, an entry that is there already, or terms that fall. */
 export const misfit = (lastIndex: LogIndex.LogIndex, batch: WriteBatch): string | undefined => {
@@ -179,16 +240,30 @@ export const lastIndexAfter = (lastIndex: LogIndex.LogIndex, batch: WriteBatch):
     ? lengthAfterTruncation(lastIndex, batch)
     : LogEntry.lastIndex(batch.blocks[batch.blocks.length - 1]!)
 
-const lengthAfterTruncation = (lastIndex: LogIndex.LogIndex, batch: WriteBatch): LogIndex.LogIndex =>
-  batch.truncateFrom === undefined
-    ? lastIndex
-    : LogIndex.min(lastIndex, LogIndex.max(LogIndex.zero, LogIndex.plus(batch.truncateFrom, -1)))
+const lengthAfterTruncation = (lastIndex: LogIndex.LogIndex, batch: WriteBatch): LogIndex.LogIndex => {
+  const kept =
+    batch.truncateFrom === undefined
+      ? lastIndex
+      : LogIndex.min(lastIndex, LogIndex.max(LogIndex.zero, LogIndex.plus(batch.truncateFrom, -1)))
+  return batch.base === undefined ? kept : LogIndex.max(kept, batch.base.index)
+}
 
 /** Adds a batch, which must fit, to what a store holds. Copies no entry. */
 export const absorb = (state: StoredState, batch: WriteBatch): void => {
   if (batch.hardState !== undefined) state.hardState = batch.hardState
   if (batch.truncateFrom !== undefined) truncate(state.blocks, batch.truncateFrom)
+  if (batch.base !== undefined && batch.base.index > state.base.index) beginAfter(state, batch.base)
   for (const block of batch.blocks) state.blocks.push(block)
+}
+
+const beginAfter = (state: StoredState, base: LogBase): void => {
+  state.base = base
+  const kept = state.blocks.filter((block) => LogEntry.lastIndex(block) > base.index)
+  const [first] = kept
+  if (first !== undefined && first.firstIndex <= base.index) {
+    kept[0] = LogEntry.slice(first, LogIndex.plus(base.index, 1), LogEntry.lastIndex(first))
+  }
+  state.blocks.splice(0, state.blocks.length, ...kept)
 }
 
 const truncate = (blocks: Array<EntryBlock>, from: LogIndex.LogIndex): void => {

@@ -10,8 +10,9 @@
 import type { EntryBlock } from "../LogEntry.ts"
 import type { LogIndex } from "../LogIndex.ts"
 import type { NodeId } from "../NodeId.ts"
-import type { RaftMessage } from "../RaftMessage.ts"
-import type { HardState } from "../RaftStorage.ts"
+import type { InstallSnapshot, RaftMessage } from "../RaftMessage.ts"
+import type { HardState, LogBase } from "../RaftStorage.ts"
+import type { SnapshotMeta } from "../Snapshot.ts"
 import type { Term } from "../Term.ts"
 
 /** Write this, in the order of tickets; then say `Persisted`. */
@@ -20,6 +21,8 @@ export interface Persist {
   readonly ticket: number
   readonly hardState?: HardState
   readonly truncateFrom?: LogIndex
+  /** Let the log begin after this place; a snapshot that reaches to it is durable. */
+  readonly base?: LogBase
   readonly blocks: ReadonlyArray<EntryBlock>
   /** The last index of the log after this write. */
   readonly lastIndex: LogIndex
@@ -65,6 +68,19 @@ export interface ReadsRefused {
   readonly readIds: ReadonlyArray<number>
 }
 
+/** A piece of the leader's snapshot: put it with the others, and tell the leader how far it got. */
+export interface KeepSnapshotPiece {
+  readonly _tag: "KeepSnapshotPiece"
+  readonly from: NodeId
+  readonly piece: InstallSnapshot
+}
+
+/** The newest snapshot on disk takes the place of the machine's state. */
+export interface RestoreMachine {
+  readonly _tag: "RestoreMachine"
+  readonly snapshot: SnapshotMeta
+}
+
 export type Action =
   | Persist
   | SendNow
@@ -73,6 +89,8 @@ export type Action =
   | ProposalsRefused
   | ReadsConfirmed
   | ReadsRefused
+  | KeepSnapshotPiece
+  | RestoreMachine
 
 /** Collects the actions of one step, in order. */
 export type Emit = (action: Action) => void

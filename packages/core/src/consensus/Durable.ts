@@ -67,6 +67,39 @@ export const appendBlocks = (
   return { ...state, log, durability }
 }
 
+/**
+ * Puts `log`, which begins later than the present one and is not longer, in its place, and has that
+ * written. With `cutFrom`, entries from there on are not what `log` holds and are removed first. The
+ * snapshot that covers what goes is durable.
+ */
+export const setLogBase = (
+  state: NodeState,
+  log: RaftLog.RaftLog,
+  cutFrom: LogIndex.LogIndex | undefined,
+  emit: Emit
+): NodeState => {
+  const ticket = state.durability.issued + 1
+  emit({
+    _tag: "Persist",
+    ticket,
+    ...(cutFrom === undefined ? undefined : { truncateFrom: cutFrom }),
+    base: log.base,
+    blocks: [],
+    lastIndex: log.lastIndex
+  })
+  const durable = cutFrom === undefined ? state.durability.index : log.base.index
+  return {
+    ...state,
+    log,
+    durability: {
+      ...state.durability,
+      issued: ticket,
+      truncated: cutFrom === undefined ? state.durability.truncated : ticket,
+      index: LogIndex.max(durable, log.base.index)
+    }
+  }
+}
+
 /** The disk has caught up to a ticket. */
 export const persisted = (state: NodeState, event: Persisted): NodeState => {
   const { durability } = state

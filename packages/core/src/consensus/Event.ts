@@ -4,6 +4,7 @@
 import type { Draft } from "../LogEntry.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { RaftMessage } from "../RaftMessage.ts"
+import type { SnapshotMeta } from "../Snapshot.ts"
 
 /** A peer's message arrived. */
 export interface Received {
@@ -53,6 +54,19 @@ export interface PeerLost {
   readonly peer: NodeId
 }
 
+/** A snapshot of this node's own machine is whole and durable. */
+export interface SnapshotTaken {
+  readonly _tag: "SnapshotTaken"
+  readonly snapshot: SnapshotMeta
+}
+
+/** A snapshot that a leader sent is whole and durable. */
+export interface SnapshotReceived {
+  readonly _tag: "SnapshotReceived"
+  readonly from: NodeId
+  readonly snapshot: SnapshotMeta
+}
+
 export type Event =
   | Received
   | ElectionDue
@@ -62,3 +76,5 @@ export type Event =
   | ReadRetryDue
   | Persisted
   | PeerLost
+  | SnapshotTaken
+  | SnapshotReceived

@@ -45,3 +45,22 @@ export const becomeFollower = (
 /** When to stand for election if nothing is heard until then. */
 export const electionDeadline = (state: NodeState, stamp: Stamp): number =>
   stamp.nowMillis + electionDelayMillis(state.config, stamp.jitter)
+
+/**
+ * The sender leads this term: a candidate of the same term gives up, a follower waits anew. Throws where
+ * this node leads the term itself, which Election Safety rules out.
+ */
+export const hearLeader = (state: NodeState, leader: NodeId, stamp: Stamp, emit: Emit): NodeState => {
+  if (state.role._tag === "Leader") {
+    throw new Error(`Two leaders in term ${state.currentTerm}: ${state.self} and ${leader} (Election Safety)`)
+  }
+  if (state.role._tag !== "Follower" || state.role.leader !== leader) {
+    return becomeFollower(state, { term: state.currentTerm, leader }, stamp, emit)
+  }
+  const heard: Follower = {
+    ...state.role,
+    heardMillis: stamp.nowMillis,
+    electionDeadlineMillis: electionDeadline(state, stamp)
+  }
+  return { ...state, role: heard }
+}

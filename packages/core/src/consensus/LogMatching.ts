@@ -13,7 +13,7 @@ import type { Emit } from "./Action.ts"
 import * as Commitment from "./Commitment.ts"
 import * as Durable from "./Durable.ts"
 import * as Following from "./Following.ts"
-import type { Follower, NodeState, Stamp } from "./NodeState.ts"
+import type { NodeState, Stamp } from "./NodeState.ts"
 import * as RaftLog from "./RaftLog.ts"
 
 /** The leader of the present term speaks; the term gate has dealt with other terms. */
@@ -26,14 +26,15 @@ export const onAppendEntries = (
 ): NodeState => {
   // A batch with a gap was damaged on its way; it is worth no more than a lost one.
   if (!isConsecutive(message)) return state
-  const following = hear(state, from, stamp, emit)
+  const following = Following.hearLeader(state, from, stamp, emit)
   const conflict = conflictAt(following, message)
   if (conflict !== undefined) {
     Durable.sendInTerm(following, from, conflict, emit)
     return following
   }
   const appended = takeEntries(following, message.blocks, emit)
-  const verifiedIndex = lastIndexOf(message)
+  // What this node's snapshot covers was committed, and so is the leader's too (Leader Completeness).
+  const verifiedIndex = LogIndex.max(lastIndexOf(message), following.log.base.index)
   acknowledge(appended, from, { round: message.round, verifiedIndex, isNew: appended !== following }, emit)
   return Commitment.learn(withVerified(appended, verifiedIndex), message.leaderCommit, verifiedIndex)
 }
@@ -56,22 +57,6 @@ const lastIndexOf = (message: AppendEntries): LogIndex.LogIndex => {
   return last === undefined ? message.prevLogIndex : LogEntry.lastIndex(last)
 }
 
-/** The sender leads this term: a candidate of the same term gives up, a follower waits anew. */
-const hear = (state: NodeState, leader: NodeId, stamp: Stamp, emit: Emit): NodeState => {
-  if (state.role._tag === "Leader") {
-    throw new Error(`Two leaders in term ${state.currentTerm}: ${state.self} and ${leader} (Election Safety)`)
-  }
-  if (state.role._tag !== "Follower" || state.role.leader !== leader) {
-    return Following.becomeFollower(state, { term: state.currentTerm, leader }, stamp, emit)
-  }
-  const heard: Follower = {
-    ...state.role,
-    heardMillis: stamp.nowMillis,
-    electionDeadlineMillis: Following.electionDeadline(state, stamp)
-  }
-  return { ...state, role: heard }
-}
-
 const withVerified = (state: NodeState, verifiedIndex: LogIndex.LogIndex): NodeState =>
   state.role._tag === "Follower" && verifiedIndex > state.role.verifiedIndex
     ? { ...state, role: { ...state.role, verifiedIndex } }
@@ -80,6 +65,7 @@ const withVerified = (state: NodeState, verifiedIndex: LogIndex.LogIndex): NodeS
 /** The refusal, when this log has no entry (`prevLogIndex`, `prevLogTerm`). */
 const conflictAt = (state: NodeState, message: AppendEntries): AppendRejected | undefined => {
   const { prevLogIndex, round } = message
+  if (prevLogIndex < state.log.base.index) return undefined
   const term = RaftLog.termAt(state.log, prevLogIndex)
   if (term === message.prevLogTerm) return undefined
   const where =
@@ -114,10 +100,13 @@ const firstNewIndex = (
   state: NodeState,
   blocks: ReadonlyArray<LogEntry.EntryBlock>
 ): LogIndex.LogIndex | undefined => {
+  const { index: baseIndex } = state.log.base
   for (const block of blocks) {
+    if (LogEntry.lastIndex(block) <= baseIndex) continue
     // Same index and term at the end of a block: all of it is here (Log Matching).
     if (RaftLog.termAt(state.log, LogEntry.lastIndex(block)) === block.lastTerm) continue
-    for (let index = block.firstIndex; index <= LogEntry.lastIndex(block); index = LogIndex.plus(index, 1)) {
+    const first = LogIndex.max(block.firstIndex, LogIndex.plus(baseIndex, 1))
+    for (let index = first; index <= LogEntry.lastIndex(block); index = LogIndex.plus(index, 1)) {
       if (RaftLog.termAt(state.log, index) !== LogEntry.termAt(block, index)) return index
     }
   }

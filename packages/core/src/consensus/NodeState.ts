@@ -9,7 +9,8 @@ import * as LogIndex from "../LogIndex.ts"
 import * as Membership from "../Membership.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { RaftConfig } from "../RaftConfig.ts"
-import type { HardState } from "../RaftStorage.ts"
+import type { HardState, LogBase } from "../RaftStorage.ts"
+import type { SnapshotMeta } from "../Snapshot.ts"
 import type { Term } from "../Term.ts"
 import type { Progress } from "./Progress.ts"
 import type { PendingRead, ReadRequest } from "./ReadIndex.ts"
@@ -56,6 +57,8 @@ export interface Leader {
   readonly progress: ReadonlyMap<NodeId, Progress>
   /** How many heartbeats were due so far. */
   readonly beat: number
+  /** Since when its own disk has made no progress, as of the last heartbeat. */
+  readonly disk: { readonly persisted: number; readonly sinceMillis: number }
   /** The newest round that peers are asked to answer (see ReadIndex). */
   readonly round: number
   readonly reads: ReadonlyArray<PendingRead>
@@ -87,6 +90,8 @@ export interface NodeState {
   readonly currentTerm: Term
   readonly votedFor: NodeId | null
   readonly log: RaftLog.RaftLog
+  /** The newest snapshot on disk. It reaches at least to the log's base. */
+  readonly snapshot: SnapshotMeta | undefined
   readonly commitIndex: LogIndex.LogIndex
   readonly durability: Durability
   /** The next id for a question to the leader. Begins at random, so that no answer from before a restart fits. */
@@ -110,19 +115,23 @@ export const initial = (options: {
   readonly config: RaftConfig
   readonly membership: Membership.Membership
   readonly hardState: HardState
+  readonly base: LogBase
   readonly blocks: ReadonlyArray<EntryBlock>
+  readonly snapshot: SnapshotMeta | undefined
   readonly firstRequestId: number
   readonly stamp: Stamp
 }): NodeState => {
-  const log = RaftLog.fromBlocks(options.blocks)
+  const log = RaftLog.fromBlocks(options.blocks, options.base)
   return {
     self: options.self,
     config: options.config,
-    membership: options.membership,
+    membership: options.snapshot?.membership ?? options.membership,
     currentTerm: options.hardState.currentTerm,
     votedFor: options.hardState.votedFor,
     log,
-    commitIndex: LogIndex.zero,
+    snapshot: options.snapshot,
+    // What a snapshot covers was committed.
+    commitIndex: options.snapshot?.lastIndex ?? LogIndex.zero,
     durability: { issued: 0, persisted: 0, truncated: 0, hardState: 0, index: log.lastIndex },
     nextRequestId: options.firstRequestId,
     role: {

@@ -19,6 +19,15 @@ export interface Progress {
   readonly contactMillis: number
   /** The highest round that the peer has answered (see ReadIndex). */
   readonly ackedRound: number
+  /** How far it has got with a snapshot; `undefined` when none was asked for or it has been installed. */
+  readonly transfer: Transfer | undefined
+}
+
+/** A snapshot on its way to a peer. */
+export interface Transfer {
+  readonly snapshotId: string
+  /** The next byte that the peer wants. */
+  readonly offset: number
 }
 
 /** A new leader knows nothing, and begins to look at the end of its own log. */
@@ -31,7 +40,8 @@ export const initial = (options: {
   nextIndex: options.nextIndex,
   epoch: 0,
   contactMillis: options.nowMillis,
-  ackedRound: 0
+  ackedRound: 0,
+  transfer: undefined
 })
 
 /** The peer answered, whatever it said. */

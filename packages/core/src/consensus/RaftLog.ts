@@ -4,35 +4,45 @@
  * A `RaftLog` is an immutable view of append-only chunks. Appending to the newest view pushes onto the
  * shared arrays and costs no copy: older views do not look past their own end. Anything else (an append
  * to an older view, a truncation) copies the list of chunks, never the entries.
+ *
+ * A log begins after its `base`. What lies at or before the base is in a snapshot (section 7).
  */
 import * as LogEntry from "../LogEntry.ts"
 import * as LogIndex from "../LogIndex.ts"
+import type { LogBase } from "../RaftStorage.ts"
 import * as Term from "../Term.ts"
 
 type EntryBlock = LogEntry.EntryBlock
 
 export interface RaftLog {
+  /** The place before the first entry. */
+  readonly base: LogBase
   /** Chunks in order; only the first `chunkCount` belong to this view. Shared, append-only. */
   readonly chunks: Array<EntryBlock>
   /** `chunkEnds[i]`: bytes of all chunks up to and including `i`. Shared as `chunks` is. */
   readonly chunkEnds: Array<number>
   readonly chunkCount: number
-  /** Index of the last entry; 0 when empty. */
+  /** Index of the last entry; that of the base when empty. */
   readonly lastIndex: LogIndex.LogIndex
-  /** Term of the last entry; 0 when empty. */
+  /** Term of the last entry; that of the base when empty. */
   readonly lastTerm: Term.Term
 }
 
-export const empty = (): RaftLog => ({
+const beginning: LogBase = { index: LogIndex.zero, term: Term.zero }
+
+/** A log without entries that begins after `base`. */
+export const empty = (base: LogBase = beginning): RaftLog => ({
+  base,
   chunks: [],
   chunkEnds: [],
   chunkCount: 0,
-  lastIndex: LogIndex.zero,
-  lastTerm: Term.zero
+  lastIndex: base.index,
+  lastTerm: base.term
 })
 
-/** A log of consecutive blocks, the first of which begins at index 1. */
-export const fromBlocks = (blocks: ReadonlyArray<EntryBlock>): RaftLog => blocks.reduce(append, empty())
+/** A log of consecutive blocks, the first of which begins right after `base`. */
+export const fromBlocks = (blocks: ReadonlyArray<EntryBlock>, base: LogBase = beginning): RaftLog =>
+  blocks.reduce(append, empty(base))
 
 /** The log with one more block, which must begin right after the last entry. */
 export const append = (log: RaftLog, block: EntryBlock): RaftLog => {
@@ -45,6 +55,7 @@ export const append = (log: RaftLog, block: EntryBlock): RaftLog => {
   chunkEnds.push((log.chunkCount === 0 ? 0 : chunkEnds[log.chunkCount - 1]!) + block.bytes.byteLength)
   chunks.push(block)
   return {
+    base: log.base,
     chunks,
     chunkEnds,
     chunkCount: log.chunkCount + 1,
@@ -60,7 +71,14 @@ export const truncateFrom = (log: RaftLog, index: LogIndex.LogIndex): RaftLog =>
   const kept = log.chunks.slice(0, position)
   const cut = log.chunks[position]!
   if (cut.firstIndex < index) kept.push(LogEntry.slice(cut, cut.firstIndex, LogIndex.plus(index, -1)))
-  return fromBlocks(kept)
+  return fromBlocks(kept, log.base)
+}
+
+/** The log without the entries up to `index`, which must be in it or its base. */
+export const compactTo = (log: RaftLog, index: LogIndex.LogIndex): RaftLog => {
+  if (index <= log.base.index) return log
+  const base: LogBase = { index, term: termAt(log, index)! }
+  return fromBlocks(blocksBetween(log, LogIndex.plus(index, 1), log.lastIndex), base)
 }
 
 /** Position of the chunk that holds `index`, which must be in the log. */
@@ -75,11 +93,11 @@ const chunkOf = (log: RaftLog, index: LogIndex.LogIndex): number => {
   return low
 }
 
-/** Term of the entry at `index`; 0 at index 0; `undefined` past the end. */
+/** Term of the entry at `index`, or of the base; `undefined` before the base and past the end. */
 export const termAt = (log: RaftLog, index: LogIndex.LogIndex): Term.Term | undefined => {
   if (index === log.lastIndex) return log.lastTerm
-  if (index === 0) return Term.zero
-  if (index > log.lastIndex) return undefined
+  if (index === log.base.index) return log.base.term
+  if (index < log.base.index || index > log.lastIndex) return undefined
   return LogEntry.termAt(log.chunks[chunkOf(log, index)]!, index)
 }
 
@@ -92,7 +110,7 @@ export const bytesBetween = (log: RaftLog, from: LogIndex.LogIndex, to: LogIndex
   from > to ? 0 : bytesUpTo(log, to) - bytesUpTo(log, LogIndex.plus(from, -1))
 
 const bytesUpTo = (log: RaftLog, index: LogIndex.LogIndex): number => {
-  if (index === 0) return 0
+  if (index <= log.base.index) return 0
   const position = chunkOf(log, index)
   const block = log.chunks[position]!
   const before = position === 0 ? 0 : log.chunkEnds[position - 1]!
@@ -157,11 +175,11 @@ export const blocksBetween = (
 ): ReadonlyArray<EntryBlock> =>
   from > to ? [] : blocksFrom(log, from, { maxBytes: Number.MAX_SAFE_INTEGER, maxEntries: to - from + 1 })
 
-/** The first index that has the term of the entry at `index`, which must be in the log. */
+/** The first index in the log that has the term of the entry at `index`, which must be in it. */
 export const firstIndexOfTermAt = (log: RaftLog, index: LogIndex.LogIndex): LogIndex.LogIndex => {
   const term = termAt(log, index)
   let first = index
-  while (first > 1 && termAt(log, LogIndex.plus(first, -1)) === term) {
+  while (first > log.base.index + 1 && termAt(log, LogIndex.plus(first, -1)) === term) {
     const chunk = log.chunks[chunkOf(log, LogIndex.plus(first, -1))]!
     // A chunk of one term is passed in one step.
     first = chunk.firstTerm === term ? chunk.firstIndex : LogIndex.plus(first, -1)
@@ -169,14 +187,14 @@ export const firstIndexOfTermAt = (log: RaftLog, index: LogIndex.LogIndex): LogI
   return first
 }
 
-/** The last index up to `from` whose term is at most `term`; 0 when there is none. */
+/** The last index up to `from` whose term is at most `term`; the base's when there is none. */
 export const lastIndexUpToTerm = (
   log: RaftLog,
   from: LogIndex.LogIndex,
   term: Term.Term
 ): LogIndex.LogIndex => {
-  let low = 0
-  let high = LogIndex.min(from, log.lastIndex)
+  let low: number = log.base.index
+  let high = LogIndex.max(log.base.index, LogIndex.min(from, log.lastIndex))
   // Terms never decrease along a log, so the entries of at most this term are a prefix.
   while (low < high) {
     const middle = LogIndex.plus(LogIndex.zero, Math.ceil((low + high) / 2))
@@ -188,7 +206,7 @@ export const lastIndexUpToTerm = (
 
 /** The leader's clock in the last entry, in milliseconds; 0 when the log is empty. */
 export const lastTimestampMillis = (log: RaftLog): number =>
-  log.lastIndex === 0 ? 0 : entryAt(log, log.lastIndex).timestampMillis
+  log.chunkCount === 0 ? 0 : entryAt(log, log.lastIndex).timestampMillis
 
 /** Whether a log that ends in `lastTerm` at `lastIndex` is at least as up-to-date as this one (section 5.4.1). */
 export const isUpToDate = (

@@ -10,6 +10,7 @@ import * as LogEntry from "../LogEntry.ts"
 import * as LogIndex from "../LogIndex.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { AppendAccepted, AppendEntries, AppendRejected } from "../RaftMessage.ts"
+import * as Term from "../Term.ts"
 import type { Emit } from "./Action.ts"
 import * as Commitment from "./Commitment.ts"
 import * as Durable from "./Durable.ts"
@@ -33,6 +34,7 @@ export const beginTerm = (state: NodeState, stamp: Stamp, emit: Emit): NodeState
       termStartIndex: noOpIndex,
       progress: new Map(peersOf(state).map((peer) => [peer, progress])),
       beat: 0,
+      disk: { persisted: state.durability.persisted, sinceMillis: stamp.nowMillis },
       round: 0,
       reads: []
     }
@@ -179,6 +181,11 @@ export const nextAppend = (
   if (role._tag !== "Leader" || progress === undefined) return undefined
   const cursor = catchUp(before, progress)
   const isDue = role.beat > cursor.beat || role.round > cursor.round
+  if (isBehindLog(state, cursor)) {
+    return isDue
+      ? { message: bareHeartbeat(state, role), cursor: sent(state, role, progress, cursor, []) }
+      : undefined
+  }
   const blocks = entriesToSend(state, progress, cursor, role.beat > cursor.beat)
   if (blocks.length === 0 && !isDue && !hasCommitToTell(state, progress, cursor)) return undefined
   return {
@@ -186,6 +193,25 @@ export const nextAppend = (
     cursor: sent(state, role, progress, cursor, blocks)
   }
 }
+
+/** Whether `peer` needs entries that are in the log no more, and so the snapshot. */
+export const needsSnapshot = (state: NodeState, peer: NodeId, cursor: Cursor): boolean => {
+  const progress = state.role._tag === "Leader" ? state.role.progress.get(peer) : undefined
+  return progress !== undefined && isBehindLog(state, catchUp(cursor, progress))
+}
+
+const isBehindLog = (state: NodeState, cursor: Cursor): boolean => cursor.nextIndex <= state.log.base.index
+
+/** A heartbeat that claims nothing about the peer's log: every log has the place before the first entry. */
+const bareHeartbeat = (state: NodeState, role: Leader): AppendEntries => ({
+  _tag: "AppendEntries",
+  term: state.currentTerm,
+  prevLogIndex: LogIndex.zero,
+  prevLogTerm: Term.zero,
+  blocks: [],
+  leaderCommit: LogIndex.zero,
+  round: role.round
+})
 
 /** Starts over when the rules say so, and never sends again what already matches. */
 const catchUp = (cursor: Cursor, progress: Progress.Progress): Cursor =>

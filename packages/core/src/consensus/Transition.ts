@@ -4,6 +4,7 @@
  * Nothing is decided here. The term gate comes first, for every message alike (paper, section 5.1); then
  * each event goes to the file of its topic.
  */
+import * as LogIndex from "../LogIndex.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { RaftMessage } from "../RaftMessage.ts"
 import type { Action, Emit } from "./Action.ts"
@@ -17,6 +18,7 @@ import * as LogMatching from "./LogMatching.ts"
 import type { NodeState, Stamp } from "./NodeState.ts"
 import * as ReadIndex from "./ReadIndex.ts"
 import * as Replication from "./Replication.ts"
+import * as Snapshotting from "./Snapshotting.ts"
 
 /** The outcome of one event. Actions are in the order in which they must be carried out. */
 export interface Step {
@@ -52,6 +54,10 @@ export const apply = (state: NodeState, event: Event, stamp: Stamp, emit: Emit):
       return onPersisted(state, event, stamp, emit)
     case "PeerLost":
       return Election.onPeerLost(state, event.peer, stamp)
+    case "SnapshotTaken":
+      return Snapshotting.onSnapshotTaken(state, event.snapshot, emit)
+    case "SnapshotReceived":
+      return Snapshotting.onSnapshotReceived(state, event.from, event.snapshot, emit)
   }
 }
 
@@ -101,7 +107,8 @@ const termGate = (
   ) {
     return undefined
   }
-  const leader = message._tag === "AppendEntries" ? from : null
+  const isFromLeader = message._tag === "AppendEntries" || message._tag === "InstallSnapshot"
+  const leader = isFromLeader ? from : null
   return Following.becomeFollower(state, { term: message.term, leader }, stamp, emit)
 }
 
@@ -120,6 +127,10 @@ const refuseStale = (state: NodeState, from: NodeId, message: RaftMessage, emit:
         { _tag: "AppendRejected", term, prevLogIndex, round, ...conflict },
         emit
       )
+    }
+    case "InstallSnapshot": {
+      const refusal = { snapshotId: message.snapshot.id, offset: 0, matchIndex: LogIndex.zero }
+      return Durable.sendInTerm(state, from, { _tag: "InstallSnapshotReply", term, ...refusal }, emit)
     }
     default:
       return undefined
@@ -152,6 +163,10 @@ const onMessage = (
       return ReadIndex.onReadIndex(state, from, message, stamp, emit)
     case "ReadIndexReply":
       return ReadIndex.onReadIndexReply(state, message, emit)
+    case "InstallSnapshot":
+      return Snapshotting.onInstallSnapshot(state, from, message, stamp, emit)
+    case "InstallSnapshotReply":
+      return Snapshotting.onInstallReply(state, from, message, stamp, emit)
     case "ForwardProposals":
     case "ForwardReply":
       // Carried by the node itself; they only bring their term.

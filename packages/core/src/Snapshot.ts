@@ -1,0 +1,23 @@
+/**
+ * What a snapshot stands for (paper, section 7): the machine's state after an index, which takes the place
+ * of the log up to there.
+ */
+import * as Schema from "effect/Schema"
+import { LogIndex } from "./LogIndex.ts"
+import { Membership } from "./Membership.ts"
+import { Term } from "./Term.ts"
+
+export const SnapshotMeta = Schema.Struct({
+  /**
+   * Names one taking of one snapshot: two with the same id hold the same bytes, so a transfer that broke
+   * off can go on where it stopped. 1 to 100 letters, digits, dots, dashes or underscores.
+   */
+  id: Schema.String.check(Schema.isPattern(/^[A-Za-z0-9._-]{1,100}$/)),
+  /** The last entry that the snapshot covers (the paper's lastIncludedIndex). */
+  lastIndex: LogIndex,
+  /** Its term (lastIncludedTerm). */
+  lastTerm: Term,
+  /** The membership in force there. */
+  membership: Membership
+})
+export type SnapshotMeta = typeof SnapshotMeta.Type

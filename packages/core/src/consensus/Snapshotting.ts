@@ -1,0 +1,158 @@
+/**
+ * Snapshots and compaction (paper, section 7).
+ *
+ * A node that has a durable snapshot may let its log begin after it. A leader that no longer has what a
+ * peer needs sends its snapshot instead. A follower puts it in the place of its log, unless it knows
+ * better: what is committed is never replaced.
+ *
+ * Sending is not decided here message by message: a fiber per peer reads the snapshot piece by piece and
+ * asks {@link nextPiece} where to go on.
+ */
+import * as LogIndex from "../LogIndex.ts"
+import type { NodeId } from "../NodeId.ts"
+import type { InstallSnapshot, InstallSnapshotReply } from "../RaftMessage.ts"
+import type { SnapshotMeta } from "../Snapshot.ts"
+import type { Emit } from "./Action.ts"
+import * as Commitment from "./Commitment.ts"
+import * as Durable from "./Durable.ts"
+import * as Following from "./Following.ts"
+import type { NodeState, Stamp } from "./NodeState.ts"
+import * as Progress from "./Progress.ts"
+import * as RaftLog from "./RaftLog.ts"
+import * as ReadIndex from "./ReadIndex.ts"
+
+/**
+ * An own snapshot is durable: the log may begin later. A window of entries before the snapshot stays, so
+ * that a follower that is a little behind need not get the whole snapshot.
+ */
+export const onSnapshotTaken = (state: NodeState, snapshot: SnapshotMeta, emit: Emit): NodeState => {
+  if (snapshot.lastIndex <= (state.snapshot?.lastIndex ?? LogIndex.zero)) return state
+  const known: NodeState = { ...state, snapshot }
+  const index = lastToDrop(known, snapshot.lastIndex)
+  return index <= known.log.base.index ? known : compact(known, index, emit)
+}
+
+/** The last index that may go: a window of entries and bytes before the snapshot's end stays. */
+const lastToDrop = (state: NodeState, lastIndex: LogIndex.LogIndex): LogIndex.LogIndex => {
+  const { snapshotTrailingBytes, snapshotTrailingEntries } = state.config
+  let low = LogIndex.max(state.log.base.index, LogIndex.plus(lastIndex, -snapshotTrailingEntries))
+  let high = lastIndex
+  // The smallest index after which no more than the window's bytes remain.
+  while (low < high) {
+    const middle = LogIndex.plus(low, Math.floor((high - low) / 2))
+    if (RaftLog.bytesBetween(state.log, LogIndex.plus(middle, 1), lastIndex) <= snapshotTrailingBytes) high = middle
+    else low = LogIndex.plus(middle, 1)
+  }
+  return low
+}
+
+const compact = (state: NodeState, index: LogIndex.LogIndex, emit: Emit): NodeState => {
+  const log = RaftLog.compactTo(state.log, index)
+  return Durable.setLogBase(state, log, undefined, emit)
+}
+
+/** The leader sends a piece (figure 13). A follower that receives one does not campaign. */
+export const onInstallSnapshot = (
+  state: NodeState,
+  from: NodeId,
+  message: InstallSnapshot,
+  stamp: Stamp,
+  emit: Emit
+): NodeState => {
+  const following = Following.hearLeader(state, from, stamp, emit)
+  const { lastIndex, id } = message.snapshot
+  if (lastIndex > following.commitIndex) {
+    emit({ _tag: "KeepSnapshotPiece", from, piece: message })
+    return following
+  }
+  // It has all that already. Only what is durable may be promised.
+  const matchIndex = LogIndex.min(lastIndex, following.durability.index)
+  if (matchIndex === lastIndex) {
+    tell(following, from, { snapshotId: id, offset: message.sizeBytes, matchIndex }, following.durability.hardState, emit)
+  }
+  return following
+}
+
+const tell = (
+  state: NodeState,
+  to: NodeId,
+  news: Omit<InstallSnapshotReply, "_tag" | "term">,
+  ticket: number,
+  emit: Emit
+): void => Durable.sendAfter(state, ticket, to, { _tag: "InstallSnapshotReply", term: state.currentTerm, ...news }, emit)
+
+/**
+ * A received snapshot is whole and durable. It replaces the log, except for what follows an entry with
+ * the same index and term (figure 13, step 6), and never anything committed.
+ */
+export const onSnapshotReceived = (
+  state: NodeState,
+  from: NodeId,
+  snapshot: SnapshotMeta,
+  emit: Emit
+): NodeState => {
+  const { lastIndex, lastTerm, membership } = snapshot
+  if (lastIndex <= (state.snapshot?.lastIndex ?? LogIndex.zero)) return state
+  if (lastIndex <= state.commitIndex) return { ...state, snapshot }
+  const isInLog = RaftLog.termAt(state.log, lastIndex) === lastTerm
+  const log = isInLog
+    ? RaftLog.compactTo(state.log, lastIndex)
+    : RaftLog.empty({ index: lastIndex, term: lastTerm })
+  const cutFrom = isInLog ? undefined : LogIndex.plus(state.log.base.index, 1)
+  const based = Durable.setLogBase(state, log, cutFrom, emit)
+  const installed: NodeState = { ...based, snapshot, membership, commitIndex: lastIndex }
+  emit({ _tag: "RestoreMachine", snapshot })
+  tell(installed, from, { snapshotId: snapshot.id, offset: 0, matchIndex: lastIndex }, based.durability.issued, emit)
+  return installed
+}
+
+/** A peer tells how far it got. An installed snapshot counts like accepted entries. */
+export const onInstallReply = (
+  state: NodeState,
+  from: NodeId,
+  message: InstallSnapshotReply,
+  stamp: Stamp,
+  emit: Emit
+): NodeState => {
+  const { role } = state
+  const known = role._tag === "Leader" ? role.progress.get(from) : undefined
+  if (role._tag !== "Leader" || known === undefined) return state
+  const heard = Progress.contacted(known, stamp.nowMillis, known.ackedRound)
+  const progress =
+    message.matchIndex > 0
+      ? { ...Progress.accepted(heard, LogIndex.min(message.matchIndex, state.log.lastIndex)), transfer: undefined }
+      : { ...heard, transfer: { snapshotId: message.snapshotId, offset: message.offset } }
+  const told: NodeState = { ...state, role: { ...role, progress: new Map(role.progress).set(from, progress) } }
+  return ReadIndex.settle(Commitment.advance(told), emit)
+}
+
+/** Where the transfer of a snapshot to `peer` stands. */
+export type Piece =
+  /** The peer has it, or no longer needs it from this node. */
+  | { readonly _tag: "Done" }
+  /** Send from here on. */
+  | { readonly _tag: "From"; readonly offset: number }
+
+/**
+ * What a fiber that sends `snapshot` to `peer` does next. `sent` is how far it has sent; it starts over
+ * from what the peer has acknowledged when `isStalled`.
+ */
+export const nextPiece = (
+  state: NodeState,
+  peer: NodeId,
+  snapshot: SnapshotMeta,
+  sent: number,
+  isStalled: boolean
+): Piece => {
+  const progress = state.role._tag === "Leader" ? state.role.progress.get(peer) : undefined
+  if (progress === undefined || progress.matchIndex >= snapshot.lastIndex) return { _tag: "Done" }
+  const acknowledged = progress.transfer?.snapshotId === snapshot.id ? progress.transfer.offset : 0
+  return { _tag: "From", offset: isStalled ? acknowledged : Math.max(sent, acknowledged) }
+}
+
+/** How much of what was sent the peer has not acknowledged, in bytes. */
+export const unacknowledgedBytes = (state: NodeState, peer: NodeId, snapshot: SnapshotMeta, sent: number): number => {
+  const progress = state.role._tag === "Leader" ? state.role.progress.get(peer) : undefined
+  const acknowledged = progress?.transfer?.snapshotId === snapshot.id ? progress.transfer.offset : 0
+  return Math.max(0, sent - acknowledged)
+}
