@@ -15,9 +15,11 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as NodeHttp from "node:http"
 import { fail } from "./ExitCode.ts"
 import { readyPrefix } from "./NodeProcess.ts"
+import * as TraceFile from "./trace/TraceFile.ts"
 
 export interface NodeOptions {
   readonly clusterId: string
@@ -33,6 +35,8 @@ export interface NodeOptions {
   readonly members: Readonly<Record<string, string>>
   readonly electionTimeoutMillis: number
   readonly heartbeatIntervalMillis: number
+  /** The file that gets a trace of what the node does. */
+  readonly trace: Option.Option<string>
 }
 
 /** Runs the node. It says one line when it is ready, and ends only by failing or being interrupted. */
@@ -68,7 +72,8 @@ const raftOf = (options: NodeOptions) =>
   }).pipe(
     Layer.provide(FileStorage.layer({ directory: options.directory })),
     Layer.provide(NodeLogFileSystem.layer),
-    Layer.provide(TcpTransport.layer({ listen: Address.format(options.listen) }))
+    Layer.provide(TcpTransport.layer({ listen: Address.format(options.listen) })),
+    Layer.provide(Option.match(options.trace, { onNone: () => Layer.empty, onSome: TraceFile.layer }))
   )
 
 /** How long requests may take to end, once the node has been told to stop. */

@@ -32,6 +32,13 @@ const flags = {
   members: Flags.members,
   clusterId: Flags.clusterId,
   ...Flags.timing,
+  trace: Flag.File("trace").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription(
+      "Append what this node does to FILE, one line of JSON for each event (docs/trace.md); it never waits for it"
+    ),
+    Flag.optional
+  ),
   stopWithStdin: Flag.Boolean("stop-with-stdin").pipe(
     Flag.withDescription("Stop when standard input ends; so no node outlives the program that started it"),
     Flag.withDefault(false)
