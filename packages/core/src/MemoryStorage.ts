@@ -7,11 +7,13 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as MemorySnapshots from "./internal/MemorySnapshots.ts"
 import type { StorageIdentity } from "./RaftStorage.ts"
 import * as RaftStorage from "./RaftStorage.ts"
 
 interface Store {
   readonly state: RaftStorage.StoredState
+  readonly shelf: MemorySnapshots.Shelf
   isOpen: boolean
 }
 
@@ -23,7 +25,11 @@ export const make = (): RaftStorage.RaftStorage["Service"] => {
     const key = locationOf(identity)
     const known = stores.get(key)
     if (known !== undefined) return known
-    const store = { state: RaftStorage.emptyState(), isOpen: false }
+    const store = {
+      state: RaftStorage.emptyState(),
+      shelf: MemorySnapshots.emptyShelf(),
+      isOpen: false
+    }
     stores.set(key, store)
     return store
   }
@@ -47,21 +53,39 @@ const unlock = (store: Store) =>
     store.isOpen = false
   })
 
-const toLogStore = (store: Store): RaftStorage.LogStore => ({
-  recovered: { hardState: store.state.hardState, blocks: store.state.blocks.slice(), notes: [] },
-  write: (batch) =>
-    Effect.suspend(() => {
-      if (!store.isOpen) {
-        return fail(
+const toLogStore = (store: Store): RaftStorage.LogStore => {
+  const expectOpen = Effect.suspend(() =>
+    store.isOpen
+      ? Effect.void
+      : fail(
           new RaftStorage.IoFailed({ operation: "write", location: "memory", detail: "the store is closed" })
         )
-      }
-      const problem = RaftStorage.misfit(RaftStorage.lastIndexOf(store.state), batch)
-      if (problem !== undefined) return Effect.die(new Error(`Batch refused: ${problem}`))
-      RaftStorage.absorb(store.state, batch)
-      return Effect.void
+  )
+  return {
+    recovered: {
+      hardState: store.state.hardState,
+      base: store.state.base,
+      blocks: store.state.blocks.slice(),
+      snapshot: store.shelf.newest?.meta,
+      notes: []
+    },
+    write: (batch) => Effect.andThen(expectOpen, absorb(store, batch)),
+    snapshots: MemorySnapshots.open(store.shelf, {
+      expectOpen,
+      persist: (change) => Effect.andThen(expectOpen, Effect.sync(change))
     })
-})
+  }
+}
+
+const absorb = ({ shelf, state }: Store, batch: RaftStorage.WriteBatch) =>
+  Effect.suspend(() => {
+    const problem =
+      RaftStorage.misfit(RaftStorage.extentOf(state), batch) ??
+      RaftStorage.uncovered(batch, shelf.newest?.meta)
+    if (problem !== undefined) return Effect.die(new Error(`Batch refused: ${problem}`))
+    RaftStorage.absorb(state, batch)
+    return Effect.void
+  })
 
 const fail = (reason: RaftStorage.StorageError["reason"]) =>
   Effect.fail(new RaftStorage.StorageError({ reason }))

@@ -39,11 +39,12 @@ export interface LogBase {
 /** What becomes durable together. Applied in the order: hard state, truncation, base, blocks. */
 export interface WriteBatch {
   readonly hardState?: HardState
-  /** Remove the entry at this index and all after it. */
+  /** Remove the entry at this index and all after it. Lies after the base of the log. */
   readonly truncateFrom?: LogIndex.LogIndex
   /**
    * Let the log begin after this place: remove the entries up to it. A log that ends before it is empty
-   * afterwards. A snapshot that reaches at least to it is durable already.
+   * afterwards; a base that is not after the present one changes nothing. A snapshot that reaches at
+   * least to it is durable already; a batch without one is a mistake in the program and dies.
    */
   readonly base?: LogBase
   /** Consecutive; the first block follows the last entry that is left. May be empty. */
@@ -79,10 +80,10 @@ export interface LogStore {
 /** The snapshots of one store. Writers and readers may be used beside `write`, by other fibers. */
 export interface SnapshotStore {
   /**
-   * Begins to write a snapshot aside. With `resume`, what an earlier writer of the same id and size left
-   * unfinished is kept and gone on with. A writer whose Scope closes before `commit` leaves its part for
-   * a later `resume`; parts of other ids are removed. At most one writer is open at a time for each
-   * `purpose`.
+   * Begins to write a snapshot aside. With `resume`, what an earlier writer of the same `purpose` and
+   * `meta` left unfinished is kept and gone on with, as far as it is whole. A writer whose Scope closes
+   * before `commit` leaves its part for a later `resume`; a part of another snapshot is removed. At most
+   * one writer is open at a time for each `purpose`; a second is a mistake in the program and dies.
    */
   readonly writer: (options: {
     readonly meta: SnapshotMeta
@@ -94,13 +95,18 @@ export interface SnapshotStore {
   readonly reader: Effect.Effect<SnapshotReader | undefined, StorageError, Scope.Scope>
 }
 
+/**
+ * Used by one fiber at a time. An operation that fails or is interrupted ends the writer, not the store:
+ * the former snapshot stays the newest one, and the log can be written.
+ */
 export interface SnapshotWriter {
   /** How many bytes are there; 0, unless a part was taken up. */
   readonly offset: () => number
+  /** Adds a piece of any size, which may be used again once this has succeeded. Not durable yet. */
   readonly write: (piece: Uint8Array) => Effect.Effect<void, StorageError>
   /**
    * Makes the snapshot whole and durable, and the newest one; older ones are removed. A snapshot that
-   * ends before the newest one is dropped instead. The writer is not used after it.
+   * ends before the newest one is dropped instead. The writer is not used after it: that would die.
    */
   readonly commit: Effect.Effect<void, StorageError>
 }
@@ -109,8 +115,9 @@ export interface SnapshotReader {
   readonly meta: SnapshotMeta
   readonly sizeBytes: number
   /**
-   * The bytes from `offset` on, at most `maxBytes`; empty at the end. Fails with `DamagedStore` where the
-   * bytes are not those that were written. Stays usable when a newer snapshot has taken the place.
+   * The next `maxBytes` bytes from `offset` on, fewer only at the end, where it is empty at last. Fails
+   * with `DamagedStore` where the bytes are not those that were written. Stays usable when a newer
+   * snapshot has taken the place. The bytes are not to be changed.
    */
   readonly read: (offset: number, maxBytes: number) => Effect.Effect<Uint8Array, StorageError>
 }
@@ -219,9 +226,46 @@ export const emptyState = (): StoredState => ({
 export const lastIndexOf = (state: StoredState): LogIndex.LogIndex =>
   state.blocks.length === 0 ? state.base.index : LogEntry.lastIndex(state.blocks[state.blocks.length - 1]!)
 
-/** Why `batch` cannot follow a log that ends at `lastIndex`: a gap, an entry that is there already, or terms that fall. */
-export const misfit = (lastIndex: LogIndex.LogIndex, batch: WriteBatch): string | undefined => {
-  let expected = LogIndex.plus(lengthAfterTruncation(lastIndex, batch), 1)
+/** Where a log begins and ends. All that a store must know of its entries to take the next batch. */
+export interface LogExtent {
+  readonly base: LogBase
+  /** That of the base where the log has no entry. */
+  readonly lastIndex: LogIndex.LogIndex
+}
+
+export const extentOf = (state: StoredState): LogExtent => ({
+  base: state.base,
+  lastIndex: lastIndexOf(state)
+})
+
+/** The extent of a log once `batch`, which must fit, is written to it. */
+export const extentAfter = (log: LogExtent, batch: WriteBatch): LogExtent => ({
+  base: baseAfter(log, batch),
+  lastIndex:
+    batch.blocks.length === 0
+      ? lengthBeforeBlocks(log, batch)
+      : LogEntry.lastIndex(batch.blocks[batch.blocks.length - 1]!)
+})
+
+/** A base never goes back: one that is not after the present one changes nothing. */
+const baseAfter = (log: LogExtent, { base }: WriteBatch): LogBase =>
+  base !== undefined && base.index > log.base.index ? base : log.base
+
+const lengthBeforeBlocks = (log: LogExtent, batch: WriteBatch): LogIndex.LogIndex => {
+  const { truncateFrom } = batch
+  const kept =
+    truncateFrom === undefined ? log.lastIndex : LogIndex.min(log.lastIndex, LogIndex.plus(truncateFrom, -1))
+  return LogIndex.max(kept, baseAfter(log, batch).index)
+}
+
+/**
+ * Why `batch` cannot follow a log: it removes what a snapshot stands for, or leaves a gap, or brings an
+ * entry that is there already, or its terms fall.
+ */
+export const misfit = (log: LogExtent, batch: WriteBatch): string | undefined => {
+  if (batch.truncateFrom !== undefined && batch.truncateFrom <= log.base.index)
+    return `it removes from index ${batch.truncateFrom} on, but the log begins after ${log.base.index}`
+  let expected = LogIndex.plus(lengthBeforeBlocks(log, batch), 1)
   let lastTerm = Term.zero
   for (const block of batch.blocks) {
     if (block.firstIndex !== expected)
@@ -234,18 +278,12 @@ export const misfit = (lastIndex: LogIndex.LogIndex, batch: WriteBatch): string 
   return undefined
 }
 
-/** Index of the last entry once `batch` is written to a log that ends at `lastIndex`. */
-export const lastIndexAfter = (lastIndex: LogIndex.LogIndex, batch: WriteBatch): LogIndex.LogIndex =>
-  batch.blocks.length === 0
-    ? lengthAfterTruncation(lastIndex, batch)
-    : LogEntry.lastIndex(batch.blocks[batch.blocks.length - 1]!)
-
-const lengthAfterTruncation = (lastIndex: LogIndex.LogIndex, batch: WriteBatch): LogIndex.LogIndex => {
-  const kept =
-    batch.truncateFrom === undefined
-      ? lastIndex
-      : LogIndex.min(lastIndex, LogIndex.max(LogIndex.zero, LogIndex.plus(batch.truncateFrom, -1)))
-  return batch.base === undefined ? kept : LogIndex.max(kept, batch.base.index)
+/** Why a log may not begin at the base of `batch` yet, when `snapshot` is the newest one. */
+export const uncovered = ({ base }: WriteBatch, snapshot: SnapshotMeta | undefined): string | undefined => {
+  const covered = snapshot?.lastIndex ?? LogIndex.zero
+  return base === undefined || base.index <= covered
+    ? undefined
+    : `the log would begin after index ${base.index}, and the newest snapshot ends at ${covered}`
 }
 
 /** Adds a batch, which must fit, to what a store holds. Copies no entry. */

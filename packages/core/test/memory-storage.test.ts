@@ -135,7 +135,7 @@ describe("MemoryDisk", () => {
       yield* store.write(vote(4, "n2", block(1, 4)))
       yield* disk.wipe(home)
       const { recovered } = yield* disk.storage.open(home)
-      assert.deepStrictEqual(recovered, { ...emptyState(), notes: [] })
+      assert.deepStrictEqual(recovered, { ...emptyState(), snapshot: undefined, notes: [] })
     })
   )
 })

@@ -10,10 +10,14 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
+import * as MemorySnapshots from "../internal/MemorySnapshots.ts"
 import * as RaftStorage from "../RaftStorage.ts"
 import type { RecoveredState, StorageIdentity, WriteBatch } from "../RaftStorage.ts"
 
-/** What becomes of a batch that was written but not acknowledged: a batch is there whole or not at all. */
+/**
+ * What becomes of what was written but not acknowledged: a batch, or the commit of a snapshot, is there
+ * whole or not at all; so is the part of a snapshot that was not committed.
+ */
 export type Fate = "Lost" | "Kept"
 
 export class MemoryDisk extends Context.Service<
@@ -21,22 +25,23 @@ export class MemoryDisk extends Context.Service<
   {
     readonly storage: RaftStorage.RaftStorage["Service"]
     /**
-     * The machine of this node loses its power: the store is closed under whoever has it open, a write in
-     * flight fails there, and meets its `fate` here ("Lost" unless told). Settings stay as they are.
+     * The machine of this node loses its power: the store is closed under whoever has it open, what is in
+     * flight fails there, and meets its `fate` here ("Lost" unless told), and so do unfinished snapshots.
+     * Settings stay as they are.
      */
     readonly crash: (identity: StorageIdentity, fate?: Fate) => Effect.Effect<void>
     /** The disk is replaced by an empty one, which implies a crash. */
     readonly wipe: (identity: StorageIdentity) => Effect.Effect<void>
-    /** Every write from now on takes this long. 0, the default, is at once. */
+    /** Every write, and every commit of a snapshot, takes this long from now on. 0, the default, is at once. */
     readonly setWriteLatencyMillis: (identity: StorageIdentity, millis: number) => Effect.Effect<void>
-    /** Writes do not come back until `release` or a crash. */
+    /** Writes and commits of snapshots do not come back until `release` or a crash. */
     readonly hang: (identity: StorageIdentity) => Effect.Effect<void>
     readonly release: (identity: StorageIdentity) => Effect.Effect<void>
     /** The disk is sound again: nothing hangs, nothing is slow, no failure waits. */
     readonly mend: (identity: StorageIdentity) => Effect.Effect<void>
-    /** The next write fails with `IoFailed`, and its batch meets its `fate` ("Lost" unless told). */
+    /** The next write or commit fails with `IoFailed`, and meets its `fate` ("Lost" unless told). */
     readonly failNextWrite: (identity: StorageIdentity, fate?: Fate) => Effect.Effect<void>
-    /** What the node would find if it crashed now and lost its write in flight. */
+    /** What the node would find if it crashed now and lost what is in flight. */
     readonly durable: (identity: StorageIdentity) => Effect.Effect<RecoveredState>
     /** Batches acknowledged so far, over all restarts. */
     readonly acknowledgedWrites: (identity: StorageIdentity) => Effect.Effect<number>
@@ -48,12 +53,19 @@ interface Session {
   ended: RaftStorage.IoFailed | undefined
 }
 
+/** A change that was written, but not acknowledged. */
+interface InFlight {
+  readonly kind: "Batch" | "Snapshot"
+  readonly change: () => void
+}
+
 interface Disk {
   readonly location: string
   state: RaftStorage.StoredState
+  shelf: MemorySnapshots.Shelf
   session: Session | undefined
-  /** Written, but not acknowledged. */
-  inFlight: WriteBatch | undefined
+  /** In the order in which they were written. */
+  readonly inFlight: Set<InFlight>
   gate: Latch.Latch
   isHanging: boolean
   latencyMillis: number
@@ -64,8 +76,9 @@ interface Disk {
 const newDisk = (location: string): Disk => ({
   location,
   state: RaftStorage.emptyState(),
+  shelf: MemorySnapshots.emptyShelf(),
   session: undefined,
-  inFlight: undefined,
+  inFlight: new Set(),
   gate: Latch.makeUnsafe(true),
   isHanging: false,
   latencyMillis: 0,
@@ -96,6 +109,7 @@ export const make = (): MemoryDisk["Service"] => {
       change(identity, (disk) => {
         crash(disk, "Lost")
         disk.state = RaftStorage.emptyState()
+        disk.shelf = MemorySnapshots.emptyShelf()
       }),
     setWriteLatencyMillis: (identity, millis) =>
       change(identity, (disk) => {
@@ -122,15 +136,17 @@ export const make = (): MemoryDisk["Service"] => {
   })
 }
 
-const contents = (disk: Disk): RecoveredState => ({
-  hardState: disk.state.hardState,
-  blocks: disk.state.blocks.slice(),
+const contents = ({ shelf, state }: Disk): RecoveredState => ({
+  hardState: state.hardState,
+  base: state.base,
+  blocks: state.blocks.slice(),
+  snapshot: shelf.newest?.meta,
   notes: []
 })
 
 const open = (disk: Disk) => Effect.map(Effect.acquireRelease(lock(disk), unlock(disk)), toLogStore(disk))
 
-/** A process that died without a crash of its machine leaves its last write with the kernel: it is kept. */
+/** A process that died without a crash of its machine leaves its last writes with the kernel: they are kept. */
 const lock = (disk: Disk) =>
   Effect.suspend(() => {
     if (disk.session !== undefined) {
@@ -138,7 +154,7 @@ const lock = (disk: Disk) =>
         new RaftStorage.StoreLocked({ location: disk.location, owner: "another node of this test" })
       )
     }
-    settleInFlight(disk, "Kept")
+    settleAll(disk, "Kept")
     disk.session = { ended: undefined }
     return Effect.succeed(disk.session)
   })
@@ -154,7 +170,8 @@ const endSession = (disk: Disk, session: Session, detail: string): void => {
 }
 
 const crash = (disk: Disk, fate: Fate): void => {
-  settleInFlight(disk, fate)
+  settleAll(disk, fate)
+  if (fate === "Lost") disk.shelf.parts.clear()
   if (disk.session !== undefined) endSession(disk, disk.session, "the machine lost its power")
   const waiting = disk.gate
   disk.gate = Latch.makeUnsafe(!disk.isHanging)
@@ -166,10 +183,13 @@ const release = (disk: Disk): void => {
   disk.gate.openUnsafe()
 }
 
-const settleInFlight = (disk: Disk, fate: Fate): void => {
-  const batch = disk.inFlight
-  disk.inFlight = undefined
-  if (batch !== undefined && fate === "Kept") RaftStorage.absorb(disk.state, batch)
+const settleAll = (disk: Disk, fate: Fate): void => {
+  for (const written of disk.inFlight) settle(disk, written, fate)
+}
+
+const settle = (disk: Disk, written: InFlight, fate: Fate): void => {
+  disk.inFlight.delete(written)
+  if (fate === "Kept") written.change()
 }
 
 const toLogStore =
@@ -179,24 +199,43 @@ const toLogStore =
     write: (batch) =>
       Effect.suspend(() => {
         if (session.ended !== undefined) return fail(session.ended)
-        const problem =
-          disk.inFlight === undefined
-            ? RaftStorage.misfit(RaftStorage.lastIndexOf(disk.state), batch)
-            : "the one before it is still being written"
+        const problem = problemOf(disk, batch)
         if (problem !== undefined) return Effect.die(new Error(`Batch refused: ${problem}`))
-        disk.inFlight = batch
-        return isPrompt(disk) ? finish(disk, session) : finishLater(disk, session)
-      })
+        return persist(disk, session, {
+          kind: "Batch",
+          change: () => RaftStorage.absorb(disk.state, batch)
+        })
+      }),
+    snapshots: MemorySnapshots.open(disk.shelf, {
+      expectOpen: Effect.suspend(() => (session.ended === undefined ? Effect.void : fail(session.ended))),
+      persist: (change) => Effect.suspend(() => persist(disk, session, { kind: "Snapshot", change }))
+    })
   })
+
+const problemOf = (disk: Disk, batch: WriteBatch): string | undefined => {
+  for (const { kind } of disk.inFlight) {
+    if (kind === "Batch") return "the one before it is still being written"
+  }
+  return (
+    RaftStorage.misfit(RaftStorage.extentOf(disk.state), batch) ??
+    RaftStorage.uncovered(batch, disk.shelf.newest?.meta)
+  )
+}
 
 const isPrompt = (disk: Disk): boolean => !disk.isHanging && disk.latencyMillis === 0
 
-const finishLater = (disk: Disk, session: Session) =>
+const persist = (disk: Disk, session: Session, written: InFlight) => {
+  disk.inFlight.add(written)
+  return isPrompt(disk) ? finish(disk, session, written) : finishLater(disk, session, written)
+}
+
+const finishLater = (disk: Disk, session: Session, written: InFlight) =>
   disk.gate.await.pipe(
     Effect.andThen(Effect.suspend(() => Effect.sleep(disk.latencyMillis))),
-    Effect.andThen(Effect.suspend(() => finish(disk, session))),
+    Effect.andThen(Effect.suspend(() => finish(disk, session, written))),
     Effect.onInterrupt(() =>
       Effect.sync(() => {
+        if (written.kind === "Snapshot") return
         session.ended ??= writeFailed(
           disk,
           "an earlier write was interrupted, and nobody knows what became of it"
@@ -205,17 +244,18 @@ const finishLater = (disk: Disk, session: Session) =>
     )
   )
 
-const finish = (disk: Disk, session: Session) => {
+const finish = (disk: Disk, session: Session, written: InFlight) => {
   if (session.ended !== undefined) return fail(session.ended)
   const fate = disk.nextFailure
   disk.nextFailure = undefined
-  settleInFlight(disk, fate ?? "Kept")
+  settle(disk, written, fate ?? "Kept")
   if (fate === undefined) {
-    disk.acknowledged++
+    if (written.kind === "Batch") disk.acknowledged++
     return Effect.void
   }
-  session.ended = writeFailed(disk, "the disk reports an error, as the test asked")
-  return fail(session.ended)
+  const failure = writeFailed(disk, "the disk reports an error, as the test asked")
+  if (written.kind === "Batch") session.ended = failure
+  return fail(failure)
 }
 
 const writeFailed = (disk: Disk, detail: string) =>

@@ -3,31 +3,40 @@
  * suite compares every store with it, so it shares no code with the stores.
  */
 import * as LogEntry from "../LogEntry.ts"
-import type { HardState, RecoveredState, WriteBatch } from "../RaftStorage.ts"
+import * as LogIndex from "../LogIndex.ts"
+import type { HardState, LogBase, RecoveredState, WriteBatch } from "../RaftStorage.ts"
 import * as Term from "../Term.ts"
 
 /** What a store holds, in a form in which two of them can be compared. */
 export interface StorageModel {
   readonly hardState: HardState
+  readonly base: LogBase
   readonly entries: ReadonlyArray<LogEntry.LogEntry>
 }
 
-export const empty: StorageModel = { hardState: { currentTerm: Term.zero, votedFor: null }, entries: [] }
+export const empty: StorageModel = {
+  hardState: { currentTerm: Term.zero, votedFor: null },
+  base: { index: LogIndex.zero, term: Term.zero },
+  entries: []
+}
 
 /** The model after one more batch. */
 export const after = (model: StorageModel, batch: WriteBatch): StorageModel => {
-  const kept = model.entries.filter(
-    (entry) => batch.truncateFrom === undefined || entry.index < batch.truncateFrom
-  )
+  const { truncateFrom = Infinity } = batch
+  const base = batch.base === undefined || batch.base.index < model.base.index ? model.base : batch.base
   return {
     hardState: batch.hardState ?? model.hardState,
-    entries: batch.blocks.length === 0 ? kept : kept.concat(batch.blocks.flatMap(LogEntry.entries))
+    base,
+    entries: model.entries
+      .filter((entry) => entry.index < truncateFrom && entry.index > base.index)
+      .concat(batch.blocks.flatMap(LogEntry.entries))
   }
 }
 
 /** What was read back, entry by entry. */
 export const ofRecovered = (recovered: RecoveredState): StorageModel => ({
   hardState: recovered.hardState,
+  base: recovered.base,
   entries: recovered.blocks.flatMap(LogEntry.entries)
 })
 
@@ -40,6 +49,10 @@ export const difference = (expected: StorageModel, found: StorageModel): string 
   if (hardState.votedFor !== found.hardState.votedFor) {
     return `votedFor is ${found.hardState.votedFor}, not ${hardState.votedFor}`
   }
+  const { base } = expected
+  if (base.index !== found.base.index || base.term !== found.base.term) {
+    return `the log begins after ${showBase(found.base)}, not ${showBase(base)}`
+  }
   if (expected.entries.length !== found.entries.length) {
     return `the log has ${found.entries.length} entries, not ${expected.entries.length}`
   }
@@ -49,6 +62,8 @@ export const difference = (expected: StorageModel, found: StorageModel): string 
   }
   return undefined
 }
+
+const showBase = ({ index, term }: LogBase): string => `index ${index} of term ${term}`
 
 const entryDifference = (expected: LogEntry.LogEntry, found: LogEntry.LogEntry): string | undefined => {
   if (found.index !== expected.index) return `stands at index ${found.index}`
