@@ -12,21 +12,25 @@
  * | 16 | 8 | currentTerm (float64) |
  * | 24 | 8 | index to truncate from (float64) |
  * | 32 | 8 | index of the first entry (float64) |
- * | 40 | 4 | bytes of the body: the name voted for, then the entries |
+ * | 40 | 4 | bytes of the body: the base, the name voted for, the entries |
  * | 44 | 4 | checksum of the body and the zeros after it |
- * | 48 | 2 | which of the fields count: 1 hard state, 2 truncation, 4 entries, 8 vote, 16 seal |
+ * | 48 | 2 | which of the fields count: 1 hard state, 2 truncation, 4 entries, 8 vote, 16 seal, 32 base, 64 opening |
  * | 50 | 2 | bytes of the name voted for |
  * | 52 | 8 | zero |
  * | 60 | 4 | end of header mark |
  * | 64 | … | body, zeros up to a multiple of 8 less 4, end mark |
  *
+ * A base is its index and its term (float64 each). The first record of a segment is its opening: hard
+ * state, base, and, in the place of the index of the first entry, the index of the last entry so far.
+ * Formats before 2 have neither.
+ *
  * The marks have no zero byte: where one reads zero, that part of the write never reached the disk.
  */
 import * as LogEntry from "@effect-raft/core/LogEntry"
-import type { LogIndex } from "@effect-raft/core/LogIndex"
+import * as LogIndex from "@effect-raft/core/LogIndex"
 import type { NodeId } from "@effect-raft/core/NodeId"
-import type { WriteBatch } from "@effect-raft/core/RaftStorage"
-import type { Term } from "@effect-raft/core/Term"
+import type { HardState, LogBase, LogExtent, WriteBatch } from "@effect-raft/core/RaftStorage"
+import * as Term from "@effect-raft/core/Term"
 import { checksum } from "./Checksum.ts"
 
 /** A record header that is whole. */
@@ -51,7 +55,9 @@ const endMarkBytes = 4
 const maxTailBytes = alignmentBytes - 1 + endMarkBytes
 const maxBodyBytes = 0xffffffff
 
-const flag = { hardState: 1, truncation: 2, entries: 4, vote: 8, seal: 16 } as const
+const baseBytes = 16
+
+const flag = { hardState: 1, truncation: 2, entries: 4, vote: 8, seal: 16, base: 32, opening: 64 } as const
 
 /** Bytes on disk of a record with a body of `bodyBytes`. */
 export const totalBytes = (bodyBytes: number): number =>
@@ -61,6 +67,18 @@ export const totalBytes = (bodyBytes: number): number =>
 export const emptyRecordBytes = totalBytes(0)
 
 const emptyBatch: WriteBatch = { blocks: [] }
+
+/** What a log amounts to where a segment begins: with it, the segments before may be missing. */
+export interface Opening {
+  readonly hardState: HardState
+  readonly log: LogExtent
+}
+
+/** Where a record stands: the next number in its log, and the salt of its segment. */
+export interface RecordPlace {
+  readonly sequence: number
+  readonly salt: number
+}
 
 /** The record of one batch: what to write, back to back. Valid until the next record is made. */
 export interface EncodedRecord {
@@ -73,38 +91,35 @@ export interface EncodedRecord {
  * next to nothing.
  */
 export interface RecordEncoder {
-  readonly batch: (
-    batch: WriteBatch,
-    position: { readonly sequence: number; readonly salt: number }
-  ) => EncodedRecord
+  readonly batch: (batch: WriteBatch, place: RecordPlace) => EncodedRecord
+  /** The first record of a segment. */
+  readonly opening: (opening: Opening, place: RecordPlace) => EncodedRecord
   /** The last record of a segment: the log goes on in the next. */
-  readonly seal: (position: { readonly sequence: number; readonly salt: number }) => EncodedRecord
+  readonly seal: (place: RecordPlace) => EncodedRecord
 }
 
 export const makeEncoder = (): RecordEncoder => {
   const header = new Uint8Array(recordHeaderBytes)
   const view = new DataView(header.buffer)
   const tail = new Uint8Array(maxTailBytes)
-  const noVote = new Uint8Array(0)
   new DataView(tail.buffer).setUint32(maxTailBytes - endMarkBytes, endMark, true)
   view.setUint32(0, startMark, true)
   view.setUint32(60, headerEndMark, true)
 
   const encode = (
     batch: WriteBatch,
-    extraFlags: number,
-    { salt, sequence }: { readonly sequence: number; readonly salt: number }
+    { extraFlags, index }: { readonly extraFlags: number; readonly index: number },
+    { salt, sequence }: RecordPlace
   ): EncodedRecord => {
-    const votedFor = batch.hardState?.votedFor ?? null
-    const vote = votedFor === null ? noVote : new TextEncoder().encode(votedFor)
+    const vote = voteOf(batch)
     const bodyBytes = bodyBytesOf(batch, vote.byteLength)
     const total = totalBytes(bodyBytes)
     const ending = tail.subarray(maxTailBytes - (total - recordHeaderBytes - bodyBytes))
-    const body = vote.byteLength === 0 ? batch.blocks.map(bytesOf) : [vote, ...batch.blocks.map(bytesOf)]
+    const body = bodyOf(batch, vote)
     view.setFloat64(8, sequence, true)
     view.setFloat64(16, batch.hardState?.currentTerm ?? 0, true)
     view.setFloat64(24, batch.truncateFrom ?? 0, true)
-    view.setFloat64(32, batch.blocks[0]?.firstIndex ?? 0, true)
+    view.setFloat64(32, index, true)
     view.setUint32(40, bodyBytes, true)
     view.setUint32(44, bodyChecksum(body, ending.subarray(0, -endMarkBytes)), true)
     view.setUint16(48, flagsOf(batch) | extraFlags, true)
@@ -114,19 +129,47 @@ export const makeEncoder = (): RecordEncoder => {
   }
 
   return {
-    batch: (batch, position) => encode(batch, 0, position),
-    seal: (position) => encode(emptyBatch, flag.seal, position)
+    batch: (batch, place) => encode(batch, { extraFlags: 0, index: batch.blocks[0]?.firstIndex ?? 0 }, place),
+    opening: (opening, place) =>
+      encode(toBatch(opening), { extraFlags: flag.opening, index: opening.log.lastIndex }, place),
+    seal: (place) => encode(emptyBatch, { extraFlags: flag.seal, index: 0 }, place)
   }
+}
+
+const toBatch = ({ hardState, log }: Opening): WriteBatch => ({ hardState, base: log.base, blocks: [] })
+
+const noVote = new Uint8Array(0)
+
+const voteOf = ({ hardState }: WriteBatch): Uint8Array =>
+  hardState === undefined || hardState.votedFor === null
+    ? noVote
+    : new TextEncoder().encode(hardState.votedFor)
+
+const bodyOf = (batch: WriteBatch, vote: Uint8Array): ReadonlyArray<Uint8Array> => {
+  const body = batch.blocks.map(bytesOf)
+  if (vote.byteLength > 0) body.unshift(vote)
+  if (batch.base !== undefined) body.unshift(encodeBase(batch.base))
+  return body
+}
+
+const encodeBase = ({ index, term }: LogBase): Uint8Array => {
+  const bytes = new Uint8Array(baseBytes)
+  const view = new DataView(bytes.buffer)
+  view.setFloat64(0, index, true)
+  view.setFloat64(8, term, true)
+  return bytes
 }
 
 const bytesOf = (block: LogEntry.EntryBlock): Uint8Array => block.bytes
 
 /** Bytes on disk of the record of `batch`. */
-export const sizeOf = (batch: WriteBatch): number =>
-  totalBytes(bodyBytesOf(batch, new TextEncoder().encode(batch.hardState?.votedFor ?? "").byteLength))
+export const sizeOf = (batch: WriteBatch): number => totalBytes(bodyBytesOf(batch, voteOf(batch).byteLength))
+
+/** Bytes on disk of the first record of a segment. */
+export const openingBytes = (opening: Opening): number => sizeOf(toBatch(opening))
 
 const bodyBytesOf = (batch: WriteBatch, voteBytes: number): number => {
-  let bodyBytes = voteBytes
+  let bodyBytes = voteBytes + (batch.base === undefined ? 0 : baseBytes)
   for (const block of batch.blocks) bodyBytes += block.bytes.byteLength
   if (bodyBytes > maxBodyBytes)
     throw new RangeError(`A batch of ${bodyBytes} bytes is too large to be one record`)
@@ -143,6 +186,7 @@ const flagsOf = (batch: WriteBatch): number =>
   (batch.hardState === undefined ? 0 : flag.hardState) |
   (batch.hardState?.votedFor == null ? 0 : flag.vote) |
   (batch.truncateFrom === undefined ? 0 : flag.truncation) |
+  (batch.base === undefined ? 0 : flag.base) |
   (batch.blocks.length === 0 ? 0 : flag.entries)
 
 /** The record header at `at`, or `undefined` where there is none, or none that is whole. */
@@ -174,31 +218,56 @@ export const isBodyWhole = (file: DataView, at: number, header: RecordHeader): b
 
 export const isSeal = (header: RecordHeader): boolean => (header.flags & flag.seal) !== 0
 
+export const isOpening = (header: RecordHeader): boolean => (header.flags & flag.opening) !== 0
+
+const noHardState: HardState = { currentTerm: Term.zero, votedFor: null }
+const noBase: LogBase = { index: LogIndex.zero, term: Term.zero }
+
+/** The opening of a segment, from its whole first record. */
+export const readOpening = (file: Uint8Array, at: number, header: RecordHeader): Opening => {
+  const { base = noBase, hardState = noHardState } = fieldsOf(file, at, header)
+  return { hardState, log: { base, lastIndex: header.firstIndex as LogIndex.LogIndex } }
+}
+
 /** The batch of a whole record. Its entries are one block, a view of `file`. */
 export const readBatch = (
   file: Uint8Array,
   at: number,
   header: RecordHeader
 ): WriteBatch | LogEntry.MalformedBlock => {
+  if ((header.flags & flag.entries) === 0) return { ...fieldsOf(file, at, header), blocks: [] }
   const bodyStart = at + recordHeaderBytes
-  const entriesStart = bodyStart + header.voteBytes
+  const entriesStart = bodyStart + bytesBeforeVote(header) + header.voteBytes
+  const block = LogEntry.decodeBlock(
+    file.subarray(entriesStart, bodyStart + header.bodyBytes),
+    header.firstIndex as LogIndex.LogIndex
+  )
+  return block instanceof LogEntry.MalformedBlock ? block : { ...fieldsOf(file, at, header), blocks: [block] }
+}
+
+const bytesBeforeVote = (header: RecordHeader): number => ((header.flags & flag.base) === 0 ? 0 : baseBytes)
+
+/** All of a batch but its entries. */
+const fieldsOf = (file: Uint8Array, at: number, header: RecordHeader): Omit<WriteBatch, "blocks"> => {
   const has = (one: number) => (header.flags & one) !== 0
-  const block = has(flag.entries)
-    ? LogEntry.decodeBlock(
-        file.subarray(entriesStart, bodyStart + header.bodyBytes),
-        header.firstIndex as LogIndex
-      )
-    : undefined
-  if (block instanceof LogEntry.MalformedBlock) return block
-  const name = new TextDecoder().decode(file.subarray(bodyStart, entriesStart))
+  const voteStart = at + recordHeaderBytes + bytesBeforeVote(header)
+  const name = new TextDecoder().decode(file.subarray(voteStart, voteStart + header.voteBytes))
   return {
     ...(has(flag.hardState) && {
       hardState: {
-        currentTerm: header.currentTerm as Term,
+        currentTerm: header.currentTerm as Term.Term,
         votedFor: has(flag.vote) ? (name as NodeId) : null
       }
     }),
-    ...(has(flag.truncation) && { truncateFrom: header.truncateFrom as LogIndex }),
-    blocks: block === undefined ? [] : [block]
+    ...(has(flag.truncation) && { truncateFrom: header.truncateFrom as LogIndex.LogIndex }),
+    ...(has(flag.base) && { base: readBase(file, at + recordHeaderBytes) })
+  }
+}
+
+const readBase = (file: Uint8Array, at: number): LogBase => {
+  const view = new DataView(file.buffer, file.byteOffset + at, baseBytes)
+  return {
+    index: view.getFloat64(0, true) as LogIndex.LogIndex,
+    term: view.getFloat64(8, true) as Term.Term
   }
 }

@@ -11,11 +11,13 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { DamagedStore, NotAStore, RaftStorage, StorageError } from "@effect-raft/core/RaftStorage"
-import type { StorageIdentity } from "@effect-raft/core/RaftStorage"
+import type { LogStore, StorageIdentity } from "@effect-raft/core/RaftStorage"
 import { join } from "node:path"
 import { LogFileSystem, ownerFileName } from "./LogFileSystem.ts"
 import type { LogDirectory } from "./LogFileSystem.ts"
 import * as SegmentHeader from "./SegmentHeader.ts"
+import * as SnapshotFormat from "./SnapshotFormat.ts"
+import * as Snapshots from "./Snapshots.ts"
 import * as WriteAheadLog from "./WriteAheadLog.ts"
 
 export interface FileStorageOptions {
@@ -23,9 +25,12 @@ export interface FileStorageOptions {
   readonly directory: string | ((identity: StorageIdentity) => string)
   /** Size of a segment of the log, preallocated. 16 MiB unless told; a larger batch gets a larger one. */
   readonly segmentBytes?: number
+  /** Bytes of a snapshot under one checksum, and in memory while it is written or read. 64 KiB unless told. */
+  readonly snapshotChunkBytes?: number
 }
 
 const defaultSegmentBytes = 16 * 1024 * 1024
+const defaultSnapshotChunkBytes = 64 * 1024
 
 /** The store of one node in `directory`. Opening it may fail with any reason of `StorageError`. */
 export const layer = (options: FileStorageOptions): Layer.Layer<RaftStorage, never, LogFileSystem> =>
@@ -46,20 +51,25 @@ const open = Effect.fnUntraced(function* (
   yield* expectStoreOrNothing(directory)
   yield* directory.lock
   yield* expectLogThatWasThere(directory)
-  const store = yield* WriteAheadLog.open(directory, {
-    identity,
-    segmentBytes: options.segmentBytes ?? defaultSegmentBytes
-  })
+  const { segmentBytes = defaultSegmentBytes, snapshotChunkBytes = defaultSnapshotChunkBytes } = options
+  const snapshots = yield* Snapshots.open(directory, { identity, chunkBytes: snapshotChunkBytes })
+  const { newest } = snapshots
+  const log = yield* WriteAheadLog.open(directory, { identity, segmentBytes, newestSnapshot: newest })
+  yield* snapshots.tidy
   // Now the store is known to be this node's: one that is refused stays as it is.
   yield* directory.sign(`node ${identity.nodeId} of cluster ${identity.clusterId}, group ${identity.groupId}`)
-  return store
+  return {
+    recovered: { ...log.recovered, snapshot: newest() },
+    write: log.write,
+    snapshots
+  } satisfies LogStore
 })
 
 /** Looks before it locks, so that not even a lock file is left in a directory that is not ours. */
 const expectStoreOrNothing = Effect.fnUntraced(function* (directory: LogDirectory) {
   const names = yield* directory.list
   const strangers = names.filter((name) => !isExpected(name))
-  if (strangers.length === 0 || WriteAheadLog.segmentNumbers(names).length > 0) return
+  if (strangers.length === 0 || SegmentHeader.numbersOf(names).length > 0) return
   const shown = strangers.slice(0, 3).join(", ")
   const found = strangers.length > 3 ? `${shown} and ${strangers.length - 3} more` : shown
   return yield* new StorageError({ reason: new NotAStore({ location: directory.path, found }) })
@@ -68,12 +78,21 @@ const expectStoreOrNothing = Effect.fnUntraced(function* (directory: LogDirector
 /** A node whose log is gone must not begin anew under its old name: it could vote twice in one term. */
 const expectLogThatWasThere = Effect.fnUntraced(function* (directory: LogDirectory) {
   const names = yield* directory.list
-  if (!names.includes(ownerFileName) || WriteAheadLog.segmentNumbers(names).length > 0) return
+  if (SegmentHeader.numbersOf(names).length > 0) return
+  const witness = names.find((name) => name === ownerFileName || isOfSnapshot(name))
+  if (witness === undefined) return
   const location = join(directory.path, SegmentHeader.nameOf(1))
-  const detail = `the file is missing, but ${ownerFileName} says that there was a log`
+  const detail = `the file is missing, but ${witness} says that there was a log`
   return yield* new StorageError({ reason: new DamagedStore({ location, offset: 0, detail }) })
 })
 
+const isOfSnapshot = (name: string): boolean =>
+  SnapshotFormat.isSnapshotName(name) || name.endsWith(SnapshotFormat.partSuffix)
+
 /** Our own files, hidden ones, and what a new file system has at its root. */
 const isExpected = (name: string): boolean =>
-  name.startsWith("store.") || name.startsWith(".") || name === "lost+found" || name.endsWith(".wal.new")
+  name.startsWith("store.") ||
+  name.startsWith(".") ||
+  name === "lost+found" ||
+  SegmentHeader.isUnfinished(name) ||
+  isOfSnapshot(name)

@@ -14,7 +14,7 @@ import { join } from "node:path"
 import { StorageError, StoreLocked } from "@effect-raft/core/RaftStorage"
 import { ioFailed } from "./IoError.ts"
 import { LogFileSystem } from "./LogFileSystem.ts"
-import type { LogDirectory, LogFile } from "./LogFileSystem.ts"
+import type { LogDirectory, LogFile, ReadableDirectory } from "./LogFileSystem.ts"
 
 /** Which of the bytes that were written and not synced are on the disk after all. */
 export type UnsyncedBytes =
@@ -25,8 +25,8 @@ export type UnsyncedBytes =
 
 export interface RestartOptions {
   readonly bytes: UnsyncedBytes
-  /** Whether names that were made, changed or removed without a sync are so after all. */
-  readonly names: "Lost" | "Kept"
+  /** Whether names that were made, changed or removed without a sync are so after all: none, all, or those chosen. */
+  readonly names: "Lost" | "Kept" | ((name: string) => boolean)
 }
 
 export interface MemoryLogFileSystem {
@@ -48,10 +48,15 @@ export interface MemoryLogFileSystem {
   readonly namesOf: (directory: string) => ReadonlyArray<string>
 }
 
+type Change =
+  | { readonly position: number; readonly bytes: Uint8Array }
+  /** What lay beyond is cut off. */
+  | { readonly cutAt: number }
+
 interface Inode {
   visible: Uint8Array
   durable: Uint8Array
-  unsynced: Array<{ readonly position: number; readonly bytes: Uint8Array }>
+  unsynced: Array<Change>
 }
 
 interface Directory {
@@ -82,7 +87,8 @@ export const make = (): MemoryLogFileSystem => {
   const files = (directory: string) => directoryOf(machine, directory).names
   return {
     layer: Layer.succeed(LogFileSystem, {
-      openDirectory: (path) => Effect.sync(() => toLogDirectory(machine, path))
+      openDirectory: (path) => Effect.sync(() => toLogDirectory(machine, path)),
+      lookInto: (path) => Effect.sync(() => toReadableDirectory(machine, path))
     }),
     operations: () => machine.operations,
     failAfter: (count, code) => {
@@ -126,24 +132,41 @@ const restart = (machine: Machine, { bytes, names }: RestartOptions): void => {
       inode.unsynced = []
       inode.visible = inode.durable.slice()
     }
-    if (names === "Kept") directory.durableNames = new Map(directory.names)
+    keepNames(directory, typeof names === "string" ? () => names === "Kept" : names)
     directory.names = new Map(directory.durableNames)
   }
+}
+
+const keepNames = (directory: Directory, isKept: (name: string) => boolean): void => {
+  const { durableNames, names } = directory
+  for (const [name, inode] of Array.from(durableNames)) {
+    if (names.has(name)) continue
+    // A file that was renamed has its old name or the new one, not none.
+    const newName = Array.from(names).find(([, other]) => other === inode)?.[0]
+    if (isKept(newName ?? name)) durableNames.delete(name)
+  }
+  for (const [name, inode] of names) if (isKept(name)) durableNames.set(name, inode)
 }
 
 /** Keeps `budget` bytes of the un-synced writes, and returns what is left of it. */
 const keepFirst = (inode: Inode, budget: number): number => {
   let left = budget
-  for (const { bytes, position } of inode.unsynced) {
-    const kept = Math.min(left, bytes.byteLength)
-    if (kept > 0) inode.durable = put(inode.durable, bytes.subarray(0, kept), position)
+  for (const change of inode.unsynced) {
+    if ("cutAt" in change) {
+      if (left > 0) inode.durable = inode.durable.slice(0, change.cutAt)
+      continue
+    }
+    const kept = Math.min(left, change.bytes.byteLength)
+    if (kept > 0) inode.durable = put(inode.durable, change.bytes.subarray(0, kept), change.position)
     left -= kept
   }
   return left
 }
 
 const keepSectors = (inode: Inode, isKept: (sector: number) => boolean): void => {
-  for (const { bytes, position } of inode.unsynced) {
+  for (const change of inode.unsynced) {
+    if ("cutAt" in change) continue
+    const { bytes, position } = change
     for (let at = 0; at < bytes.byteLength;) {
       const sector = Math.floor((position + at) / sectorBytes)
       const to = Math.min(bytes.byteLength, (sector + 1) * sectorBytes - position)
@@ -205,14 +228,30 @@ const expectAlive = (machine: Machine, life: number): void => {
     throw new Errno("POWER", "the power is off")
 }
 
+const toReadableDirectory = (machine: Machine, path: string): ReadableDirectory => {
+  const { life } = machine
+  const directory = directoryOf(machine, path)
+  return {
+    path,
+    list: looking(machine, life, "list", path, () => Array.from(directory.names.keys())),
+    read: (name) =>
+      looking(machine, life, "read", join(path, name), () => inodeOf(directory, name).visible.slice()),
+    openToRead: (name) =>
+      looking(machine, life, "open", join(path, name), () =>
+        toLogFile(machine, inodeOf(directory, name), join(path, name))
+      )
+  }
+}
+
+const inodeOf = (directory: Directory, name: string): Inode => {
+  const inode = directory.names.get(name)
+  if (inode === undefined) throw new Errno("ENOENT", `no file ${name}`)
+  return inode
+}
+
 const toLogDirectory = (machine: Machine, path: string): LogDirectory => {
   const { life } = machine
   const directory = directoryOf(machine, path)
-  const inodeOf = (name: string): Inode => {
-    const inode = directory.names.get(name)
-    if (inode === undefined) throw new Errno("ENOENT", `no file ${name}`)
-    return inode
-  }
   /** A change of names takes place unless it fails or the power is already off. */
   const rename = (operation: string, name: string, change: () => void) =>
     changing(machine, life, operation, join(path, name), (failure) => {
@@ -220,11 +259,9 @@ const toLogDirectory = (machine: Machine, path: string): LogDirectory => {
     })
 
   return {
-    path,
-    list: looking(machine, life, "list", path, () => Array.from(directory.names.keys())),
+    ...toReadableDirectory(machine, path),
     lock: Effect.asVoid(Effect.acquireRelease(lock(directory, path), unlock(machine, directory))),
     sign: (owner) => looking(machine, life, "sign", path, () => void (directory.owner = owner)),
-    read: (name) => looking(machine, life, "read", join(path, name), () => inodeOf(name).visible.slice()),
     create: (name, bytes) =>
       changing(machine, life, "open", join(path, name), (failure) => {
         if (directory.names.has(name)) throw new Errno("EEXIST", `${name} is there`)
@@ -239,14 +276,18 @@ const toLogDirectory = (machine: Machine, path: string): LogDirectory => {
       }),
     open: (name) =>
       looking(machine, life, "open", join(path, name), () =>
-        toLogFile(machine, inodeOf(name), join(path, name))
+        toLogFile(machine, inodeOf(directory, name), join(path, name))
       ),
     rename: (from, to) =>
       rename("rename", from, () => {
-        directory.names.set(to, inodeOf(from))
+        directory.names.set(to, inodeOf(directory, from))
         directory.names.delete(from)
       }),
-    remove: (name) => rename("remove", name, () => void directory.names.delete(name)),
+    remove: (name) =>
+      rename("remove", name, () => {
+        inodeOf(directory, name)
+        directory.names.delete(name)
+      }),
     sync: rename("sync", "", () => {
       directory.durableNames = new Map(directory.names)
     })
@@ -275,6 +316,15 @@ const unlock = (machine: Machine, directory: Directory) => {
 const toLogFile = (machine: Machine, inode: Inode, path: string): LogFile => {
   const { life } = machine
   return {
+    sizeBytes: looking(machine, life, "look at", path, () => inode.visible.byteLength),
+    read: (position, bytes) =>
+      looking(machine, life, "read", path, () => inode.visible.slice(position, position + bytes)),
+    truncate: (bytes) =>
+      changing(machine, life, "truncate", path, (failure) => {
+        if (failure !== undefined) return
+        inode.visible = inode.visible.slice(0, bytes)
+        inode.unsynced.push({ cutAt: bytes })
+      }),
     write: (parts, position) =>
       changing(machine, life, "write", path, (failure) => {
         if (failure !== undefined) return

@@ -14,14 +14,14 @@ import type { StorageError } from "@effect-raft/core/RaftStorage"
 import * as DirectoryLock from "./DirectoryLock.ts"
 import { ioFailed } from "./IoError.ts"
 import { LogFileSystem } from "./LogFileSystem.ts"
-import type { LogDirectory, LogFile } from "./LogFileSystem.ts"
+import type { LogDirectory, LogFile, ReadableDirectory, ReadableFile } from "./LogFileSystem.ts"
 
 const fillChunk = new Uint8Array(1024 * 1024)
 
 const attempt = <A>(operation: string, location: string, call: () => A) =>
   Effect.try({ try: call, catch: ioFailed(operation, location) })
 
-/** A call that runs in the thread pool. Interruption leaves it to itself: that is no harm to a flush. */
+/** A call that runs in the thread pool. Interruption leaves it to itself: that is no harm to a flush or a read. */
 const inPool = <A>(
   operation: string,
   location: string,
@@ -32,6 +32,13 @@ const inPool = <A>(
       resume(cause === null ? Effect.succeed(value) : Effect.fail(ioFailed(operation, location)(cause)))
     })
   )
+
+/** A change of names, which nobody may leave to itself: it could come after what is done next. */
+const renaming = (
+  operation: string,
+  location: string,
+  start: (done: (cause: Error | null) => void) => void
+) => Effect.uninterruptible(inPool<void>(operation, location, (done) => start((cause) => done(cause))))
 
 const openDirectory = Effect.fnUntraced(function* (path: string) {
   const directory = resolve(path)
@@ -65,14 +72,29 @@ const syncDirectory = (path: string): void => {
   }
 }
 
-const toLogDirectory = (directory: string): LogDirectory => {
+const syncDirectoryInPool = (path: string) =>
+  Effect.acquireUseRelease(
+    openFile(path, "r"),
+    ({ descriptor }) => inPool<void>("sync", path, (done) => Fs.fsync(descriptor, (cause) => done(cause))),
+    ({ file }) => file.close
+  )
+
+const toReadableDirectory = (directory: string): ReadableDirectory => {
   const at = (name: string) => join(directory, name)
   return {
     path: directory,
     list: attempt("list", directory, () => Fs.readdirSync(directory)),
+    read: (name) => inPool<Uint8Array>("read", at(name), (done) => Fs.readFile(at(name), done)),
+    openToRead: (name) => Effect.map(openFile(at(name), "r"), ({ file }): ReadableFile => file)
+  }
+}
+
+const toLogDirectory = (directory: string): LogDirectory => {
+  const at = (name: string) => join(directory, name)
+  return {
+    ...toReadableDirectory(directory),
     lock: DirectoryLock.acquire(directory),
     sign: (owner) => DirectoryLock.sign(directory, owner),
-    read: (name) => inPool<Uint8Array>("read", at(name), (done) => Fs.readFile(at(name), done)),
     create: (name, bytes) =>
       Effect.uninterruptibleMask((restore) =>
         Effect.flatMap(openFile(at(name), "wx+"), ({ descriptor, file }) =>
@@ -83,9 +105,9 @@ const toLogDirectory = (directory: string): LogDirectory => {
         )
       ),
     open: (name) => Effect.map(openFile(at(name), "r+"), ({ file }) => file),
-    rename: (from, to) => attempt("rename", at(from), () => Fs.renameSync(at(from), at(to))),
-    remove: (name) => attempt("remove", at(name), () => Fs.rmSync(at(name))),
-    sync: attempt("sync", directory, () => syncDirectory(directory))
+    rename: (from, to) => renaming("rename", at(from), (done) => Fs.rename(at(from), at(to), done)),
+    remove: (name) => renaming("remove", at(name), (done) => Fs.rm(at(name), done)),
+    sync: syncDirectoryInPool(directory)
   }
 }
 
@@ -107,12 +129,35 @@ const fill = Effect.fnUntraced(function* (descriptor: number, path: string, byte
 })
 
 const toLogFile = (path: string, descriptor: number): LogFile => ({
+  sizeBytes: attempt("look at", path, () => Fs.fstatSync(descriptor).size),
+  read: (position, bytes) => readUpTo(path, descriptor, position, bytes),
+  truncate: (bytes) => attempt("truncate", path, () => Fs.ftruncateSync(descriptor, bytes)),
   write: (parts, position) => attempt("write", path, () => writeAll(descriptor, parts, position)),
   sync: inPool<void>("flush", path, (done) => Fs.fdatasync(descriptor, (cause) => done(cause))),
   close: Effect.catch(
     attempt("close", path, () => Fs.closeSync(descriptor)),
     (error) => Effect.logWarning("A file of the log could not be closed", error)
   )
+})
+
+/** A short read is followed by one of the rest, until there is no more. */
+const readUpTo = Effect.fnUntraced(function* (
+  path: string,
+  descriptor: number,
+  position: number,
+  bytes: number
+) {
+  const buffer = new Uint8Array(bytes)
+  let filled = 0
+  while (filled < bytes) {
+    const from = filled
+    const got = yield* inPool<number>("read", path, (done) =>
+      Fs.read(descriptor, buffer, from, bytes - from, position + from, done)
+    )
+    if (got === 0) break
+    filled += got
+  }
+  return buffer.subarray(0, filled)
 })
 
 /** A short write is followed by one of the rest, which either goes through or says what is wrong. */
@@ -137,5 +182,8 @@ const after = (parts: ReadonlyArray<Uint8Array>, bytes: number): ReadonlyArray<U
 
 export const layer: Layer.Layer<LogFileSystem> = Layer.succeed(
   LogFileSystem,
-  LogFileSystem.of({ openDirectory })
+  LogFileSystem.of({
+    openDirectory,
+    lookInto: (path) => Effect.sync(() => toReadableDirectory(resolve(path)))
+  })
 )

@@ -1,16 +1,23 @@
 /**
  * Reading a log back: every segment in order, every record in it, up to where the last write ended.
  *
+ * Segments that a snapshot made needless are gone. The reading begins with the first segment after the
+ * last gap: its opening says what the log amounted to there, and which entries must have been before. If
+ * the log is found to begin after all of those, nothing is missing; if not, a segment was lost.
+ *
  * Nothing is changed here. What must be changed before the log may go on (a write that was cut short
  * cleared away, the last record written once more) is returned for `WriteAheadLog` to do.
  */
 import * as Effect from "effect/Effect"
 import { join } from "node:path"
 import * as LogEntry from "@effect-raft/core/LogEntry"
+import * as LogIndex from "@effect-raft/core/LogIndex"
 import * as RaftStorage from "@effect-raft/core/RaftStorage"
 import type { StorageError, StorageIdentity } from "@effect-raft/core/RaftStorage"
+import * as Term from "@effect-raft/core/Term"
 import * as BatchRecord from "./BatchRecord.ts"
-import type { LogDirectory } from "./LogFileSystem.ts"
+import type { ReadableDirectory } from "./LogFileSystem.ts"
+import type { ClosedSegment } from "./SegmentFiles.ts"
 import * as SegmentHeader from "./SegmentHeader.ts"
 import * as SegmentScan from "./SegmentScan.ts"
 import * as TornTail from "./TornTail.ts"
@@ -20,6 +27,12 @@ export interface RecoveredLog {
   readonly state: RaftStorage.StoredState
   readonly notes: ReadonlyArray<string>
   readonly segment: SegmentHeader.SegmentHeader
+  /** The largest index of any entry in that segment. */
+  readonly maxIndex: LogIndex.LogIndex
+  /** The segments before it, in order. */
+  readonly closed: ReadonlyArray<ClosedSegment>
+  /** Numbers of segments that were to be removed already. */
+  readonly needless: ReadonlyArray<number>
   /** Where in the last segment the next record goes. */
   readonly position: number
   readonly nextSequence: number
@@ -39,29 +52,90 @@ interface Segment {
 const damaged = (location: string, offset: number, detail: string) =>
   new RaftStorage.StorageError({ reason: new RaftStorage.DamagedStore({ location, offset, detail }) })
 
+/** A log while it is read back. */
+interface Replay {
+  /** Begins where the segments begin that are there: after the base of the log, maybe. */
+  readonly state: RaftStorage.StoredState
+  /** Where the log was told to begin. */
+  base: RaftStorage.LogBase
+  readonly closed: Array<ClosedSegment>
+}
+
 /** Reads the log of `identity` from the segments with these numbers, of which there is at least one. */
 export const recover = Effect.fnUntraced(function* (
-  directory: LogDirectory,
+  directory: ReadableDirectory,
   identity: StorageIdentity,
   numbers: ReadonlyArray<number>
 ) {
-  const missing = numbers.findIndex((number, position) => number !== position + 1)
-  if (missing !== -1) {
-    const name = SegmentHeader.nameOf(missing + 1)
-    return yield* damaged(join(directory.path, name), 0, "this segment is missing, and later ones are there")
-  }
-  const state = RaftStorage.emptyState()
-  let current = yield* readSegment(directory, identity, 1)
-  for (const number of numbers.slice(1)) {
+  const firstOfRun = numbers.findLastIndex((number, at) => number - 1 !== numbers[at - 1])
+  const run = numbers.slice(firstOfRun)
+  let current = yield* readSegment(directory, identity, run[0]!)
+  const replay = yield* begin(directory, current)
+  for (const number of run.slice(1)) {
     const next = yield* readSegment(directory, identity, number)
-    yield* absorbClosed(state, current, next)
+    yield* absorbClosed(replay, current, next)
+    yield* expectContinued(replay, next)
     current = next
   }
-  return yield* absorbLast(state, current)
+  const last = yield* absorbLast(replay, current)
+  yield* expectNothingMissing(directory, replay, run[0]!)
+  return { ...last, closed: replay.closed, needless: numbers.slice(0, firstOfRun) } satisfies RecoveredLog
 })
 
+const missing = (directory: ReadableDirectory, number: number, detail: string) =>
+  damaged(join(directory.path, SegmentHeader.nameOf(number)), 0, `this segment is missing${detail}`)
+
+const begin = Effect.fnUntraced(function* (directory: ReadableDirectory, segment: Segment) {
+  const state = RaftStorage.emptyState()
+  const { number } = segment.header
+  const opening = openingOf(segment)
+  if (opening === undefined) {
+    return number === 1
+      ? ({ state, base: state.base, closed: [] } satisfies Replay)
+      : yield* missing(directory, number - 1, ", and later ones are there")
+  }
+  state.hardState = opening.hardState
+  state.base = beforeKnown(opening.log.lastIndex)
+  return { state, base: opening.log.base, closed: [] } satisfies Replay
+})
+
+/** The place up to which no entry was seen; nobody asks for its term. */
+const beforeKnown = (index: LogIndex.LogIndex): RaftStorage.LogBase => ({ index, term: Term.zero })
+
+const openingOf = ({ file, scan }: Segment): BatchRecord.Opening | undefined =>
+  scan.opening && BatchRecord.readOpening(file, scan.opening.at, scan.opening.header)
+
+/** The opening of a segment says what the segments before it add up to. */
+const expectContinued = ({ base, state }: Replay, segment: Segment) => {
+  const opening = openingOf(segment)
+  const isSame =
+    opening === undefined ||
+    (opening.hardState.currentTerm === state.hardState.currentTerm &&
+      opening.hardState.votedFor === state.hardState.votedFor &&
+      opening.log.base.index === base.index &&
+      opening.log.lastIndex === RaftStorage.lastIndexOf(state))
+  return isSame
+    ? Effect.void
+    : Effect.fail(
+        damaged(
+          segment.location,
+          SegmentHeader.headerBytes,
+          "it does not go on where the segment before it ends"
+        )
+      )
+}
+
+const expectNothingMissing = (directory: ReadableDirectory, { base, state }: Replay, first: number) => {
+  if (state.base.index > base.index) {
+    const entries = `, and with it entries from index ${base.index + 1} to ${state.base.index}`
+    return Effect.fail(missing(directory, first - 1, entries))
+  }
+  state.base = base
+  return Effect.void
+}
+
 const readSegment = Effect.fnUntraced(function* (
-  directory: LogDirectory,
+  directory: ReadableDirectory,
   identity: StorageIdentity,
   number: number
 ) {
@@ -80,7 +154,10 @@ const readSegment = Effect.fnUntraced(function* (
   }
   if (header.number !== number)
     return yield* damaged(location, 0, `this is segment ${header.number}, renamed`)
-  return { location, file, header, scan: SegmentScan.scan(file, header) } satisfies Segment
+  const scan = SegmentScan.scan(file, header)
+  if (SegmentHeader.hasOpening(header) && scan.opening === undefined)
+    return yield* damaged(location, SegmentHeader.headerBytes, "the first record of the segment is not whole")
+  return { location, file, header, scan } satisfies Segment
 })
 
 const isSame = (a: StorageIdentity, b: StorageIdentity): boolean =>
@@ -90,15 +167,16 @@ const isSame = (a: StorageIdentity, b: StorageIdentity): boolean =>
  * A segment that is not the last must have every record up to the first of the next. Only its seal may be
  * missing: the next segment is made before this one is sealed.
  */
-const absorbClosed = (state: RaftStorage.StoredState, segment: Segment, next: Segment) => {
+const absorbClosed = Effect.fnUntraced(function* (replay: Replay, segment: Segment, next: Segment) {
   const due = next.header.firstSequence
   const { end, nextSequence } = segment.scan
-  return nextSequence === due || nextSequence === due - 1
-    ? absorbRecords(state, segment, segment.file)
-    : Effect.fail(damaged(segment.location, end, `record ${nextSequence} of ${due - 1} is not whole`))
-}
+  if (nextSequence !== due && nextSequence !== due - 1)
+    return yield* damaged(segment.location, end, `record ${nextSequence} of ${due - 1} is not whole`)
+  const maxIndex = yield* absorbRecords(replay, segment, segment.file)
+  replay.closed.push({ number: segment.header.number, maxIndex })
+})
 
-const absorbLast = Effect.fnUntraced(function* (state: RaftStorage.StoredState, segment: Segment) {
+const absorbLast = Effect.fnUntraced(function* (replay: Replay, segment: Segment) {
   const { file, header, location, scan } = segment
   if (scan.isSealed) {
     const next = SegmentHeader.nameOf(header.number + 1)
@@ -108,36 +186,55 @@ const absorbLast = Effect.fnUntraced(function* (state: RaftStorage.StoredState, 
   if (tail._tag === "Damaged") return yield* damaged(location, scan.end, tail.detail)
   // The blocks are views and keep their file in memory: leave the unused space out.
   const kept = file.slice(0, scan.end)
-  yield* absorbRecords(state, segment, kept)
+  const maxIndex = yield* absorbRecords(replay, segment, kept)
   const tornBytes = tail._tag === "Torn" ? tail.untilByte - scan.end : 0
+  const lastRecord = scan.records.at(-1) ?? scan.opening
   return {
-    state,
+    state: replay.state,
     notes: tornBytes === 0 ? [] : [tornNote(location, scan.end, tornBytes)],
     segment: header,
     position: scan.end,
     nextSequence: scan.nextSequence,
-    lastRecord:
-      scan.records.length === 0 ? undefined : kept.subarray(scan.records[scan.records.length - 1]!.at),
+    lastRecord: lastRecord && kept.subarray(lastRecord.at),
+    maxIndex,
     tornBytes
-  } satisfies RecoveredLog
+  }
 })
 
 const tornNote = (location: string, at: number, bytes: number): string =>
   `${location}: cut off ${bytes} bytes at byte ${at}, a write that was under way when the node stopped and was never acknowledged`
 
+/** Returns the largest index of an entry in the segment. */
 const absorbRecords = (
-  state: RaftStorage.StoredState,
+  replay: Replay,
   segment: Segment,
   file: Uint8Array
-): Effect.Effect<void, StorageError> =>
+): Effect.Effect<LogIndex.LogIndex, StorageError> =>
   Effect.suspend(() => {
+    let maxIndex = LogIndex.zero
     for (const { at, header } of segment.scan.records) {
       const batch = BatchRecord.readBatch(file, at, header)
       if (batch instanceof LogEntry.MalformedBlock)
         return Effect.fail(damaged(segment.location, at, batch.message))
-      const problem = RaftStorage.misfit(RaftStorage.lastIndexOf(state), batch)
+      const problem = absorb(replay, batch)
       if (problem !== undefined) return Effect.fail(damaged(segment.location, at, problem))
-      RaftStorage.absorb(state, batch)
+      for (const block of batch.blocks) maxIndex = LogIndex.max(maxIndex, LogEntry.lastIndex(block))
     }
-    return Effect.void
+    return Effect.succeed(maxIndex)
   })
+
+/** Adds a batch to what was read, or says why it cannot follow. */
+const absorb = (replay: Replay, batch: RaftStorage.WriteBatch): string | undefined => {
+  const { state } = replay
+  const log = { base: replay.base, lastIndex: RaftStorage.lastIndexOf(state) }
+  const problem = RaftStorage.misfit(log, batch)
+  if (problem !== undefined) return problem
+  const { truncateFrom } = batch
+  if (truncateFrom !== undefined && truncateFrom <= state.base.index) {
+    state.blocks.length = 0
+    state.base = beforeKnown(LogIndex.plus(truncateFrom, -1))
+  }
+  RaftStorage.absorb(state, batch)
+  replay.base = RaftStorage.extentAfter(log, batch).base
+  return undefined
+}

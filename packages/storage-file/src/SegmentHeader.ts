@@ -21,6 +21,7 @@ import { DamagedStore, StorageIdentity, UnsupportedFormat } from "@effect-raft/c
 import { checksum } from "./Checksum.ts"
 
 export interface SegmentHeader {
+  readonly version: number
   readonly identity: StorageIdentity
   readonly salt: number
   readonly number: number
@@ -32,8 +33,11 @@ export interface SegmentHeader {
 /** Where the records begin. */
 export const headerBytes = 512
 
-/** The version that this program writes, and the newest it reads. */
-export const formatVersion = 1
+/**
+ * The version that this program writes, and the newest it reads. Since 2 a segment begins with an opening,
+ * and a record may have a base. A segment of an older version is read, and never written to.
+ */
+export const formatVersion = 2
 
 const magic = new TextEncoder().encode("raft-wal")
 const checksumOffset = headerBytes - 4
@@ -43,13 +47,12 @@ const identityCodec = Schema.fromJsonString(Schema.toCodecJson(StorageIdentity))
 const encodeIdentity = Schema.encodeSync(identityCodec)
 const decodeIdentity = Schema.decodeUnknownSync(identityCodec)
 
-/** `version` is there for tests: a program writes its own. */
-export const encode = (header: SegmentHeader, version = formatVersion): Uint8Array => {
+export const encode = (header: SegmentHeader): Uint8Array => {
   const bytes = new Uint8Array(headerBytes)
   const view = new DataView(bytes.buffer)
   const identity = new TextEncoder().encode(encodeIdentity(header.identity))
   bytes.set(magic)
-  view.setUint32(8, version, true)
+  view.setUint32(8, header.version, true)
   view.setUint32(12, header.salt, true)
   view.setFloat64(16, header.number, true)
   view.setFloat64(24, header.firstSequence, true)
@@ -83,6 +86,7 @@ export const decode = (
 }
 
 const read = (file: Uint8Array, view: DataView): SegmentHeader => ({
+  version: view.getUint32(8, true),
   identity: decodeIdentity(
     new TextDecoder().decode(file.subarray(identityOffset, identityOffset + view.getUint16(40, true)))
   ),
@@ -106,5 +110,15 @@ export const numberOf = (name: string): number | undefined => {
   return digits === undefined || nameOf(Number(digits)) !== name ? undefined : Number(digits)
 }
 
+/** Whether the segment begins with an opening. */
+export const hasOpening = (header: SegmentHeader): boolean => header.version >= 2
+
+/** Numbers of the segments among these file names, in order. */
+export const numbersOf = (names: ReadonlyArray<string>): ReadonlyArray<number> =>
+  names.flatMap((name) => numberOf(name) ?? []).sort((a, b) => a - b)
+
 /** What a segment is called while it is being made. Without worth at the next start. */
 export const unfinishedSuffix = ".new"
+
+export const isUnfinished = (name: string): boolean =>
+  name.endsWith(unfinishedSuffix) && numberOf(name.slice(0, -unfinishedSuffix.length)) !== undefined

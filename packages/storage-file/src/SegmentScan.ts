@@ -9,7 +9,9 @@ export interface FoundRecord {
 }
 
 export interface SegmentScan {
-  /** In order, with consecutive sequence numbers; the seal is not among them. */
+  /** The first record, in segments that have one. */
+  readonly opening: FoundRecord | undefined
+  /** In order, with consecutive sequence numbers; neither opening nor seal is among them. */
   readonly records: ReadonlyArray<FoundRecord>
   /** The segment ends with a seal: the log goes on in the next. */
   readonly isSealed: boolean
@@ -22,6 +24,7 @@ export interface SegmentScan {
 export const scan = (file: Uint8Array, segment: SegmentHeader.SegmentHeader): SegmentScan => {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
   const records: Array<FoundRecord> = []
+  let opening: FoundRecord | undefined
   let at = SegmentHeader.headerBytes
   let nextSequence = segment.firstSequence
   while (true) {
@@ -31,12 +34,13 @@ export const scan = (file: Uint8Array, segment: SegmentHeader.SegmentHeader): Se
       header.sequence !== nextSequence ||
       !BatchRecord.isBodyWhole(view, at, header)
     ) {
-      return { records, isSealed: false, end: at, nextSequence }
+      return { opening, records, isSealed: false, end: at, nextSequence }
     }
     const isSealed = BatchRecord.isSeal(header)
-    if (!isSealed) records.push({ at, header })
+    if (BatchRecord.isOpening(header)) opening ??= { at, header }
+    else if (!isSealed) records.push({ at, header })
     at += BatchRecord.totalBytes(header.bodyBytes)
     nextSequence++
-    if (isSealed) return { records, isSealed, end: at, nextSequence }
+    if (isSealed) return { opening, records, isSealed, end: at, nextSequence }
   }
 }

@@ -1,108 +1,133 @@
 /**
  * The write-ahead log: an ordered list of batches in files of bounded size.
  *
- * A batch is one record, one write and one flush. Segments are made at their full size, filled with
- * zeros, under another name; they get their own name when they are durable. When a segment is full the
- * next is made, then the old one is sealed with a record that says so: should the last file ever be
- * missing, the seal of the one before gives it away.
+ * A batch is one record, one write and one flush. When a segment is full the next one takes over, then the
+ * old one is sealed with a record that says so: should the last file ever be missing, the seal of the one
+ * before gives it away. The first record of a segment says what the log amounts to there, so that those
+ * before it can go when a snapshot has taken their place.
  *
  * A write that failed, or was interrupted, was the last one. The log refuses all others with the same
  * error: what a disk holds after a failed flush is known only to who reads it anew.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Random from "effect/Random"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
 import { join } from "node:path"
+import * as LogEntry from "@effect-raft/core/LogEntry"
+import * as LogIndex from "@effect-raft/core/LogIndex"
 import * as RaftStorage from "@effect-raft/core/RaftStorage"
-import type { LogStore, StorageError, StorageIdentity, WriteBatch } from "@effect-raft/core/RaftStorage"
-import type { LogIndex } from "@effect-raft/core/LogIndex"
+import type { HardState, LogExtent, StorageError, WriteBatch } from "@effect-raft/core/RaftStorage"
+import type { SnapshotMeta } from "@effect-raft/core/Snapshot"
 import * as BatchRecord from "./BatchRecord.ts"
 import type { LogDirectory, LogFile } from "./LogFileSystem.ts"
 import * as Recovery from "./Recovery.ts"
+import * as SegmentFiles from "./SegmentFiles.ts"
 import * as SegmentHeader from "./SegmentHeader.ts"
 
-export interface WriteAheadLogOptions {
-  readonly identity: StorageIdentity
-  /** Size of a segment. One batch that does not fit gets a segment that is as large as it needs. */
-  readonly segmentBytes: number
+export interface WriteAheadLogOptions extends SegmentFiles.SegmentOptions {
+  /** The log may begin after what this snapshot covers, and not later. */
+  readonly newestSnapshot: () => SnapshotMeta | undefined
+}
+
+export interface WriteAheadLog {
+  readonly recovered: Pick<RaftStorage.RecoveredState, "hardState" | "base" | "blocks" | "notes">
+  readonly write: (batch: WriteBatch) => Effect.Effect<void, StorageError>
 }
 
 /** Where the log is being written. Only the fiber that writes changes it. */
 interface Log extends WriteAheadLogOptions {
   readonly directory: LogDirectory
   readonly encoder: BatchRecord.RecordEncoder
+  /** Closes with the log, and with it what goes on in the background. */
+  readonly scope: Scope.Scope
   file: LogFile
   segment: SegmentHeader.SegmentHeader
   position: number
   nextSequence: number
-  lastIndex: LogIndex
+  hardState: HardState
+  extent: LogExtent
+  /** The largest index in the present segment. */
+  maxIndex: LogIndex.LogIndex
+  closed: ReadonlyArray<SegmentFiles.ClosedSegment>
+  spare: Fiber.Fiber<SegmentFiles.Spare, StorageError> | undefined
   /** Why nothing more is written. */
   ended: StorageError | undefined
   isWriting: boolean
   hasWritten: boolean
+  isRemoving: boolean
 }
-
-const pageBytes = 4096
 
 /** Opens the log in a directory that the caller has locked. Closed with the scope. */
 export const open = Effect.fnUntraced(function* (directory: LogDirectory, options: WriteAheadLogOptions) {
-  const names = yield* directory.list
-  const numbers = segmentNumbers(names)
-  if (numbers.length === 0) yield* begin(directory, options, names)
-  const recovered = yield* Recovery.recover(directory, options.identity, numbers.length === 0 ? [1] : numbers)
+  const found = SegmentHeader.numbersOf(yield* directory.list)
+  if (found.length === 0) yield* begin(directory, options)
+  const recovered = yield* Recovery.recover(directory, options.identity, found.length === 0 ? [1] : found)
+  yield* expectCovered(directory, recovered.state.base, options.newestSnapshot())
   // Not before the log is known to be whole and ours: a store that is refused stays as it is.
-  if (numbers.length > 0) yield* removeUnfinished(directory, names)
-  const log = yield* Effect.acquireRelease(startAt(directory, options, recovered), close)
+  if (found.length > 0) yield* SegmentFiles.removeUnfinished(directory)
+  const scope = yield* Effect.scope
+  const log = yield* Effect.acquireRelease(startAt(directory, options, recovered, scope), close)
   yield* makeDurable(log, recovered)
+  yield* SegmentFiles.removeAll(directory, recovered.needless)
+  yield* removeCovered(log)
+  const { base, blocks, hardState } = recovered.state
   return {
-    recovered: {
-      hardState: recovered.state.hardState,
-      blocks: recovered.state.blocks,
-      notes: recovered.notes
-    },
+    recovered: { hardState, base, blocks, notes: recovered.notes },
     write: (batch) => write(log, batch)
-  } satisfies LogStore
+  } satisfies WriteAheadLog
 })
 
-const begin = Effect.fnUntraced(function* (
-  directory: LogDirectory,
-  options: WriteAheadLogOptions,
-  names: ReadonlyArray<string>
-) {
-  yield* removeUnfinished(directory, names)
-  const segment = yield* newSegment(options, { number: 1, firstSequence: 1, recordBytes: 0 })
-  yield* Effect.flatMap(createSegment(directory, segment), (file) => file.close)
+/** The first segment of a new log. */
+const begin = Effect.fnUntraced(function* (directory: LogDirectory, options: WriteAheadLogOptions) {
+  yield* SegmentFiles.removeUnfinished(directory)
+  const state = RaftStorage.emptyState()
+  const opening = { hardState: state.hardState, log: RaftStorage.extentOf(state) }
+  const place = { number: 1, firstSequence: 1, recordBytes: 0, spare: undefined }
+  const { file } = yield* SegmentFiles.create(directory, { ...options, ...place, opening })
+  yield* file.close
 })
+
+const expectCovered = (
+  directory: LogDirectory,
+  base: RaftStorage.LogBase,
+  snapshot: SnapshotMeta | undefined
+) => {
+  const detail = RaftStorage.uncovered({ base, blocks: [] }, snapshot)
+  return detail === undefined
+    ? Effect.void
+    : Effect.fail(
+        new RaftStorage.StorageError({
+          reason: new RaftStorage.DamagedStore({ location: directory.path, offset: 0, detail })
+        })
+      )
+}
 
 const startAt = (
   directory: LogDirectory,
   options: WriteAheadLogOptions,
-  { nextSequence, position, segment, state }: Recovery.RecoveredLog
+  { closed, maxIndex, nextSequence, position, segment, state }: Recovery.RecoveredLog,
+  scope: Scope.Scope
 ) =>
   Effect.map(directory.open(SegmentHeader.nameOf(segment.number)), (file): Log => ({
     ...options,
     directory,
     encoder: BatchRecord.makeEncoder(),
+    scope,
     file,
     segment,
     position,
     nextSequence,
-    lastIndex: RaftStorage.lastIndexOf(state),
+    hardState: state.hardState,
+    extent: RaftStorage.extentOf(state),
+    maxIndex,
+    closed,
+    spare: undefined,
     ended: undefined,
     isWriting: false,
-    hasWritten: false
+    hasWritten: false,
+    isRemoving: false
   }))
-
-/** Numbers of the segments among these file names, in order. */
-export const segmentNumbers = (names: ReadonlyArray<string>): ReadonlyArray<number> =>
-  names.flatMap((name) => SegmentHeader.numberOf(name) ?? []).sort((a, b) => a - b)
-
-const isUnfinished = (name: string): boolean =>
-  name.endsWith(SegmentHeader.unfinishedSuffix) &&
-  SegmentHeader.numberOf(name.slice(0, -SegmentHeader.unfinishedSuffix.length)) !== undefined
-
-const removeUnfinished = (directory: LogDirectory, names: ReadonlyArray<string>) =>
-  Effect.forEach(names.filter(isUnfinished), directory.remove, { discard: true })
 
 /**
  * What was read may be in the page cache only: the process before this one may have died, or been told of
@@ -123,24 +148,68 @@ const makeDurable = Effect.fnUntraced(function* (
 const write = (log: Log, batch: WriteBatch): Effect.Effect<void, StorageError> =>
   Effect.suspend(() => {
     if (log.ended !== undefined) return Effect.fail(log.ended)
-    const problem = log.isWriting
-      ? "another is still being written"
-      : RaftStorage.misfit(log.lastIndex, batch)
+    const problem = problemOf(log, batch)
     if (problem !== undefined) return Effect.die(new Error(`Batch refused: ${problem}`))
     log.isWriting = true
-    return Effect.onExit(makeRoomAndAppend(log, batch), (exit) => Effect.sync(() => settle(log, batch, exit)))
+    return Effect.onExit(makeRoomAndAppend(log, batch), (exit) => settle(log, batch, exit))
   })
 
-const settle = (log: Log, batch: WriteBatch, exit: Exit.Exit<void, StorageError>): void => {
+const problemOf = (log: Log, batch: WriteBatch): string | undefined =>
+  log.isWriting
+    ? "another is still being written"
+    : (RaftStorage.misfit(log.extent, batch) ?? RaftStorage.uncovered(batch, log.newestSnapshot()))
+
+const settle = (log: Log, batch: WriteBatch, exit: Exit.Exit<void, StorageError>): Effect.Effect<void> => {
   log.isWriting = false
-  if (Exit.isSuccess(exit)) {
-    log.lastIndex = RaftStorage.lastIndexAfter(log.lastIndex, batch)
-    log.hasWritten = true
-    return
-  }
+  if (Exit.isSuccess(exit)) return acknowledge(log, batch)
   const failure = exit.cause.reasons.find((reason) => reason._tag === "Fail")
   log.ended ??=
     failure?.error ?? writeFailed(log, "an earlier write was interrupted, and nobody knows what became of it")
+  return Effect.void
+}
+
+const acknowledge = (log: Log, batch: WriteBatch): Effect.Effect<void> => {
+  log.hardState = batch.hardState ?? log.hardState
+  log.extent = RaftStorage.extentAfter(log.extent, batch)
+  for (const block of batch.blocks) log.maxIndex = LogIndex.max(log.maxIndex, LogEntry.lastIndex(block))
+  log.hasWritten = true
+  if (batch.base !== undefined) return removeCovered(log)
+  return log.spare === undefined && log.position > log.segment.fileBytes / 2 ? prepareSpare(log) : Effect.void
+}
+
+const prepareSpare = (log: Log) =>
+  Effect.map(
+    SegmentFiles.prepareSpare(log.directory, { ...log, number: log.segment.number + 1 }),
+    (fiber) => {
+      log.spare = fiber
+    }
+  )
+
+/**
+ * Removes, in the background, the segments that hold nothing after the base of the log. One that cannot be
+ * removed does no harm: it is tried again with the next base, and when the log is opened.
+ */
+const removeCovered = (log: Log): Effect.Effect<void> => {
+  const isCovered = ({ maxIndex }: SegmentFiles.ClosedSegment) => maxIndex <= log.extent.base.index
+  const removeAll = Effect.gen(function* () {
+    for (let [oldest] = log.closed; oldest !== undefined && isCovered(oldest); [oldest] = log.closed) {
+      yield* SegmentFiles.removeAll(log.directory, [oldest.number])
+      log.closed = log.closed.slice(1)
+    }
+  })
+  return Effect.suspend(() => {
+    if (log.isRemoving) return Effect.void
+    log.isRemoving = true
+    return removeAll.pipe(
+      Effect.catch((error) =>
+        Effect.logWarning("A segment that is no longer needed could not be removed", error)
+      ),
+      Effect.ensuring(Effect.sync(() => void (log.isRemoving = false))),
+      Effect.annotateLogs({ fiber: "compaction" }),
+      Effect.forkIn(log.scope, { startImmediately: true }),
+      Effect.asVoid
+    )
+  })
 }
 
 const writeFailed = (log: Log, detail: string): RaftStorage.StorageError =>
@@ -159,8 +228,9 @@ const makeRoomAndAppend = (log: Log, batch: WriteBatch) =>
     return hasRoom(log, recordBytes) ? append : Effect.andThen(nextSegment(log, recordBytes), append)
   })
 
-/** There is always room left for the seal. */
+/** There is always room left for the seal. A segment of an older format only gets that. */
 const hasRoom = (log: Log, recordBytes: number): boolean =>
+  log.segment.version === SegmentHeader.formatVersion &&
   log.position + recordBytes + BatchRecord.emptyRecordBytes <= log.segment.fileBytes
 
 const placeOf = (log: Log) => ({ sequence: log.nextSequence, salt: log.segment.salt })
@@ -176,56 +246,46 @@ const appendRecord = (log: Log, record: BatchRecord.EncodedRecord) =>
 
 /** Makes the next segment, seals the full one, and goes on in the next. */
 const nextSegment = Effect.fnUntraced(function* (log: Log, recordBytes: number) {
-  const place = { number: log.segment.number + 1, firstSequence: log.nextSequence + 1, recordBytes }
-  const segment = yield* newSegment(log, place)
+  const spare = yield* takeSpare(log)
   const seal = Effect.suspend(() => appendRecord(log, log.encoder.seal(placeOf(log))))
+  const create = SegmentFiles.create(log.directory, {
+    ...log,
+    number: log.segment.number + 1,
+    firstSequence: log.nextSequence + 1,
+    opening: { hardState: log.hardState, log: log.extent },
+    recordBytes,
+    spare
+  })
   yield* Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(createSegment(log.directory, segment), (file) =>
-      Effect.onExit(restore(seal), (exit) => (Exit.isSuccess(exit) ? goOnIn(log, segment, file) : file.close))
+    Effect.flatMap(restore(create), (next) =>
+      Effect.onExit(restore(seal), (exit) => (Exit.isSuccess(exit) ? goOnIn(log, next) : next.file.close))
     )
   )
+  yield* removeCovered(log)
 })
 
-const goOnIn = (log: Log, segment: SegmentHeader.SegmentHeader, file: LogFile) =>
+const takeSpare = (log: Log) =>
+  Effect.suspend(() => {
+    const { spare } = log
+    if (spare === undefined) return Effect.undefined
+    return Effect.map(Fiber.join(spare), (taken) => {
+      log.spare = undefined
+      return taken
+    })
+  })
+
+const goOnIn = (log: Log, next: SegmentFiles.NewSegment) =>
   Effect.suspend(() => {
     const full = log.file
-    log.file = file
-    log.segment = segment
-    log.position = SegmentHeader.headerBytes
+    log.closed = [...log.closed, { number: log.segment.number, maxIndex: log.maxIndex }]
+    log.maxIndex = LogIndex.zero
+    log.file = next.file
+    log.segment = next.header
+    log.position = next.position
+    // The opening is a record, too.
+    log.nextSequence++
     return full.close
   })
-
-const newSegment = Effect.fnUntraced(function* (
-  { identity, segmentBytes }: WriteAheadLogOptions,
-  options: { readonly number: number; readonly firstSequence: number; readonly recordBytes: number }
-) {
-  const needed = SegmentHeader.headerBytes + options.recordBytes + BatchRecord.emptyRecordBytes
-  return {
-    identity,
-    salt: Math.floor((yield* Random.next) * 0x1_0000_0000),
-    number: options.number,
-    firstSequence: options.firstSequence,
-    fileBytes: Math.ceil(Math.max(segmentBytes, needed) / pageBytes) * pageBytes
-  } satisfies SegmentHeader.SegmentHeader
-})
-
-/** A segment has its name only once it is whole and durable. */
-const createSegment = (directory: LogDirectory, segment: SegmentHeader.SegmentHeader) => {
-  const name = SegmentHeader.nameOf(segment.number)
-  const unfinished = name + SegmentHeader.unfinishedSuffix
-  const finish = Effect.fnUntraced(function* (file: LogFile) {
-    yield* file.write([SegmentHeader.encode(segment)], 0)
-    yield* file.sync
-    yield* directory.rename(unfinished, name)
-    yield* directory.sync
-    return file
-  })
-  return Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(directory.create(unfinished, segment.fileBytes), (file) =>
-      Effect.onError(restore(finish(file)), () => file.close)
-    )
-  )
-}
 
 /** An empty record after the last batch protects it: see `TornTail`. */
 const close = Effect.fnUntraced(function* (log: Log) {
@@ -236,6 +296,10 @@ const close = Effect.fnUntraced(function* (log: Log) {
     yield* Effect.catch(mark, (error) =>
       Effect.logWarning("The log was closed without its closing mark", error)
     )
+  }
+  if (log.spare !== undefined) {
+    yield* Fiber.interrupt(log.spare)
+    yield* SegmentFiles.closeSpare(yield* Fiber.await(log.spare))
   }
   yield* log.file.close
 })

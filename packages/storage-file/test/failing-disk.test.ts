@@ -69,18 +69,19 @@ describe("a failed", () => {
 
   it.effect("operation while a segment is made or sealed is the last one", () =>
     Effect.gen(function* () {
-      const large = append(block(1, 1, 1, 20_000))
+      const first = vote(1, "n1", block(1, 1))
+      const large = append(block(2, 1, 1, 20_000))
       for (let operation = 0; operation < 9; operation++) {
         const files = MemoryLogFileSystem.make()
         yield* withStore(files.layer, (store) =>
           Effect.gen(function* () {
-            yield* store.write(batches[0]!)
+            yield* store.write(first)
             files.failAfter(operation, "EIO")
             const failure = yield* Effect.flip(store.write(large))
             assert.strictEqual(yield* Effect.flip(store.write(large)), failure)
           })
         )
-        const written = [batches[0]!, large]
+        const written = [first, large]
         const prefix = yield* withStore(files.layer, (store) => Effect.sync(() => prefixOf(written, store)))
         assert.strictEqual(prefix, operation === 8 ? 2 : 1, `operation ${operation}`)
       }
@@ -92,8 +93,9 @@ describe("a failed", () => {
 const withSlowFlush = (files: MemoryLogFileSystem.MemoryLogFileSystem, gate: Latch.Latch) =>
   Layer.effect(
     LogFileSystem,
-    Effect.map(LogFileSystem, ({ openDirectory }) =>
+    Effect.map(LogFileSystem, ({ lookInto, openDirectory }) =>
       LogFileSystem.of({
+        lookInto,
         openDirectory: (path) =>
           Effect.map(openDirectory(path), (opened) => ({
             ...opened,

@@ -1,0 +1,131 @@
+/**
+ * Reading snapshots: a finished one, of which every byte that is handed out was checked, and an unfinished
+ * one, up to where it is whole. Holds no more in memory than it was asked for and one chunk.
+ */
+import * as Effect from "effect/Effect"
+import { join } from "node:path"
+import { DamagedStore, StorageError } from "@effect-raft/core/RaftStorage"
+import type { SnapshotReader } from "@effect-raft/core/RaftStorage"
+import type { ReadableDirectory, ReadableFile } from "./LogFileSystem.ts"
+import * as SnapshotFormat from "./SnapshotFormat.ts"
+
+/** A snapshot whose header and footer are as they were written. */
+export interface WholeSnapshot {
+  readonly location: string
+  readonly header: SnapshotFormat.SnapshotHeader
+  readonly sizeBytes: number
+}
+
+const damaged = (location: string, offset: number, detail: string) =>
+  new StorageError({ reason: new DamagedStore({ location, offset, detail }) })
+
+/** The header of an open file. Fails with `DamagedStore` or `UnsupportedFormat`. */
+export const readHeader = Effect.fnUntraced(function* (file: ReadableFile, location: string) {
+  const headerBytes = SnapshotFormat.headerBytesOf(yield* file.read(0, SnapshotFormat.prefixBytes))
+  if (headerBytes === undefined) return yield* damaged(location, 0, "this is no snapshot")
+  const bytes = yield* file.read(0, headerBytes)
+  if (bytes.byteLength < headerBytes)
+    return yield* damaged(location, bytes.byteLength, "the file ends here, within its header")
+  const header = SnapshotFormat.decodeHeader(bytes, location)
+  if ("_tag" in header) return yield* new StorageError({ reason: header })
+  return header
+})
+
+/** Opens a finished snapshot and checks its two ends; the contents are checked as they are read. */
+export const examine = Effect.fnUntraced(function* (file: ReadableFile, location: string) {
+  const header = yield* readHeader(file, location)
+  const fileBytes = yield* file.sizeBytes
+  const footerStart = Math.max(0, fileBytes - SnapshotFormat.footerBytes)
+  const footer = yield* file.read(footerStart, SnapshotFormat.footerBytes)
+  const sizeBytes = SnapshotFormat.decodeFooter(footer, header.salt)
+  if (sizeBytes === undefined)
+    return yield* damaged(location, footerStart, "the snapshot does not end with its footer")
+  if (SnapshotFormat.footerAt(header, sizeBytes) !== footerStart)
+    return yield* damaged(
+      location,
+      footerStart,
+      `the file has not the length of ${sizeBytes} bytes of contents`
+    )
+  return { location, header, sizeBytes } satisfies WholeSnapshot
+})
+
+/** {@link examine}, for a snapshot that is not open. */
+export const lookAt = (directory: ReadableDirectory, name: string) =>
+  Effect.acquireUseRelease(
+    directory.openToRead(name),
+    (file) => examine(file, join(directory.path, name)),
+    (file) => file.close
+  )
+
+/** Reads the contents of chunk `number`, and checks them. */
+const readChunk = Effect.fnUntraced(function* (file: ReadableFile, snapshot: WholeSnapshot, number: number) {
+  const { header, location, sizeBytes } = snapshot
+  const at = SnapshotFormat.chunkAt(header, number)
+  const contentsBytes = Math.min(header.chunkBytes, sizeBytes - number * header.chunkBytes)
+  const bytes = yield* file.read(at, SnapshotFormat.chunkHeaderBytes + contentsBytes)
+  const isShort = bytes.byteLength < SnapshotFormat.chunkHeaderBytes + contentsBytes
+  const contents = isShort ? undefined : SnapshotFormat.decodeChunk(bytes, { number, salt: header.salt })
+  return (
+    contents ?? (yield* damaged(location, at, "the checksum of this part of the snapshot does not match"))
+  )
+})
+
+/** The file is closed by whoever opened it. */
+export const toReader = (file: ReadableFile, snapshot: WholeSnapshot): SnapshotReader => ({
+  meta: snapshot.header.meta,
+  sizeBytes: snapshot.sizeBytes,
+  read: Effect.fnUntraced(function* (offset, maxBytes) {
+    const { header, sizeBytes } = snapshot
+    const end = Math.min(sizeBytes, offset + maxBytes)
+    const pieces: Array<Uint8Array> = []
+    for (let at = offset; at < end;) {
+      const number = Math.floor(at / header.chunkBytes)
+      const chunkStart = number * header.chunkBytes
+      const contents = yield* readChunk(file, snapshot, number)
+      const piece = contents.subarray(at - chunkStart, end - chunkStart)
+      pieces.push(piece)
+      at += piece.byteLength
+    }
+    return joined(pieces)
+  })
+})
+
+const joined = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
+  if (pieces.length === 1) return pieces[0]!
+  const whole = new Uint8Array(pieces.reduce((total, piece) => total + piece.byteLength, 0))
+  let at = 0
+  for (const piece of pieces) {
+    whole.set(piece, at)
+    at += piece.byteLength
+  }
+  return whole
+}
+
+/** Calls `onChunk` with the bytes of each full chunk of an unfinished snapshot, up to the first that is not whole. */
+export const forEachFullChunk = Effect.fnUntraced(function* <E>(
+  file: ReadableFile,
+  header: SnapshotFormat.SnapshotHeader,
+  onChunk: (bytes: Uint8Array, at: number) => Effect.Effect<void, E>
+) {
+  for (let number = 0; ; number++) {
+    const at = SnapshotFormat.chunkAt(header, number)
+    const bytes = yield* file.read(at, SnapshotFormat.chunkHeaderBytes + header.chunkBytes)
+    const isFull = bytes.byteLength === SnapshotFormat.chunkHeaderBytes + header.chunkBytes
+    if (!isFull || SnapshotFormat.decodeChunk(bytes, { number, salt: header.salt }) === undefined)
+      return number
+    yield* onChunk(bytes, at)
+  }
+})
+
+/** Reads all of a finished snapshot, and fails where it is damaged. */
+export const verify = (directory: ReadableDirectory, name: string) =>
+  Effect.acquireUseRelease(
+    directory.openToRead(name),
+    Effect.fnUntraced(function* (file) {
+      const snapshot = yield* examine(file, join(directory.path, name))
+      const chunks = Math.ceil(snapshot.sizeBytes / snapshot.header.chunkBytes)
+      for (let number = 0; number < chunks; number++) yield* readChunk(file, snapshot, number)
+      return snapshot
+    }),
+    (file) => file.close
+  )

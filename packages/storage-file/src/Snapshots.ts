@@ -1,0 +1,199 @@
+/**
+ * The snapshots of a store's directory: at most one is whole and counts, and one for each purpose is being
+ * written.
+ *
+ * A snapshot is written aside, flushed, and gets its name when it is whole; the directory is flushed
+ * before anybody believes in the name, and only then the older one goes. So whenever the power fails, the
+ * newest file with a snapshot's name is whole, or it was damaged later.
+ */
+import * as Effect from "effect/Effect"
+import * as Semaphore from "effect/Semaphore"
+import { join } from "node:path"
+import * as RaftStorage from "@effect-raft/core/RaftStorage"
+import type {
+  SnapshotStore,
+  SnapshotWriter,
+  StorageError,
+  StorageIdentity
+} from "@effect-raft/core/RaftStorage"
+import type { SnapshotMeta } from "@effect-raft/core/Snapshot"
+import type { LogDirectory } from "./LogFileSystem.ts"
+import * as SnapshotFile from "./SnapshotFile.ts"
+import * as SnapshotFormat from "./SnapshotFormat.ts"
+import * as SnapshotPart from "./SnapshotPart.ts"
+
+export interface SnapshotsOptions {
+  readonly identity: StorageIdentity
+  /** Bytes of the contents under one checksum, which is also what a writer holds in memory. */
+  readonly chunkBytes: number
+}
+
+export interface Snapshots extends SnapshotStore {
+  readonly newest: () => SnapshotMeta | undefined
+  /** Removes what the newest snapshot has made needless. Not before its name is durable. */
+  readonly tidy: Effect.Effect<void, StorageError>
+}
+
+type Purpose = Parameters<SnapshotStore["writer"]>[0]["purpose"]
+
+interface Shelf extends SnapshotsOptions {
+  readonly directory: LogDirectory
+  newest: { readonly name: string; readonly snapshot: SnapshotFile.WholeSnapshot } | undefined
+  readonly writing: Set<Purpose>
+  /** Commits come one after the other, or the older of two could end up as the newest. */
+  readonly commits: Semaphore.Semaphore
+  isOpen: boolean
+}
+
+/** Finds the newest snapshot; changes nothing. Fails where it is damaged or somebody else's. */
+export const open = Effect.fnUntraced(function* (directory: LogDirectory, options: SnapshotsOptions) {
+  const names = yield* directory.list
+  const name = newestOf(names)
+  const snapshot = name === undefined ? undefined : yield* SnapshotFile.lookAt(directory, name)
+  if (snapshot !== undefined) yield* expectOwn(directory, options.identity, snapshot.header.identity)
+  const shelf = yield* Effect.acquireRelease(
+    Effect.sync((): Shelf => ({
+      ...options,
+      directory,
+      newest: name === undefined || snapshot === undefined ? undefined : { name, snapshot },
+      writing: new Set(),
+      commits: Semaphore.makeUnsafe(1),
+      isOpen: true
+    })),
+    (shelf) => Effect.sync(() => void (shelf.isOpen = false))
+  )
+  return toSnapshots(shelf)
+})
+
+const toSnapshots = (shelf: Shelf): Snapshots => ({
+  newest: () => shelf.newest?.snapshot.header.meta,
+  tidy: removeOlder(shelf),
+  writer: ({ meta, purpose, resume = false }) =>
+    expectOpen(shelf).pipe(
+      Effect.andThen(Effect.acquireRelease(claim(shelf, purpose), () => letGo(shelf, purpose))),
+      Effect.andThen(
+        Effect.acquireRelease(openPart(shelf, { meta, purpose, resume }), ({ file }) => file.close)
+      ),
+      Effect.map((part) => toWriter(shelf, purpose, part))
+    ),
+  reader: Effect.andThen(
+    expectOpen(shelf),
+    Effect.suspend(() => {
+      if (shelf.newest === undefined) return Effect.undefined
+      const { name, snapshot } = shelf.newest
+      return Effect.map(
+        Effect.acquireRelease(shelf.directory.openToRead(name), (file) => file.close),
+        (file) => SnapshotFile.toReader(file, snapshot)
+      )
+    })
+  )
+})
+
+/** The snapshot that counts among these file names. */
+export const newestOf = (names: ReadonlyArray<string>): string | undefined =>
+  names.filter(SnapshotFormat.isSnapshotName).sort().at(-1)
+
+const expectOwn = (directory: LogDirectory, expected: StorageIdentity, found: StorageIdentity) => {
+  const isOwn =
+    found.clusterId === expected.clusterId &&
+    found.groupId === expected.groupId &&
+    found.nodeId === expected.nodeId
+  return isOwn
+    ? Effect.void
+    : Effect.fail(
+        new RaftStorage.StorageError({
+          reason: new RaftStorage.ForeignStore({ location: directory.path, expected, found })
+        })
+      )
+}
+
+const ioFailed = (shelf: Shelf, detail: string) =>
+  new RaftStorage.StorageError({
+    reason: new RaftStorage.IoFailed({ operation: "snapshot", location: shelf.directory.path, detail })
+  })
+
+const expectOpen = (shelf: Shelf) =>
+  Effect.suspend(() => (shelf.isOpen ? Effect.void : Effect.fail(ioFailed(shelf, "the store is closed"))))
+
+const claim = (shelf: Shelf, purpose: Purpose) =>
+  Effect.suspend(() => {
+    if (shelf.writing.has(purpose))
+      return Effect.die(new Error(`A snapshot writer for "${purpose}" is open already`))
+    shelf.writing.add(purpose)
+    return Effect.void
+  })
+
+const letGo = (shelf: Shelf, purpose: Purpose) => Effect.sync(() => void shelf.writing.delete(purpose))
+
+const openPart = Effect.fnUntraced(function* (
+  { chunkBytes, directory, identity }: Shelf,
+  options: { readonly meta: SnapshotMeta; readonly purpose: Purpose; readonly resume: boolean }
+) {
+  const name = SnapshotFormat.partNameOf(options.purpose)
+  const partOptions = { identity, chunkBytes, meta: options.meta }
+  const isThere = (yield* directory.list).includes(name)
+  const resumed =
+    isThere && options.resume ? yield* SnapshotPart.resume(directory, name, partOptions) : undefined
+  if (resumed !== undefined) return resumed
+  if (isThere) yield* directory.remove(name)
+  return yield* SnapshotPart.begin(directory, name, partOptions)
+})
+
+const toWriter = (shelf: Shelf, purpose: Purpose, part: SnapshotPart.SnapshotPart): SnapshotWriter => {
+  let isCommitted = false
+  let ended: StorageError | undefined
+
+  /** What fails or is interrupted is the last: what the file holds is known only to who reads it anew. */
+  const lastIfItFails = (operation: Effect.Effect<void, StorageError>) =>
+    Effect.suspend(() => {
+      if (isCommitted)
+        return Effect.die(
+          new Error(`The writer of snapshot ${part.header.meta.id} was used after its commit`)
+        )
+      if (ended !== undefined) return Effect.fail(ended)
+      return expectOpen(shelf).pipe(
+        Effect.andThen(operation),
+        Effect.tapError((error) => Effect.sync(() => void (ended ??= error))),
+        Effect.onInterrupt(() =>
+          Effect.sync(() => void (ended ??= ioFailed(shelf, "an earlier operation was interrupted")))
+        )
+      )
+    })
+
+  return {
+    offset: () => SnapshotPart.sizeBytes(part),
+    write: (piece) => lastIfItFails(SnapshotPart.write(part, piece)),
+    commit: lastIfItFails(
+      Effect.andThen(
+        shelf.commits.withPermit(commit(shelf, purpose, part)),
+        Effect.sync(() => void (isCommitted = true))
+      )
+    )
+  }
+}
+
+const commit = Effect.fnUntraced(function* (shelf: Shelf, purpose: Purpose, part: SnapshotPart.SnapshotPart) {
+  const { directory, newest } = shelf
+  const { header } = part
+  const partName = SnapshotFormat.partNameOf(purpose)
+  if (newest !== undefined && header.meta.lastIndex < newest.snapshot.header.meta.lastIndex) {
+    return yield* directory.remove(partName)
+  }
+  const sizeBytes = yield* SnapshotPart.finish(part)
+  const name = SnapshotFormat.nameOf(header.meta)
+  yield* directory.rename(partName, name)
+  yield* directory.sync
+  shelf.newest = { name, snapshot: { location: join(directory.path, name), header, sizeBytes } }
+  yield* Effect.catch(removeOlder(shelf), (error) =>
+    Effect.logWarning("A snapshot that is no longer needed could not be removed", error)
+  )
+})
+
+const removeOlder = (shelf: Shelf) =>
+  Effect.gen(function* () {
+    const names = yield* shelf.directory.list
+    const older = names.filter((name) => SnapshotFormat.isSnapshotName(name) && name !== shelf.newest?.name)
+    if (older.length === 0) return
+    yield* Effect.forEach(older, shelf.directory.remove, { discard: true })
+    yield* shelf.directory.sync
+  })
