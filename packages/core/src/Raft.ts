@@ -22,6 +22,7 @@ import { ClusterId, GroupId, NodeId } from "./NodeId.ts"
 import { RaftConfig } from "./RaftConfig.ts"
 import {
   CommandTooLarge,
+  Compacted,
   InvalidCommand,
   NotLeader,
   OutcomeUnknown,
@@ -331,6 +332,10 @@ const committedFrom = <View, Command>(
   Stream.unfold(LogIndexModule.max(from, LogIndexModule.plus(LogIndexModule.zero, 1)), (next) =>
     Effect.gen(function* () {
       const log = yield* node.appliedBeyond(LogIndexModule.plus(next, -1))
+      if (next <= log.base.index) {
+        const firstHeld = LogIndexModule.plus(log.base.index, 1)
+        return yield* new RaftError({ reason: new Compacted({ requested: next, firstHeld }) })
+      }
       const last = LogIndexModule.min(node.appliedIndex(), LogIndexModule.plus(next, pullSize - 1))
       const commands: Array<Committed<Command>> = []
       for (const block of RaftLog.blocksBetween(log, next, last)) {

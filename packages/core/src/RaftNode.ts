@@ -11,6 +11,8 @@
  * | --- | --- | --- |
  * | actor | the node | its mailbox |
  * | log writer | the node | writes to do, the disk |
+ * | snapshotter | the node | a snapshot to write, the disk |
+ * | snapshot receiver | the node | pieces of a leader's snapshot, the disk |
  * | applier | the node | committed entries |
  * | role fibers | role and term | timers, their gate |
  *
@@ -27,6 +29,7 @@ import * as Scope from "effect/Scope"
 import type { Action, Persist, SendWhenDurable } from "./consensus/Action.ts"
 import type { Event } from "./consensus/Event.ts"
 import * as NodeState from "./consensus/NodeState.ts"
+import * as Snapshotting from "./consensus/Snapshotting.ts"
 import { Admission } from "./internal/Admission.ts"
 import * as Applier from "./internal/Applier.ts"
 import * as Forwarder from "./internal/Forwarder.ts"
@@ -37,14 +40,17 @@ import { ReadSlots } from "./internal/ReadSlots.ts"
 import { ReplySlots } from "./internal/ReplySlots.ts"
 import type { ProposalSlot } from "./internal/ReplySlots.ts"
 import * as RoleScope from "./internal/RoleScope.ts"
+import * as SnapshotReceiver from "./internal/SnapshotReceiver.ts"
+import * as Snapshotter from "./internal/Snapshotter.ts"
 import { Watchers } from "./internal/Watchers.ts"
 import type { Draft } from "./LogEntry.ts"
-import type * as LogIndex from "./LogIndex.ts"
+import * as LogIndex from "./LogIndex.ts"
 import * as Membership from "./Membership.ts"
 import type { ClusterId, GroupId, NodeId } from "./NodeId.ts"
 import type { RaftConfig } from "./RaftConfig.ts"
 import {
   InvariantBroken,
+  NoLeader,
   NotLeader,
   Overloaded,
   RaftError,
@@ -124,12 +130,17 @@ export const make = <Command, Reply, View>(
     const store = yield* Scope.provide(storage.open({ clusterId, groupId, nodeId }), scope)
     for (const note of store.recovered.notes) yield* Effect.logWarning(note)
 
+    const reset = Snapshotting.reconcile(store.recovered)
+    if (reset !== undefined) yield* store.write(reset)
+
     let state = NodeState.initial({
       self: nodeId,
       config,
       membership,
       hardState: store.recovered.hardState,
-      blocks: store.recovered.blocks,
+      base: reset?.base ?? store.recovered.base,
+      blocks: reset === undefined ? store.recovered.blocks : [],
+      snapshot: store.recovered.snapshot,
       firstRequestId: Math.floor(random.nextDoubleUnsafe() * 2 ** 45),
       stamp: readStamp()
     })
@@ -153,7 +164,27 @@ export const make = <Command, Reply, View>(
 
     const mailbox = yield* Mailbox.make(config)
     const logWriter = yield* LogWriter.make(store, mailbox.signal)
-    const applier = yield* Applier.make({ machine, slots, tracer })
+    const snapshotter = yield* Snapshotter.make({
+      config,
+      store: store.snapshots,
+      lastIndex: state.snapshot?.lastIndex ?? LogIndex.zero,
+      membership: () => state.membership,
+      makeId: (index) => `${nodeId}-${index}-${Math.floor(random.nextDoubleUnsafe() * 2 ** 45).toString(36)}`,
+      onTaken: mailbox.signal
+    })
+    const receiver = yield* SnapshotReceiver.make({
+      store: store.snapshots,
+      onReceived: mailbox.signal,
+      onProgress: (leader, snapshotId, offset) => tellProgress(leader, snapshotId, offset)
+    })
+    const applier = yield* Applier.make({
+      machine,
+      slots,
+      tracer,
+      snapshots: store.snapshots,
+      onPortion: snapshotter.consider
+    })
+    if (state.snapshot !== undefined) applier.restore(state.snapshot.lastIndex)
 
     const propose = (slot: ProposalSlot): void => {
       if (stopped !== undefined) return slot.onFailed(stopped)
@@ -200,9 +231,24 @@ export const make = <Command, Reply, View>(
     }
 
     const roleScope = yield* Scope.provide(
-      RoleScope.make({ state: () => state, nowMillis, send, post: mailbox.signal }),
+      RoleScope.make({
+        state: () => state,
+        nowMillis,
+        send,
+        post: mailbox.signal,
+        openSnapshot: store.snapshots.reader,
+        onStorageFailed: (error) => fail(storageFailure(error))
+      }),
       scope
     )
+
+    /** Said only while it still follows that leader; if it is not said, the leader sends again. */
+    const tellProgress = (leader: NodeId, snapshotId: string, offset: number): void => {
+      const isTermDurable = state.durability.hardState <= state.durability.persisted
+      if (NodeState.leaderOf(state) !== leader || !isTermDurable) return
+      const term = state.currentTerm
+      send(leader, { _tag: "InstallSnapshotReply", term, snapshotId, offset, matchIndex: LogIndex.zero })
+    }
 
     // ------------------------------------------------------------------------------------------------
     // A turn
@@ -233,6 +279,7 @@ export const make = <Command, Reply, View>(
       if (isNotable(before, state)) watchers.notify()
       answer(before, work.slots, actions)
       inHand = []
+      readSlots.expire(stamp.nowMillis - config.requestTimeoutMillis, () => tooFarBehind(config))
       yield* roleScope.reconcile(state)
       if (batch.hasMore) yield* Effect.yieldNow
     })
@@ -258,12 +305,21 @@ export const make = <Command, Reply, View>(
     const sendMessages = (actions: ReadonlyArray<Action>): void => {
       for (const action of actions) {
         if (action._tag === "SendNow") send(action.to, action.message)
-        else if (action._tag === "SendWhenDurable") heldBack.push(action)
+        else if (action._tag === "SendWhenDurable") holdBack(action)
       }
       if (heldBack.every((held) => held.ticket > state.durability.persisted)) return
       const due = heldBack.filter((held) => held.ticket <= state.durability.persisted)
       heldBack = heldBack.filter((held) => held.ticket > state.durability.persisted)
       for (const held of due) send(held.to, held.message)
+    }
+
+    /** While a disk hangs, heartbeats ask for the same acknowledgement again and again: once is enough. */
+    const holdBack = (action: SendWhenDurable): void => {
+      const last = heldBack.at(-1)
+      const isRepeated =
+        last?.to === action.to && last.ticket === action.ticket && last.message._tag === action.message._tag
+      if (isRepeated) heldBack.pop()
+      heldBack.push(action)
     }
 
     const answer = (
@@ -279,6 +335,13 @@ export const make = <Command, Reply, View>(
         } else if (action._tag === "ProposalsRefused") {
           const reason = refusal(action.because, state)
           for (const slot of proposed) slot.onFailed(reason)
+        }
+      }
+      for (const action of actions) {
+        if (action._tag === "KeepSnapshotPiece") receiver.keep(action)
+        if (action._tag === "RestoreMachine") {
+          applier.restore(action.snapshot.lastIndex)
+          snapshotter.startAfter(action.snapshot.lastIndex)
         }
       }
       applier.advance(state.log, state.commitIndex)
@@ -331,11 +394,13 @@ export const make = <Command, Reply, View>(
       scope,
       Effect.sync(() => endAll(new ShuttingDown()))
     )
-    yield* run("applier", applier.run)
     yield* run(
-      "logWriter",
-      Effect.mapError(logWriter.run, (error) => new StorageFailure({ detail: error.message }))
+      "applier",
+      applier.run.pipe(Effect.catchTag("StorageError", (error) => Effect.fail(storageFailure(error))))
     )
+    yield* run("logWriter", Effect.mapError(logWriter.run, storageFailure))
+    yield* run("snapshotter", Effect.mapError(snapshotter.run, storageFailure))
+    yield* run("snapshotReceiver", Effect.mapError(Scope.provide(receiver.run, scope), storageFailure))
     yield* roleScope.reconcile(state)
     yield* run("actor", Effect.forever(turn))
     // What the node holds goes with it: a node that failed must not keep its peers waiting.
@@ -346,7 +411,7 @@ export const make = <Command, Reply, View>(
 
     const readable = Effect.suspend(() => {
       if (stopped !== undefined) return Effect.fail(new RaftError({ reason: stopped }))
-      const slot = readSlots.open()
+      const slot = readSlots.open(nowMillis())
       if (!mailbox.request({ _tag: "Read", readId: slot.readId })) {
         readSlots.fail([slot.readId], tooManyRequests(config))
       }
@@ -382,10 +447,14 @@ const isNotable = (before: NodeState.NodeState, after: NodeState.NodeState): boo
 const tooManyRequests = (config: RaftConfig) =>
   new Overloaded({ bound: "maxQueuedRequests", limit: config.maxQueuedRequests })
 
+const tooFarBehind = (config: RaftConfig) => new NoLeader({ waitedMillis: config.requestTimeoutMillis })
+
 const refusal = (because: "NotLeader" | "TooMuchUncommitted", state: NodeState.NodeState): RaftErrorReason =>
   because === "NotLeader"
     ? new NotLeader({ leader: NodeState.leaderOf(state) })
     : new Overloaded({ bound: "maxUncommittedBytes", limit: state.config.maxUncommittedBytes })
+
+const storageFailure = (error: StorageError): StorageFailure => new StorageFailure({ detail: error.message })
 
 /** A typed failure is its own reason; a defect is a rule of ours that did not hold. */
 const reasonOf = (cause: Cause.Cause<RaftErrorReason>): RaftErrorReason => {

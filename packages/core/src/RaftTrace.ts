@@ -11,6 +11,7 @@ import type { Action } from "./consensus/Action.ts"
 import type { Event } from "./consensus/Event.ts"
 import type { NodeState } from "./consensus/NodeState.ts"
 import type { LogEntry } from "./LogEntry.ts"
+import type { LogIndex } from "./LogIndex.ts"
 import type { NodeId } from "./NodeId.ts"
 import type { RaftErrorReason } from "./RaftError.ts"
 import type { RaftMessage } from "./RaftMessage.ts"
@@ -42,6 +43,8 @@ export interface RaftTracer {
   readonly onTurn?: ((turn: Turn) => void) | undefined
   /** A message is about to be given to the transport, which may drop it. */
   readonly onSend?: ((to: NodeId, message: RaftMessage) => void) | undefined
+  /** The machine was restored from a snapshot that ends at `index`. */
+  readonly onRestored?: ((index: LogIndex) => void) | undefined
   /** `reply` is the machine's; `undefined` for an entry that is no command. */
   readonly onApplied?: ((entry: LogEntry, reply: unknown) => void) | undefined
   /** The node ends: because it was told to, or because it failed. */
@@ -57,6 +60,7 @@ export const all = (tracers: ReadonlyArray<RaftTracer>): RaftTracer => ({
   onStep: callAll(tracers.map((tracer) => tracer.onStep)),
   onTurn: callAll(tracers.map((tracer) => tracer.onTurn)),
   onSend: callAll(tracers.map((tracer) => tracer.onSend)),
+  onRestored: callAll(tracers.map((tracer) => tracer.onRestored)),
   onApplied: callAll(tracers.map((tracer) => tracer.onApplied)),
   onStop: callAll(tracers.map((tracer) => tracer.onStop))
 })

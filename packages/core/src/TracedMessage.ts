@@ -6,6 +6,7 @@ import * as LogEntry from "./LogEntry.ts"
 import type { EntryBlock } from "./LogEntry.ts"
 import * as LogIndex from "./LogIndex.ts"
 import * as RaftMessage from "./RaftMessage.ts"
+import { SnapshotMeta } from "./Snapshot.ts"
 import { Term } from "./Term.ts"
 
 const TermRun = Schema.Struct({
@@ -44,6 +45,15 @@ export const TracedMessage = Schema.Union([
   RaftMessage.AppendRejected,
   RaftMessage.ReadIndex,
   RaftMessage.ReadIndexReply,
+  Schema.TaggedStruct("InstallSnapshot", {
+    term: Term,
+    snapshot: SnapshotMeta,
+    sizeBytes: Schema.Natural,
+    offset: Schema.Natural,
+    /** The size of this piece. */
+    dataBytes: Schema.Natural
+  }),
+  RaftMessage.InstallSnapshotReply,
   Schema.TaggedStruct("ForwardProposals", {
     term: Term,
     requestIds: Schema.Array(Schema.Natural),
@@ -84,6 +94,10 @@ export const ofMessage = (message: RaftMessage.RaftMessage): TracedMessage => {
   switch (message._tag) {
     case "AppendEntries":
       return { ...message, blocks: message.blocks.flatMap((block) => ofBlocks([block]) ?? []) }
+    case "InstallSnapshot": {
+      const { data, ...rest } = message
+      return { ...rest, dataBytes: data.byteLength }
+    }
     case "ForwardProposals": {
       const { _tag, term, requestIds, commands } = message
       return { _tag, term, requestIds, commandBytes: commands.map((command) => command.byteLength) }

@@ -6,11 +6,12 @@
  * better: what is committed is never replaced.
  *
  * Sending is not decided here message by message: a fiber per peer reads the snapshot piece by piece and
- * asks {@link nextPiece} where to go on.
+ * asks {@link acknowledgedBytes} how far the peer has got.
  */
 import * as LogIndex from "../LogIndex.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { InstallSnapshot, InstallSnapshotReply } from "../RaftMessage.ts"
+import type { RecoveredState, WriteBatch } from "../RaftStorage.ts"
 import type { SnapshotMeta } from "../Snapshot.ts"
 import type { Emit } from "./Action.ts"
 import * as Commitment from "./Commitment.ts"
@@ -20,6 +21,24 @@ import type { NodeState, Stamp } from "./NodeState.ts"
 import * as Progress from "./Progress.ts"
 import * as RaftLog from "./RaftLog.ts"
 import * as ReadIndex from "./ReadIndex.ts"
+
+/**
+ * What has to be written before a node starts on what its disk held, if anything. A crash may have come
+ * between a snapshot and the log that begins after it: then the log ends before the snapshot, or goes on
+ * from an entry that the snapshot replaces.
+ */
+export const reconcile = (recovered: RecoveredState): WriteBatch | undefined => {
+  const { base, blocks, snapshot } = recovered
+  if (snapshot === undefined) return undefined
+  const log = RaftLog.fromBlocks(blocks, base)
+  if (RaftLog.termAt(log, snapshot.lastIndex) === snapshot.lastTerm || snapshot.lastIndex < base.index)
+    return undefined
+  return {
+    truncateFrom: LogIndex.plus(base.index, 1),
+    base: { index: snapshot.lastIndex, term: snapshot.lastTerm },
+    blocks: []
+  }
+}
 
 /**
  * An own snapshot is durable: the log may begin later. A window of entries before the snapshot stays, so
@@ -40,7 +59,8 @@ const lastToDrop = (state: NodeState, lastIndex: LogIndex.LogIndex): LogIndex.Lo
   // The smallest index after which no more than the window's bytes remain.
   while (low < high) {
     const middle = LogIndex.plus(low, Math.floor((high - low) / 2))
-    if (RaftLog.bytesBetween(state.log, LogIndex.plus(middle, 1), lastIndex) <= snapshotTrailingBytes) high = middle
+    if (RaftLog.bytesBetween(state.log, LogIndex.plus(middle, 1), lastIndex) <= snapshotTrailingBytes)
+      high = middle
     else low = LogIndex.plus(middle, 1)
   }
   return low
@@ -68,7 +88,13 @@ export const onInstallSnapshot = (
   // It has all that already. Only what is durable may be promised.
   const matchIndex = LogIndex.min(lastIndex, following.durability.index)
   if (matchIndex === lastIndex) {
-    tell(following, from, { snapshotId: id, offset: message.sizeBytes, matchIndex }, following.durability.hardState, emit)
+    tell(
+      following,
+      from,
+      { snapshotId: id, offset: message.sizeBytes, matchIndex },
+      following.durability.hardState,
+      emit
+    )
   }
   return following
 }
@@ -79,7 +105,14 @@ const tell = (
   news: Omit<InstallSnapshotReply, "_tag" | "term">,
   ticket: number,
   emit: Emit
-): void => Durable.sendAfter(state, ticket, to, { _tag: "InstallSnapshotReply", term: state.currentTerm, ...news }, emit)
+): void =>
+  Durable.sendAfter(
+    state,
+    ticket,
+    to,
+    { _tag: "InstallSnapshotReply", term: state.currentTerm, ...news },
+    emit
+  )
 
 /**
  * A received snapshot is whole and durable. It replaces the log, except for what follows an entry with
@@ -102,7 +135,13 @@ export const onSnapshotReceived = (
   const based = Durable.setLogBase(state, log, cutFrom, emit)
   const installed: NodeState = { ...based, snapshot, membership, commitIndex: lastIndex }
   emit({ _tag: "RestoreMachine", snapshot })
-  tell(installed, from, { snapshotId: snapshot.id, offset: 0, matchIndex: lastIndex }, based.durability.issued, emit)
+  tell(
+    installed,
+    from,
+    { snapshotId: snapshot.id, offset: 0, matchIndex: lastIndex },
+    based.durability.issued,
+    emit
+  )
   return installed
 }
 
@@ -120,39 +159,28 @@ export const onInstallReply = (
   const heard = Progress.contacted(known, stamp.nowMillis, known.ackedRound)
   const progress =
     message.matchIndex > 0
-      ? { ...Progress.accepted(heard, LogIndex.min(message.matchIndex, state.log.lastIndex)), transfer: undefined }
+      ? {
+          ...Progress.accepted(heard, LogIndex.min(message.matchIndex, state.log.lastIndex)),
+          transfer: undefined
+        }
       : { ...heard, transfer: { snapshotId: message.snapshotId, offset: message.offset } }
-  const told: NodeState = { ...state, role: { ...role, progress: new Map(role.progress).set(from, progress) } }
+  const told: NodeState = {
+    ...state,
+    role: { ...role, progress: new Map(role.progress).set(from, progress) }
+  }
   return ReadIndex.settle(Commitment.advance(told), emit)
 }
 
-/** Where the transfer of a snapshot to `peer` stands. */
-export type Piece =
-  /** The peer has it, or no longer needs it from this node. */
-  | { readonly _tag: "Done" }
-  /** Send from here on. */
-  | { readonly _tag: "From"; readonly offset: number }
-
 /**
- * What a fiber that sends `snapshot` to `peer` does next. `sent` is how far it has sent; it starts over
- * from what the peer has acknowledged when `isStalled`.
+ * How much of `snapshot` the peer has, in bytes; `undefined` when it needs no more of it, or nothing from
+ * this node.
  */
-export const nextPiece = (
+export const acknowledgedBytes = (
   state: NodeState,
   peer: NodeId,
-  snapshot: SnapshotMeta,
-  sent: number,
-  isStalled: boolean
-): Piece => {
+  snapshot: SnapshotMeta
+): number | undefined => {
   const progress = state.role._tag === "Leader" ? state.role.progress.get(peer) : undefined
-  if (progress === undefined || progress.matchIndex >= snapshot.lastIndex) return { _tag: "Done" }
-  const acknowledged = progress.transfer?.snapshotId === snapshot.id ? progress.transfer.offset : 0
-  return { _tag: "From", offset: isStalled ? acknowledged : Math.max(sent, acknowledged) }
-}
-
-/** How much of what was sent the peer has not acknowledged, in bytes. */
-export const unacknowledgedBytes = (state: NodeState, peer: NodeId, snapshot: SnapshotMeta, sent: number): number => {
-  const progress = state.role._tag === "Leader" ? state.role.progress.get(peer) : undefined
-  const acknowledged = progress?.transfer?.snapshotId === snapshot.id ? progress.transfer.offset : 0
-  return Math.max(0, sent - acknowledged)
+  if (progress === undefined || progress.matchIndex >= snapshot.lastIndex) return undefined
+  return progress.transfer?.snapshotId === snapshot.id ? progress.transfer.offset : 0
 }

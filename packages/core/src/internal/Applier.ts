@@ -2,8 +2,9 @@
  * The fiber that applies committed entries to the state machine, in order, and answers those who wait
  * for them (paper, section 5.3: "when the entry has been safely replicated, the leader applies the entry").
  *
- * It works behind the actor, in bounded portions, so that a slow machine delays neither heartbeats nor
- * votes. Waiting callers are answered after the portion they were in, because answering runs their code.
+ * A snapshot takes the place of entries: at the start, and when a leader's was installed, the machine is
+ * restored from the newest one on disk. It works behind the actor, in bounded portions, so that a slow
+ * machine delays neither heartbeats nor votes. Waiting callers are answered after the portion they were in, because answering runs their code.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -13,9 +14,11 @@ import * as RaftLog from "../consensus/RaftLog.ts"
 import * as LogEntry from "../LogEntry.ts"
 import * as LogIndex from "../LogIndex.ts"
 import { MachineFailure } from "../RaftError.ts"
+import type { SnapshotReader, SnapshotStore, StorageError } from "../RaftStorage.ts"
 import type { RaftTracer } from "../RaftTrace.ts"
 import type { Instance, StateMachine } from "../StateMachine.ts"
 import type { ReplySlots } from "./ReplySlots.ts"
+import type { Moment } from "./Snapshotter.ts"
 
 /** Entries applied before other fibers get their turn. */
 const portion = 512
@@ -23,19 +26,24 @@ const portion = 512
 export interface Applier<View> {
   /** The commit index moved to `commitIndex` in `log`. */
   readonly advance: (log: RaftLog.RaftLog, commitIndex: LogIndex.LogIndex) => void
+  /** The newest snapshot on disk, which ends at `index`, takes the place of the machine's state. */
+  readonly restore: (index: LogIndex.LogIndex) => void
   readonly appliedIndex: () => LogIndex.LogIndex
   readonly view: () => View
   /** Runs `resume` as soon as `index` is applied: at once where it is. */
   readonly whenApplied: (index: LogIndex.LogIndex, resume: () => void) => void
   /** Waits until more than `index` is applied, and gives the log in which that is. */
   readonly appliedBeyond: (index: LogIndex.LogIndex) => Effect.Effect<RaftLog.RaftLog>
-  readonly run: Effect.Effect<never, MachineFailure>
+  readonly run: Effect.Effect<never, MachineFailure | StorageError>
 }
 
 export const make = <Command, Reply, View>(options: {
   readonly machine: StateMachine<Command, Reply, View>
   readonly slots: ReplySlots
   readonly tracer: RaftTracer
+  readonly snapshots: SnapshotStore
+  /** Told after each portion. */
+  readonly onPortion: (moment: Moment) => void
 }): Effect.Effect<Applier<View>> =>
   Effect.gen(function* () {
     const { machine, slots, tracer } = options
@@ -46,6 +54,8 @@ export const make = <Command, Reply, View>(options: {
     let applied = LogIndex.zero
     let readers: Array<{ readonly index: LogIndex.LogIndex; readonly resume: () => void }> = []
     let moved = Latch.makeUnsafe(false)
+    /** A snapshot that reaches further than what is applied waits to be restored. */
+    let restoreTo = LogIndex.zero
 
     const applyPortion = (): void => {
       const last = LogIndex.min(committed, LogIndex.plus(applied, portion))
@@ -75,10 +85,31 @@ export const make = <Command, Reply, View>(options: {
       before.openUnsafe()
     }
 
+    const restoreNewest = Effect.gen(function* () {
+      const reader = yield* options.snapshots.reader
+      if (reader === undefined || reader.meta.lastIndex < restoreTo) {
+        return yield* new MachineFailure({ index: restoreTo, detail: "its snapshot is gone" })
+      }
+      const pieces = yield* readAll(reader)
+      const { lastIndex } = reader.meta
+      yield* Effect.try({ try: () => instance.restore(pieces), catch: (cause) => failure(lastIndex, cause) })
+      applied = lastIndex
+      tracer.onRestored?.(lastIndex)
+      slots.failUpTo(lastIndex)
+    }).pipe(Effect.scoped)
+
     const applyAll = Effect.gen(function* () {
       yield* Queue.take(wake)
-      while (applied < committed) {
-        yield* Effect.try({ try: applyPortion, catch: (cause) => failure(LogIndex.plus(applied, 1), cause) })
+      while (applied < Math.max(committed, restoreTo)) {
+        if (applied < restoreTo) {
+          yield* restoreNewest
+        } else {
+          yield* Effect.try({
+            try: applyPortion,
+            catch: (cause) => failure(LogIndex.plus(applied, 1), cause)
+          })
+          options.onPortion({ log, index: applied, snapshot: instance.snapshot })
+        }
         release()
         if (applied < committed) yield* Effect.yieldNow
       }
@@ -96,6 +127,10 @@ export const make = <Command, Reply, View>(options: {
         committed = commitIndex
         Queue.offerUnsafe(wake, undefined)
       },
+      restore: (index) => {
+        restoreTo = LogIndex.max(restoreTo, index)
+        Queue.offerUnsafe(wake, undefined)
+      },
       appliedIndex: () => applied,
       view: instance.view,
       whenApplied: (index, resume) => {
@@ -105,6 +140,20 @@ export const make = <Command, Reply, View>(options: {
       appliedBeyond,
       run: Effect.forever(applyAll)
     }
+  })
+
+/** Bytes read from a snapshot at a time. */
+const readBytes = 256 * 1024
+
+const readAll = (reader: SnapshotReader): Effect.Effect<ReadonlyArray<Uint8Array>, StorageError> =>
+  Effect.gen(function* () {
+    const pieces: Array<Uint8Array> = []
+    for (let offset = 0; offset < reader.sizeBytes;) {
+      const piece = yield* reader.read(offset, readBytes)
+      pieces.push(piece)
+      offset += piece.byteLength
+    }
+    return pieces
   })
 
 const applyEntry = <Command, Reply, View>(

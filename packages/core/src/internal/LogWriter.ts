@@ -39,9 +39,10 @@ export const make = (store: LogStore, onPersisted: (event: Persisted) => void): 
     }
   })
 
-const toBatch = ({ hardState, truncateFrom, blocks }: Persist): WriteBatch => ({
+const toBatch = ({ hardState, truncateFrom, base, blocks }: Persist): WriteBatch => ({
   ...(hardState === undefined ? undefined : { hardState }),
   ...(truncateFrom === undefined ? undefined : { truncateFrom }),
+  ...(base === undefined ? undefined : { base }),
   blocks
 })
 
@@ -55,11 +56,20 @@ export const merge = (first: WriteBatch, second: WriteBatch): WriteBatch => {
   const kept = cut === undefined ? first.blocks : first.blocks.flatMap((block) => before(block, cut))
   const reachesDisk = cut !== undefined && kept.length === 0
   const truncateFrom = reachesDisk && cut < (first.truncateFrom ?? Infinity) ? cut : first.truncateFrom
+  const base = second.base ?? first.base
+  const above = second.base === undefined ? kept : kept.flatMap((block) => after(block, second.base!.index))
   return {
     ...(hardState === undefined ? undefined : { hardState }),
     ...(truncateFrom === undefined ? undefined : { truncateFrom }),
-    blocks: kept.concat(second.blocks)
+    ...(base === undefined ? undefined : { base }),
+    blocks: above.concat(second.blocks)
   }
+}
+
+const after = (block: LogEntry.EntryBlock, index: LogIndex.LogIndex): Array<LogEntry.EntryBlock> => {
+  if (block.firstIndex > index) return [block]
+  const last = LogEntry.lastIndex(block)
+  return last <= index ? [] : [LogEntry.slice(block, LogIndex.plus(index, 1), last)]
 }
 
 const before = (block: LogEntry.EntryBlock, index: LogIndex.LogIndex): Array<LogEntry.EntryBlock> => {

@@ -9,6 +9,7 @@ import type { RaftErrorReason } from "../RaftError.ts"
 
 export interface ReadSlot {
   readonly readId: number
+  readonly openedMillis: number
   /** Completes when everything that the read must see is applied. */
   readonly ready: Deferred.Deferred<void, RaftError>
 }
@@ -21,8 +22,8 @@ export class ReadSlots {
     return this.byId.size
   }
 
-  open(): ReadSlot {
-    const slot: ReadSlot = { readId: this.nextId++, ready: Deferred.makeUnsafe() }
+  open(nowMillis: number): ReadSlot {
+    const slot: ReadSlot = { readId: this.nextId++, openedMillis: nowMillis, ready: Deferred.makeUnsafe() }
     this.byId.set(slot.readId, slot)
     return slot
   }
@@ -42,6 +43,15 @@ export class ReadSlots {
 
   fail(readIds: ReadonlyArray<number>, reason: RaftErrorReason): void {
     this.fill(readIds, Exit.fail(new RaftError({ reason })))
+  }
+
+  /** Gives up what was opened at `sinceMillis` or before: this node lags too far behind to answer. */
+  expire(sinceMillis: number, reason: () => RaftErrorReason): void {
+    // Slots stand in the order in which they were opened.
+    for (const slot of this.byId.values()) {
+      if (slot.openedMillis > sinceMillis) return
+      this.fail([slot.readId], reason())
+    }
   }
 
   failAll(reason: RaftErrorReason): void {

@@ -64,6 +64,13 @@ export class ReplySlots {
     for (const [index, { slot, term }] of lost) slot.onFailed(unknown({ index, term }))
   }
 
+  /** A snapshot has taken the place of the entries up to `index`: what became of each is not known here. */
+  failUpTo(index: LogIndex.LogIndex): void {
+    const lost = Array.from(this.byIndex).filter(([at]) => at <= index)
+    for (const [at] of lost) this.byIndex.delete(at)
+    for (const [at, { slot, term }] of lost) slot.onFailed(unknown({ index: at, term }))
+  }
+
   /** The node ends. */
   failAll(): void {
     const all = Array.from(this.byIndex)

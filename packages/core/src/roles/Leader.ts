@@ -8,6 +8,7 @@ import type * as Scope from "effect/Scope"
 import type { NodeId } from "../NodeId.ts"
 import * as Replicator from "./Replicator.ts"
 import type { RoleContext } from "./Role.ts"
+import * as SnapshotSender from "./SnapshotSender.ts"
 
 /** Says every heartbeat interval that peers are due a message, and that the quorum is to be checked. */
 export const heartbeat = (node: RoleContext): Effect.Effect<never> =>
@@ -27,27 +28,42 @@ export interface Replicators {
 export const makeReplicators = (node: RoleContext): Effect.Effect<Replicators, never, Scope.Scope> =>
   Effect.gen(function* () {
     const fibers = yield* FiberMap.make<NodeId>()
-    const gates = new Map<NodeId, Latch.Latch>()
+    const peersByName = new Map<NodeId, Peer>()
 
     const start = (peer: NodeId) => {
+      const snapshots = SnapshotSender.makeGates()
       const gate = Latch.makeUnsafe(true)
-      gates.set(peer, gate)
-      return FiberMap.run(fibers, peer, Replicator.replicate(node, peer, gate), { startImmediately: true })
+      peersByName.set(peer, { gate, snapshots })
+      const replicate = Replicator.replicate(node, peer, gate, () => snapshots.needed.openUnsafe())
+      const sendSnapshots = SnapshotSender.sendWhenNeeded(node, peer, snapshots).pipe(
+        Effect.catch((error) => node.onStorageFailed(error))
+      )
+      const both = Effect.all([replicate, sendSnapshots], { concurrency: "unbounded", discard: true })
+      return FiberMap.run(fibers, peer, both, { startImmediately: true })
     }
 
     const stop = (peer: NodeId) => {
-      gates.delete(peer)
+      peersByName.delete(peer)
       return FiberMap.remove(fibers, peer)
     }
 
     return {
       reconcile: (peers) =>
         Effect.gen(function* () {
-          for (const peer of gates.keys()) if (!peers.includes(peer)) yield* stop(peer)
-          for (const peer of peers) if (!gates.has(peer)) yield* start(peer)
+          for (const peer of peersByName.keys()) if (!peers.includes(peer)) yield* stop(peer)
+          for (const peer of peers) if (!peersByName.has(peer)) yield* start(peer)
         }),
       wake: () => {
-        for (const gate of gates.values()) gate.openUnsafe()
+        for (const { gate, snapshots } of peersByName.values()) {
+          gate.openUnsafe()
+          snapshots.moved.openUnsafe()
+        }
       }
     }
   })
+
+/** The gates at which one peer's fibers wait. */
+interface Peer {
+  readonly gate: Latch.Latch
+  readonly snapshots: SnapshotSender.Gates
+}

@@ -3,7 +3,8 @@
  *
  * It sleeps at its gate. The actor opens the gate after a turn that may have given it work; then it asks
  * the rules what to send until they say "nothing", and sleeps again. How far it has sent is its own
- * affair (`Cursor`); what the follower has is the rules' (`Progress`).
+ * affair (`Cursor`); what the follower has is the rules' (`Progress`). Where the follower needs what the
+ * log no longer holds, it wakes the peer's `SnapshotSender`.
  */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
@@ -11,7 +12,12 @@ import * as Replication from "../consensus/Replication.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { RoleContext } from "./Role.ts"
 
-export const replicate = (node: RoleContext, peer: NodeId, gate: Latch.Latch): Effect.Effect<never> => {
+export const replicate = (
+  node: RoleContext,
+  peer: NodeId,
+  gate: Latch.Latch,
+  wakeSnapshotSender: () => void
+): Effect.Effect<never> => {
   let cursor = Replication.initialCursor
   const sendAll = () => {
     gate.closeUnsafe()
@@ -21,6 +27,7 @@ export const replicate = (node: RoleContext, peer: NodeId, gate: Latch.Latch): E
       node.send(peer, next.message)
       next = Replication.nextAppend(node.state(), peer, cursor)
     }
+    if (Replication.needsSnapshot(node.state(), peer, cursor)) wakeSnapshotSender()
   }
   return Effect.forever(Effect.map(Latch.await(gate), sendAll))
 }

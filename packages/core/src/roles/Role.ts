@@ -4,10 +4,13 @@
  * Role fibers wait, look at the published state, ask a pure function what to say, say it, and post what
  * comes back. They decide nothing and assign nothing.
  */
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import type { Event } from "../consensus/Event.ts"
 import type { NodeState } from "../consensus/NodeState.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { RaftMessage } from "../RaftMessage.ts"
+import type { SnapshotReader, StorageError } from "../RaftStorage.ts"
 
 /** The node, as its role fibers see it. */
 export interface RoleContext {
@@ -17,6 +20,10 @@ export interface RoleContext {
   readonly nowMillis: () => number
   readonly send: (to: NodeId, message: RaftMessage) => void
   readonly post: (event: Event) => void
+  /** The newest snapshot on disk, to be sent to a peer. */
+  readonly openSnapshot: Effect.Effect<SnapshotReader | undefined, StorageError, Scope.Scope>
+  /** The disk has failed: stop the node. */
+  readonly onStorageFailed: (error: StorageError) => Effect.Effect<void>
 }
 
 /**

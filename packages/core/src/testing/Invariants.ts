@@ -49,6 +49,7 @@ export const make = (onViolation: (violation: Violation) => void = () => {}): In
     tracerOf: (nodeId) => ({
       onStart: (state) => check((invariant) => invariant.onStart?.(nodeId, state)),
       onTurn: (turn) => check((invariant) => invariant.onTurn?.(nodeId, turn)),
+      onRestored: (index) => check((invariant) => invariant.onRestored?.(nodeId, index)),
       onApplied: (entry) => check((invariant) => invariant.onApplied?.(nodeId, entry))
     })
   }

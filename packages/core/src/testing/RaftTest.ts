@@ -31,6 +31,7 @@ import * as TestClock from "effect/testing/TestClock"
 import type { NodeState } from "../consensus/NodeState.ts"
 import { leaderOf } from "../consensus/NodeState.ts"
 import type { LogEntry } from "../LogEntry.ts"
+import * as LogIndex from "../LogIndex.ts"
 import { ClusterId, defaultGroup, NodeId } from "../NodeId.ts"
 import * as Raft from "../Raft.ts"
 import type { RaftError } from "../RaftError.ts"
@@ -138,8 +139,12 @@ export interface Cluster<Command, Reply, View> {
   /** Reads at `at`, or at any node that is up. */
   readonly read: <A>(f: (view: View) => A, at?: NodeId) => Effect.Effect<A, RaftError | NotReached>
 
-  /** What a node has applied since it was last started. */
+  /** What a node has applied since it was last started; what a snapshot stands for is not among it. */
   readonly applied: (nodeId: NodeId) => ReadonlyArray<LogEntry>
+  /** How far a node's machine is, by entries or by a snapshot. */
+  readonly appliedIndex: (nodeId: NodeId) => LogIndex.LogIndex
+  /** What any node has applied at an index, at any time. */
+  readonly appliedAt: (index: LogIndex.LogIndex) => LogEntry | undefined
   /** Everything that happened, for a person: a line each, in fixed columns. */
   readonly trace: () => ReadonlyArray<string>
   /** The same for a program: `TraceEvent.toLine` gives the lines of an ndjson file. */
@@ -174,7 +179,8 @@ export const make = <Self, Command, Reply, View>(
     const disk = MemoryDisk.make()
     const trace = new TraceLog(nowMillis)
     const observe = options.observe ?? (() => RaftTrace.silent)
-    const record = options.trace === false ? () => RaftTrace.silent : (nodeId: NodeId) => trace.tracerOf(nodeId)
+    const record =
+      options.trace === false ? () => RaftTrace.silent : (nodeId: NodeId) => trace.tracerOf(nodeId)
     const clockOf = options.clockOf ?? (() => clock)
     const violated = Deferred.makeUnsafe<never>()
     const invariants = Invariants.make((violation) => {
@@ -184,6 +190,8 @@ export const make = <Self, Command, Reply, View>(
     const handles = new Map<NodeId, Raft.Raft<Command, Reply, View>>()
     const states = new Map<NodeId, NodeState>()
     const appliedBy = new Map<NodeId, Array<LogEntry>>()
+    const appliedIndexes = new Map<NodeId, LogIndex.LogIndex>()
+    const everApplied = new Map<LogIndex.LogIndex, LogEntry>()
     const starts = new Map<NodeId, number>()
 
     // --- nodes ------------------------------------------------------------------------------------
@@ -195,9 +203,15 @@ export const make = <Self, Command, Reply, View>(
       onStart: (initial) => {
         states.set(nodeId, initial)
         appliedBy.set(nodeId, [])
+        appliedIndexes.set(nodeId, LogIndex.zero)
       },
       onTurn: ({ after }) => states.set(nodeId, after),
-      onApplied: (entry) => appliedBy.get(nodeId)?.push(entry)
+      onRestored: (index) => appliedIndexes.set(nodeId, index),
+      onApplied: (entry) => {
+        appliedBy.get(nodeId)?.push(entry)
+        appliedIndexes.set(nodeId, entry.index)
+        everApplied.set(entry.index, entry)
+      }
     })
 
     const environment = Layer.mergeAll(
@@ -330,6 +344,8 @@ export const make = <Self, Command, Reply, View>(
       propose: (command, at) => drive(Effect.suspend(() => raft(at ?? anyUp()).propose(command))),
       read: (f, at) => drive(Effect.suspend(() => raft(at ?? anyUp()).read(f))),
       applied: (nodeId) => appliedBy.get(nodeId) ?? [],
+      appliedIndex: (nodeId) => appliedIndexes.get(nodeId) ?? LogIndex.zero,
+      appliedAt: (index) => everApplied.get(index),
       trace: () => trace.lines(),
       traceEvents: () => trace.events,
       violated: Deferred.await(violated),

@@ -134,6 +134,11 @@ const life = <Self, Command, Reply, View>(
       size: plan.size,
       seed: plan.seed,
       network: linkSettings(plan),
+      config: {
+        snapshotEveryEntries: plan.snapshots.everyEntries,
+        snapshotTrailingEntries: plan.snapshots.trailingEntries,
+        snapshotPieceBytes: plan.snapshots.pieceBytes
+      },
       notifyLost: plan.notifyLost,
       trace: notes.keepsTrace,
       ...(notes.rules === undefined ? undefined : { rules: notes.rules }),
@@ -173,7 +178,7 @@ const life = <Self, Command, Reply, View>(
     // Ends at the first thing that is wrong, so that the trace ends there too.
     yield* Effect.raceAllFirst([work, cluster.violated, Deferred.await(diverged)])
     const believed = Oracle.attemptsOf(notes.history(), machine.machine.command.encode)
-    yield* judge(Oracle.check(believed, cluster.applied(cluster.nodeIds[0]!)), "Oracle")
+    yield* judge(Oracle.check(believed, cluster.appliedAt), "Oracle")
     yield* judge(workload.check?.(notes.history()), "History")
   }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
 
@@ -199,7 +204,7 @@ const recover = <Command, Reply, View>(cluster: RaftTest.Cluster<Command, Reply,
       const [leader] = cluster.leaders()
       if (leader === undefined) return false
       const { lastIndex } = cluster.state(leader).log
-      return cluster.nodeIds.every((nodeId) => cluster.applied(nodeId).at(-1)?.index === lastIndex)
+      return cluster.nodeIds.every((nodeId) => cluster.appliedIndex(nodeId) === lastIndex)
     }
     yield* cluster.until("every node has applied the whole log", isLevel, { within: recoveryMillis })
   })

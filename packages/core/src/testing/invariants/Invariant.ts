@@ -7,6 +7,7 @@
  */
 import type { NodeState } from "../../consensus/NodeState.ts"
 import type { LogEntry } from "../../LogEntry.ts"
+import type { LogIndex } from "../../LogIndex.ts"
 import type { NodeId } from "../../NodeId.ts"
 import type { Turn } from "../../RaftTrace.ts"
 
@@ -28,5 +29,6 @@ export interface Invariant {
   readonly property: string
   readonly onStart?: (nodeId: NodeId, state: NodeState) => void
   readonly onTurn?: (nodeId: NodeId, turn: Turn) => void
+  readonly onRestored?: (nodeId: NodeId, index: LogIndex) => void
   readonly onApplied?: (nodeId: NodeId, entry: LogEntry) => void
 }

@@ -24,7 +24,9 @@ export const make = (): Invariant => {
       }
       if (before.role._tag === "Leader" && before.currentTerm === after.currentTerm) return
       for (const [inTerm, last] of committed) {
-        if (inTerm < after.currentTerm && RaftLog.termAt(after.log, last.index) !== last.term) {
+        // What lies before the base is in the leader's snapshot.
+        if (inTerm >= after.currentTerm || last.index < after.log.base.index) continue
+        if (RaftLog.termAt(after.log, last.index) !== last.term) {
           throw new Violation(
             property,
             nodeId,

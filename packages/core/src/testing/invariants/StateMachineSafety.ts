@@ -20,6 +20,12 @@ export const make = (): Invariant => {
     onStart: (nodeId) => {
       lastApplied.set(nodeId, 0)
     },
+    onRestored: (nodeId, index) => {
+      const last = lastApplied.get(nodeId) ?? 0
+      if (index < last)
+        throw new Violation(property, nodeId, `it was restored to index ${index} after ${last}`)
+      lastApplied.set(nodeId, index)
+    },
     onApplied: (nodeId, entry) => {
       const last = lastApplied.get(nodeId) ?? 0
       if (entry.index !== last + 1) {

@@ -24,6 +24,10 @@ export interface Counters {
   refusedReads: number
   /** Commands of which the client does not know whether they happened. */
   unknownOutcomes: number
+  /** Snapshots that a node took of its own machine. */
+  snapshotsTaken: number
+  /** Snapshots of a leader that took the place of a follower's log. */
+  snapshotsInstalled: number
   /** Writes that were still under way when a vote or an acknowledgement had to wait for them. */
   heldBack: number
 }
@@ -39,6 +43,8 @@ export const zero = (): Counters => ({
   reads: 0,
   refusedReads: 0,
   unknownOutcomes: 0,
+  snapshotsTaken: 0,
+  snapshotsInstalled: 0,
   heldBack: 0
 })
 
@@ -56,18 +62,20 @@ export const tracerOf =
     onStart: (state) => {
       if (state.currentTerm > 0) counters.recoveries += 1
     },
-    onTurn: ({ before, after, actions }) => {
+    onTurn: ({ events, before, after, actions }) => {
       const role = after.role._tag
       if (before.role._tag !== role || before.currentTerm !== after.currentTerm) {
         if (role === "Candidate") counters.elections += 1
         if (role === "Leader") counters.leaders += 1
         if (before.role._tag === "Leader" && role !== "Leader") counters.depositions += 1
       }
+      if (events.some((event) => event._tag === "SnapshotTaken")) counters.snapshotsTaken += 1
       if (after.role._tag === "Leader") counters.committed += after.commitIndex - before.commitIndex
       for (const action of actions) {
         if (action._tag === "Persist" && action.truncateFrom !== undefined) {
           counters.truncations += RaftLog.termAt(before.log, action.truncateFrom) === undefined ? 0 : 1
         }
+        if (action._tag === "RestoreMachine") counters.snapshotsInstalled += 1
         if (action._tag === "SendWhenDurable") counters.heldBack += 1
         if (action._tag === "ReadsConfirmed") counters.reads += action.readIds.length
         if (action._tag === "ReadsRefused") counters.refusedReads += action.readIds.length

@@ -6,7 +6,7 @@
  * not there. One client's commands stand in the order in which they were acknowledged.
  */
 import type { LogEntry } from "../../LogEntry.ts"
-import type { LogIndex } from "../../LogIndex.ts"
+import * as LogIndex from "../../LogIndex.ts"
 import type { Completed } from "../Workload.ts"
 
 /** What became of one command, as its client saw it. */
@@ -15,7 +15,7 @@ export interface Attempt {
   /** The encoded command. */
   readonly payload: Uint8Array
   readonly outcome:
-    | { readonly _tag: "Acknowledged"; readonly index: LogIndex }
+    | { readonly _tag: "Acknowledged"; readonly index: LogIndex.LogIndex }
     | { readonly _tag: "None" }
     | { readonly _tag: "Unknown" }
 }
@@ -34,30 +34,25 @@ export const attemptsOf = <Command, View>(
     return [{ client, payload, outcome: { _tag: outcome._tag === "Fail" ? "None" : "Unknown" } }]
   })
 
-/** Says what is wrong, or `undefined`. `applied` is what every node has applied in the end. */
-export const check = (
-  attempts: ReadonlyArray<Attempt>,
-  applied: ReadonlyArray<LogEntry>
-): string | undefined => lostWrite(attempts, applied) ?? wrongCount(attempts, applied) ?? wrongOrder(attempts)
+/** What was applied at an index, by any node. */
+export type AppliedAt = (index: LogIndex.LogIndex) => LogEntry | undefined
 
-const lostWrite = (
-  attempts: ReadonlyArray<Attempt>,
-  applied: ReadonlyArray<LogEntry>
-): string | undefined => {
+/** Says what is wrong, or `undefined`. */
+export const check = (attempts: ReadonlyArray<Attempt>, applied: AppliedAt): string | undefined =>
+  lostWrite(attempts, applied) ?? wrongCount(attempts, applied) ?? wrongOrder(attempts)
+
+const lostWrite = (attempts: ReadonlyArray<Attempt>, applied: AppliedAt): string | undefined => {
   for (const { client, payload, outcome } of attempts) {
     if (outcome._tag !== "Acknowledged") continue
-    const entry = applied[outcome.index - 1]
-    if (entry === undefined || entry.index !== outcome.index || textOf(entry.payload) !== textOf(payload)) {
+    const entry = applied(outcome.index)
+    if (entry === undefined || textOf(entry.payload) !== textOf(payload)) {
       return `a command of client ${client} was acknowledged at index ${outcome.index}, and is not there`
     }
   }
   return undefined
 }
 
-const wrongCount = (
-  attempts: ReadonlyArray<Attempt>,
-  applied: ReadonlyArray<LogEntry>
-): string | undefined => {
+const wrongCount = (attempts: ReadonlyArray<Attempt>, applied: AppliedAt): string | undefined => {
   const counts = new Map<string, { acknowledged: number; possible: number; applied: number }>()
   const countOf = (payload: Uint8Array) => {
     const key = textOf(payload)
@@ -69,7 +64,7 @@ const wrongCount = (
     if (outcome._tag === "Acknowledged") countOf(payload).acknowledged += 1
     if (outcome._tag !== "None") countOf(payload).possible += 1
   }
-  for (const entry of applied) if (entry.kind === "Command") countOf(entry.payload).applied += 1
+  for (const entry of entriesOf(applied)) if (entry.kind === "Command") countOf(entry.payload).applied += 1
   for (const [key, count] of counts) {
     if (count.applied > count.possible) {
       return `the command ${key} was applied ${count.applied} times, but at most ${count.possible} may have happened`
@@ -81,8 +76,17 @@ const wrongCount = (
   return undefined
 }
 
+/** Everything that was applied; indexes have no gaps, because somebody applied each. */
+const entriesOf = function* (applied: AppliedAt): Generator<LogEntry> {
+  for (let index = LogIndex.plus(LogIndex.zero, 1); ; index = LogIndex.plus(index, 1)) {
+    const entry = applied(index)
+    if (entry === undefined) return
+    yield entry
+  }
+}
+
 const wrongOrder = (attempts: ReadonlyArray<Attempt>): string | undefined => {
-  const lastIndex = new Map<number, LogIndex>()
+  const lastIndex = new Map<number, LogIndex.LogIndex>()
   for (const { client, outcome } of attempts) {
     if (outcome._tag !== "Acknowledged") continue
     const last = lastIndex.get(client)

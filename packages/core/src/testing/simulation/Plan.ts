@@ -68,6 +68,12 @@ export const Plan = Schema.Struct({
     heldReplies: Schema.Finite,
     inOrder: Schema.Boolean
   }),
+  /** When nodes take snapshots, and how much log they keep before one. */
+  snapshots: Schema.Struct({
+    everyEntries: Schema.Int,
+    trailingEntries: Schema.Int,
+    pieceBytes: Schema.Int
+  }),
   /** By how much each node's clock runs fast, in parts per thousand. */
   driftPerMille: Schema.Array(Schema.Int),
   /** Whether peers hear of a broken connection. */
@@ -111,6 +117,11 @@ export const draw = (seed: string, bounds: Bounds = {}): Plan => {
       duplication: isRough ? oneOf(dice, [0, 0.05, 0.2]) : 0,
       heldReplies: isRough ? oneOf(dice, [0, 0, 0.1, 0.5]) : 0,
       inOrder: dice.happens(0.3)
+    },
+    snapshots: {
+      everyEntries: oneOf(dice, [4, 20, 100, 1_000_000]),
+      trailingEntries: oneOf(dice, [0, 0, 3, 20]),
+      pieceBytes: oneOf(dice, [100, 1_000, 65_536])
     },
     driftPerMille: nodes.map(() => oneOf(dice, [0, 0, 0, -20, 20, 100])),
     notifyLost: dice.happens(0.5),

@@ -1,0 +1,76 @@
+/**
+ * The fiber that sends one peer the snapshot, when the peer needs what is in the log no more.
+ *
+ * It is a lane of its own: heartbeats, and appends to other peers, go on beside it. Pieces go out ahead of
+ * the answers, within a window; when no answer comes for an election timeout it starts over from where
+ * the peer has got to. It ends when the peer has it, and sleeps until it is needed again.
+ */
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Snapshotting from "../consensus/Snapshotting.ts"
+import type { NodeId } from "../NodeId.ts"
+import type { SnapshotReader, StorageError } from "../RaftStorage.ts"
+import type { RoleContext } from "./Role.ts"
+
+/** Pieces under way at a time. */
+const windowPieces = 4
+
+/** The two gates of a sender: that its peer needs the snapshot, and that something may have changed. */
+export interface Gates {
+  readonly needed: Latch.Latch
+  readonly moved: Latch.Latch
+}
+
+export const makeGates = (): Gates => ({ needed: Latch.makeUnsafe(false), moved: Latch.makeUnsafe(false) })
+
+/** Sends whenever it is needed. A snapshot that cannot be read is for the node to die of. */
+export const sendWhenNeeded = (
+  node: RoleContext,
+  peer: NodeId,
+  gates: Gates
+): Effect.Effect<never, StorageError> =>
+  Latch.await(gates.needed).pipe(
+    Effect.andThen(
+      Effect.scoped(
+        Effect.flatMap(node.openSnapshot, (reader) =>
+          reader === undefined ? Effect.void : transfer(node, peer, gates.moved, reader)
+        )
+      )
+    ),
+    Effect.andThen(Effect.sync(() => gates.needed.closeUnsafe())),
+    Effect.forever
+  )
+
+const transfer = (node: RoleContext, peer: NodeId, moved: Latch.Latch, reader: SnapshotReader) =>
+  Effect.gen(function* () {
+    const { electionTimeoutMillis, snapshotPieceBytes } = node.state().config
+    const { meta, sizeBytes } = reader
+    let sent = 0
+    let isWholeSent = false
+    let acknowledged = 0
+    let progressMillis = node.nowMillis()
+    while (true) {
+      const got = Snapshotting.acknowledgedBytes(node.state(), peer, meta)
+      if (got === undefined) return
+      if (got !== acknowledged) {
+        acknowledged = got
+        progressMillis = node.nowMillis()
+      } else if (node.nowMillis() - progressMillis >= electionTimeoutMillis) {
+        sent = acknowledged
+        isWholeSent = false
+        progressMillis = node.nowMillis()
+      }
+      if (isWholeSent || sent - acknowledged >= windowPieces * snapshotPieceBytes) {
+        moved.closeUnsafe()
+        yield* Effect.timeoutOption(Latch.await(moved), electionTimeoutMillis)
+        continue
+      }
+      const data = yield* reader.read(sent, snapshotPieceBytes)
+      const { currentTerm: term } = node.state()
+      node.send(peer, { _tag: "InstallSnapshot", term, snapshot: meta, sizeBytes, offset: sent, data })
+      sent += data.byteLength
+      isWholeSent = sent >= sizeBytes
+      // A piece at a time, so that a large snapshot does not hold up the event loop.
+      yield* Effect.yieldNow
+    }
+  })
