@@ -7,54 +7,72 @@
  * that is never committed. See docs/decisions/0011-directory-lock.md.
  */
 import * as Effect from "effect/Effect"
-import { readFileSync, writeFileSync } from "node:fs"
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs"
 import { hostname } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { IoFailed, StorageError, StoreLocked } from "@effect-raft/core/RaftStorage"
+import { StorageError, StoreLocked } from "@effect-raft/core/RaftStorage"
+import { ioFailed } from "./IoError.ts"
+import { ownerFileName } from "./LogFileSystem.ts"
 
 /** The file that is locked. */
 export const lockFileName = "store.lock"
 
-/** Who has the lock, in words. For the message only: nobody decides by what it says. */
-export const ownerFileName = "store.owner"
-
 const busyCode = 5
+const cannotOpenCode = 14
 
 /** Holds the lock until the scope closes; fails with `StoreLocked` when somebody has it. */
-export const acquire = (directory: string, owner: string) =>
+export const acquire = (directory: string) =>
   Effect.acquireRelease(
-    Effect.suspend(() => take(directory, owner)),
+    Effect.suspend(() => take(directory)),
     (database) => Effect.sync(() => database.close())
   )
 
-const take = (directory: string, owner: string): Effect.Effect<DatabaseSync, StorageError> => {
+/** Says who has the lock. Not before its holder has found the store to be its own. */
+export const sign = (directory: string, owner: string): Effect.Effect<void, StorageError> => {
+  const path = join(directory, ownerFileName)
+  return Effect.try({
+    try: () => writeFileSync(path, `${owner}, process ${process.pid} on ${hostname()}\n`),
+    catch: ioFailed("write", path)
+  })
+}
+
+const take = (directory: string): Effect.Effect<DatabaseSync, StorageError> => {
   let database: DatabaseSync | undefined
   try {
     database = new DatabaseSync(join(directory, lockFileName), { timeout: 0 })
     database.exec("PRAGMA journal_mode = MEMORY")
     database.exec("BEGIN EXCLUSIVE")
-    writeFileSync(join(directory, ownerFileName), `${owner}, process ${process.pid} on ${hostname()}\n`)
     return Effect.succeed(database)
   } catch (cause) {
     if (database?.isOpen === true) database.close()
-    return Effect.fail(new StorageError({ reason: toReason(directory, cause) }))
+    return Effect.fail(toStorageError(directory, cause))
   }
 }
 
-const toReason = (directory: string, cause: unknown) =>
-  cause instanceof Error && "errcode" in cause && cause.errcode === busyCode
-    ? new StoreLocked({ location: directory, owner: readOwner(directory) })
-    : new IoFailed({
-        operation: "lock",
-        location: join(directory, lockFileName),
-        detail: cause instanceof Error ? cause.message : String(cause)
-      })
+const toStorageError = (directory: string, cause: unknown): StorageError => {
+  const code = cause instanceof Error && "errcode" in cause ? cause.errcode : undefined
+  if (code === busyCode)
+    return new StorageError({ reason: new StoreLocked({ location: directory, owner: readOwner(directory) }) })
+  const path = join(directory, lockFileName)
+  return ioFailed("lock", path)(code === cannotOpenCode ? whyNotOpened(path, cause) : cause)
+}
+
+/** SQLite only says that it could not open the file; the system says why. */
+const whyNotOpened = (path: string, otherwise: unknown): unknown => {
+  try {
+    closeSync(openSync(path, "a"))
+    return otherwise
+  } catch (cause) {
+    return cause
+  }
+}
 
 const readOwner = (directory: string): string => {
+  const nameless = "another process, which has not said its name"
   try {
-    return readFileSync(join(directory, ownerFileName), "utf8").trim()
+    return readFileSync(join(directory, ownerFileName), "utf8").trim() || nameless
   } catch {
-    return "another process, which has not said its name"
+    return nameless
   }
 }

@@ -10,10 +10,12 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { NotAStore, RaftStorage, StorageError } from "@effect-raft/core/RaftStorage"
+import { DamagedStore, NotAStore, RaftStorage, StorageError } from "@effect-raft/core/RaftStorage"
 import type { StorageIdentity } from "@effect-raft/core/RaftStorage"
-import { LogFileSystem } from "./LogFileSystem.ts"
+import { join } from "node:path"
+import { LogFileSystem, ownerFileName } from "./LogFileSystem.ts"
 import type { LogDirectory } from "./LogFileSystem.ts"
+import * as SegmentHeader from "./SegmentHeader.ts"
 import * as WriteAheadLog from "./WriteAheadLog.ts"
 
 export interface FileStorageOptions {
@@ -42,11 +44,15 @@ const open = Effect.fnUntraced(function* (
   const path = typeof options.directory === "string" ? options.directory : options.directory(identity)
   const directory = yield* files.openDirectory(path)
   yield* expectStoreOrNothing(directory)
-  yield* directory.lock(`node ${identity.nodeId} of cluster ${identity.clusterId}, group ${identity.groupId}`)
-  return yield* WriteAheadLog.open(directory, {
+  yield* directory.lock
+  yield* expectLogThatWasThere(directory)
+  const store = yield* WriteAheadLog.open(directory, {
     identity,
     segmentBytes: options.segmentBytes ?? defaultSegmentBytes
   })
+  // Now the store is known to be this node's: one that is refused stays as it is.
+  yield* directory.sign(`node ${identity.nodeId} of cluster ${identity.clusterId}, group ${identity.groupId}`)
+  return store
 })
 
 /** Looks before it locks, so that not even a lock file is left in a directory that is not ours. */
@@ -57,6 +63,15 @@ const expectStoreOrNothing = Effect.fnUntraced(function* (directory: LogDirector
   const shown = strangers.slice(0, 3).join(", ")
   const found = strangers.length > 3 ? `${shown} and ${strangers.length - 3} more` : shown
   return yield* new StorageError({ reason: new NotAStore({ location: directory.path, found }) })
+})
+
+/** A node whose log is gone must not begin anew under its old name: it could vote twice in one term. */
+const expectLogThatWasThere = Effect.fnUntraced(function* (directory: LogDirectory) {
+  const names = yield* directory.list
+  if (!names.includes(ownerFileName) || WriteAheadLog.segmentNumbers(names).length > 0) return
+  const location = join(directory.path, SegmentHeader.nameOf(1))
+  const detail = `the file is missing, but ${ownerFileName} says that there was a log`
+  return yield* new StorageError({ reason: new DamagedStore({ location, offset: 0, detail }) })
 })
 
 /** Our own files, hidden ones, and what a new file system has at its root. */

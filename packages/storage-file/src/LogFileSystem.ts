@@ -12,6 +12,9 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { StorageError } from "@effect-raft/core/RaftStorage"
 
+/** The file that `LogDirectory.sign` leaves behind, where files are real: the sign that there was a log. */
+export const ownerFileName = "store.owner"
+
 /** An open file. Used by one fiber at a time. */
 export interface LogFile {
   /** Writes `parts` back to back from `position`. The parts may be used again once this has succeeded. */
@@ -26,7 +29,9 @@ export interface LogDirectory {
   readonly path: string
   readonly list: Effect.Effect<ReadonlyArray<string>, StorageError>
   /** Fails with `StoreLocked` while any process has it. Let go when the scope closes or the process dies. */
-  readonly lock: (owner: string) => Effect.Effect<void, StorageError, Scope.Scope>
+  readonly lock: Effect.Effect<void, StorageError, Scope.Scope>
+  /** Who has the lock, in words, for `StoreLocked` to say. Done once the store is known to be the owner's. */
+  readonly sign: (owner: string) => Effect.Effect<void, StorageError>
   /** The whole file. */
   readonly read: (name: string) => Effect.Effect<Uint8Array, StorageError>
   /** Makes a file of `bytes` zeros. Fails where the name is taken. */

@@ -222,8 +222,8 @@ const toLogDirectory = (machine: Machine, path: string): LogDirectory => {
   return {
     path,
     list: looking(machine, life, "list", path, () => Array.from(directory.names.keys())),
-    lock: (owner) =>
-      Effect.asVoid(Effect.acquireRelease(lock(directory, path, owner), unlock(machine, directory))),
+    lock: Effect.asVoid(Effect.acquireRelease(lock(directory, path), unlock(machine, directory))),
+    sign: (owner) => looking(machine, life, "sign", path, () => void (directory.owner = owner)),
     read: (name) => looking(machine, life, "read", join(path, name), () => inodeOf(name).visible.slice()),
     create: (name, bytes) =>
       changing(machine, life, "open", join(path, name), (failure) => {
@@ -253,14 +253,14 @@ const toLogDirectory = (machine: Machine, path: string): LogDirectory => {
   }
 }
 
-const lock = (directory: Directory, path: string, owner: string) =>
+const lock = (directory: Directory, path: string) =>
   Effect.suspend(() => {
     if (directory.owner !== undefined) {
       return Effect.fail(
         new StorageError({ reason: new StoreLocked({ location: path, owner: directory.owner }) })
       )
     }
-    directory.owner = owner
+    directory.owner = "a store that has not said its name"
     return Effect.void
   })
 

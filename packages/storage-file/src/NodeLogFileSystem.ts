@@ -70,7 +70,8 @@ const toLogDirectory = (directory: string): LogDirectory => {
   return {
     path: directory,
     list: attempt("list", directory, () => Fs.readdirSync(directory)),
-    lock: (owner) => DirectoryLock.acquire(directory, owner),
+    lock: DirectoryLock.acquire(directory),
+    sign: (owner) => DirectoryLock.sign(directory, owner),
     read: (name) => inPool<Uint8Array>("read", at(name), (done) => Fs.readFile(at(name), done)),
     create: (name, bytes) =>
       Effect.uninterruptibleMask((restore) =>

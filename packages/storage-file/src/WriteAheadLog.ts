@@ -47,13 +47,11 @@ const pageBytes = 4096
 /** Opens the log in a directory that the caller has locked. Closed with the scope. */
 export const open = Effect.fnUntraced(function* (directory: LogDirectory, options: WriteAheadLogOptions) {
   const names = yield* directory.list
-  yield* removeUnfinished(directory, names)
   const numbers = segmentNumbers(names)
-  if (numbers.length === 0) {
-    const segment = yield* newSegment(options, { number: 1, firstSequence: 1, recordBytes: 0 })
-    yield* Effect.flatMap(createSegment(directory, segment), (file) => file.close)
-  }
+  if (numbers.length === 0) yield* begin(directory, options, names)
   const recovered = yield* Recovery.recover(directory, options.identity, numbers.length === 0 ? [1] : numbers)
+  // Not before the log is known to be whole and ours: a store that is refused stays as it is.
+  if (numbers.length > 0) yield* removeUnfinished(directory, names)
   const log = yield* Effect.acquireRelease(startAt(directory, options, recovered), close)
   yield* makeDurable(log, recovered)
   return {
@@ -64,6 +62,16 @@ export const open = Effect.fnUntraced(function* (directory: LogDirectory, option
     },
     write: (batch) => write(log, batch)
   } satisfies LogStore
+})
+
+const begin = Effect.fnUntraced(function* (
+  directory: LogDirectory,
+  options: WriteAheadLogOptions,
+  names: ReadonlyArray<string>
+) {
+  yield* removeUnfinished(directory, names)
+  const segment = yield* newSegment(options, { number: 1, firstSequence: 1, recordBytes: 0 })
+  yield* Effect.flatMap(createSegment(directory, segment), (file) => file.close)
 })
 
 const startAt = (

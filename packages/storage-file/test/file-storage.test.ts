@@ -3,8 +3,10 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { NodeId } from "@effect-raft/core/NodeId"
+import { RaftStorage } from "@effect-raft/core/RaftStorage"
 import type { StorageIdentity } from "@effect-raft/core/RaftStorage"
 import * as RaftStorageContract from "@effect-raft/core/testing/RaftStorageContract"
 import { append, block, vote } from "@effect-raft/core/testing/StorageScripts"
@@ -12,7 +14,7 @@ import * as FileStorage from "@effect-raft/storage-file/FileStorage"
 import * as MemoryLogFileSystem from "@effect-raft/storage-file/MemoryLogFileSystem"
 import * as NodeLogFileSystem from "@effect-raft/storage-file/NodeLogFileSystem"
 import * as SegmentHeader from "@effect-raft/storage-file/SegmentHeader"
-import { prefixOf, segmentBytes, temporaryDirectory, withStore, writeAll } from "./support.ts"
+import { identity, prefixOf, segmentBytes, temporaryDirectory, withStore, writeAll } from "./support.ts"
 
 const directoryOf =
   (root: string) =>
@@ -67,6 +69,12 @@ describe("FileStorage on files in memory keeps the contract: it", () => {
 /** Opens the store on real files and returns the error. */
 const openFailure = (directory: string) =>
   Effect.flip(withStore(NodeLogFileSystem.layer, () => Effect.void, { directory, segmentBytes }))
+
+/** Everything in a directory, to be compared. */
+const filesOf = (directory: string) =>
+  readdirSync(directory)
+    .toSorted()
+    .map((name) => [name, readFileSync(join(directory, name)).toString("base64")])
 
 describe("the directory", () => {
   it.effect("is made with its parents", () =>
@@ -131,6 +139,69 @@ describe("the directory", () => {
       const { message, reason } = yield* open
       assert.strictEqual(reason._tag, "StoreLocked")
       assert.include(message, `node n1 of cluster test, group default, process ${process.pid}`)
+    })
+  )
+
+  it.effect("whose lock cannot be taken says why, in the system's words", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      mkdirSync(join(directory, "store.lock"))
+      const { message, reason } = yield* openFailure(directory)
+      assert.strictEqual(reason._tag, "IoFailed")
+      assert.match(message, /lock failed on .*store\.lock: EISDIR/)
+    })
+  )
+
+  it.effect("of another node is refused, and stays as it is", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      yield* withStore(NodeLogFileSystem.layer, (store) => store.write(vote(1, "n1")), {
+        directory,
+        segmentBytes
+      })
+      writeFileSync(join(directory, "00000002.wal.new"), "unfinished")
+      const before = filesOf(directory)
+      const foreign = { ...identity, nodeId: NodeId.make("n2") }
+      const { reason } = yield* RaftStorage.use((storage) => Effect.scoped(storage.open(foreign))).pipe(
+        Effect.provide(FileStorage.layer({ directory, segmentBytes })),
+        Effect.provide(NodeLogFileSystem.layer),
+        Effect.flip
+      )
+      assert.strictEqual(reason._tag, "ForeignStore")
+      assert.deepStrictEqual(filesOf(directory), before)
+    })
+  )
+
+  it.effect("whose log was damaged is refused, and stays as it is", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const batches = [vote(1, "n1"), append(block(1, 1, 5))]
+      yield* withStore(NodeLogFileSystem.layer, (store) => writeAll(store, batches), {
+        directory,
+        segmentBytes
+      })
+      const path = join(directory, SegmentHeader.nameOf(1))
+      const file = readFileSync(path)
+      file[SegmentHeader.headerBytes + 20]! ^= 255
+      writeFileSync(path, file)
+      writeFileSync(join(directory, "00000002.wal.new"), "unfinished")
+      const before = filesOf(directory)
+      const { reason } = yield* openFailure(directory)
+      assert.strictEqual(reason._tag, "DamagedStore")
+      assert.deepStrictEqual(filesOf(directory), before)
+    })
+  )
+
+  it.effect("whose log is gone is refused: the node would forget whom it voted for", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const open = withStore(NodeLogFileSystem.layer, () => Effect.void, { directory, segmentBytes })
+      yield* open
+      rmSync(join(directory, SegmentHeader.nameOf(1)))
+      const { message, reason } = yield* Effect.flip(open)
+      assert.strictEqual(reason._tag, "DamagedStore")
+      assert.match(message, /00000001\.wal .*the file is missing/)
+      assert.deepStrictEqual(readdirSync(directory).toSorted(), ["store.lock", "store.owner"])
     })
   )
 
