@@ -203,6 +203,7 @@ export class PeerLink {
     switch (error._tag) {
       case "DialFailed":
       case "ConnectionLost":
+      case "NotOpenYet":
         return Effect.logDebug(`No connection with ${this.name}: ${error.message}`)
       case "NotAPeer":
         return this.options.warn(`Whoever answers for ${this.name} is no peer: ${error.message}`)

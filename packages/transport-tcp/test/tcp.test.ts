@@ -220,6 +220,28 @@ describe("strangers at the port", () => {
     })
   )
 
+  it.live("a caller that comes before the node is open tries again, and neither end warns", () =>
+    Effect.gen(function* () {
+      const { layer, lines } = yield* captureLog
+      yield* Effect.gen(function* () {
+        const early = yield* TcpTransport.make({ ...anyPort, redialMinMillis: 1, redialMaxMillis: 2 })
+        const site = yield* TcpTransport.make(anyPort)
+        yield* openNode(early, b, { a: site.address })
+        yield* logged(lines, /Debug: Closed a connection .*: no node is open at this address yet/)
+        yield* logged(lines, /Debug: No connection with a at .*closed/)
+        const rest = yield* Queue.clear(lines)
+        assert.deepStrictEqual(
+          rest.filter((line) => !line.startsWith("Debug")),
+          []
+        )
+        const node = yield* openNode(site, a, { b: early.address })
+        const peer = yield* dialRaw(site.address, Buffer.concat([hello(), frameOf(message(5))]))
+        assert.deepStrictEqual(yield* Queue.take(node.received), message(5))
+        peer.socket.destroy()
+      }).pipe(Effect.provide(layer), Effect.provideService(References.MinimumLogLevel, "Debug"))
+    })
+  )
+
   it.live("the same reason is logged once, however often it comes, and both ends log it", () =>
     Effect.gen(function* () {
       const { layer, lines } = yield* captureLog
