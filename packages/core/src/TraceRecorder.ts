@@ -148,8 +148,7 @@ export const make = (options: Options): TraceRecorder => {
       emit({ _tag: "Sent", ...moment(), to, message: TracedMessage.ofMessage(message) }),
     onApplied: ({ index, term, kind }) =>
       emit({ _tag: "Applied", ...moment(), index, entryTerm: term, kind }),
-    onStop: (reason) =>
-      emit({ _tag: "Stopped", ...moment(), reason: reason._tag, detail: reason.message }),
+    onStop: (reason) => emit({ _tag: "Stopped", ...moment(), reason: reason._tag, detail: reason.message }),
     onCrash: (unsynced) => {
       emit({ _tag: "Crashed", ...moment(), unsynced })
       emit = () => {}

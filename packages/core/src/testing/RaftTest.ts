@@ -174,7 +174,8 @@ export const make = <Self, Command, Reply, View>(
     const disk = MemoryDisk.make()
     const trace = new TraceLog(nowMillis)
     const observe = options.observe ?? (() => RaftTrace.silent)
-    const record = options.trace === false ? () => RaftTrace.silent : (nodeId: NodeId) => trace.tracerOf(nodeId)
+    const record =
+      options.trace === false ? () => RaftTrace.silent : (nodeId: NodeId) => trace.tracerOf(nodeId)
     const clockOf = options.clockOf ?? (() => clock)
     const violated = Deferred.makeUnsafe<never>()
     const invariants = Invariants.make((violation) => {

@@ -15,7 +15,7 @@ import type { Fate } from "./MemoryDisk.ts"
 
 /** Collects the events of many nodes. Lines are made only when somebody wants to read them. */
 export class TraceLog {
-  readonly events: Array<TraceEvent> = []
+  private readonly recorded: Array<TraceEvent> = []
   private readonly recorders = new Map<NodeId, TraceRecorder.TraceRecorder>()
   private readonly nowMillis: () => number
 
@@ -23,15 +23,19 @@ export class TraceLog {
     this.nowMillis = nowMillis
   }
 
+  get events(): ReadonlyArray<TraceEvent> {
+    return this.recorded.slice()
+  }
+
   /** The last lines, or all of them. */
-  lines(last = this.events.length): ReadonlyArray<string> {
-    return this.events.slice(Math.max(0, this.events.length - last)).map(toColumns)
+  lines(last = this.recorded.length): ReadonlyArray<string> {
+    return this.recorded.slice(Math.max(0, this.recorded.length - last)).map(toColumns)
   }
 
   /** The tracer of a node that is about to start. */
   tracerOf(nodeId: NodeId): RaftTracer {
     const { nowMillis } = this
-    const recorder = TraceRecorder.make({ nodeId, nowMillis, emit: (event) => void this.events.push(event) })
+    const recorder = TraceRecorder.make({ nodeId, nowMillis, emit: (event) => void this.recorded.push(event) })
     this.recorders.set(nodeId, recorder)
     return recorder
   }
