@@ -118,6 +118,22 @@ describe("errors that promise that nothing happened", () => {
   )
 })
 
+describe("errors that promise nothing", () => {
+  it.live("a write that was passed on to a leader who does not answer", () =>
+    Effect.gen(function* () {
+      // So patient with its leader that the test cannot be too slow for it.
+      const node = yield* InMemory.start(["--election-timeout", "60000", "--request-timeout", "100"])
+      yield* node.ask({ type: "init", node_id: "n1", node_ids: ["n1", "n2", "n3"] })
+      const heartbeat =
+        '{"_tag":"AppendEntries","term":9,"prevLogIndex":0,"prevLogTerm":0,"blocks":[],"leaderCommit":0,"round":1}'
+      node.write(`{"src":"n2","dest":"n1","body":{"type":"raft","message":${heartbeat}}}\n`)
+      expect(yield* node.ask(write(1, 2))).toMatchObject(error(0))
+      const passedOn = node.lines.filter((line) => line.includes("ForwardProposals"))
+      expect(passedOn).toEqual([expect.stringContaining('"src":"n1","dest":"n2"')])
+    })
+  )
+})
+
 describe("what is no message", () => {
   it.live.each([
     ["an empty line", ""],
