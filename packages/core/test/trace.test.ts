@@ -19,6 +19,7 @@ import { TraceEvent } from "../src/TraceEvent.ts"
 import * as TraceEvents from "../src/TraceEvent.ts"
 import { TracedMessage } from "../src/TracedMessage.ts"
 import * as TraceRecorder from "../src/TraceRecorder.ts"
+import { readFileSync } from "node:fs"
 import { Journal } from "./cluster/Journal.ts"
 
 type Events = ReadonlyArray<TraceEvent>
@@ -280,8 +281,8 @@ describe("a recorder", () => {
     const membership: Membership.Membership = {
       _tag: "Joint",
       voters: [{ id: n2, address: "memory:n2" }],
-      outgoing: initial.membership.voters,
-      learners: []
+      learners: [],
+      outgoing: initial.membership.voters
     }
     recorder.onStep?.({ before: initial, after: { ...initial, membership }, actions: [] })
     assert.deepInclude(events[1], { _tag: "ConfigurationAdopted", membership, voters: [n2], outgoing: [n1] })
@@ -298,5 +299,39 @@ describe("a recorder", () => {
       events.slice(1).map(({ _tag }) => _tag),
       ["Crashed"]
     )
+  })
+})
+
+describe("docs/trace.md", () => {
+  const page = readFileSync(new URL("../../../docs/trace.md", import.meta.url), "utf8")
+  const [inEveryLine = "", ...sections] = page.split(/^### /m)
+  const momentFields = Object.keys(TraceEvents.momentOf({ outgoing: [] } as never))
+
+  it("has a section for every kind of event, with a line that can be read", () => {
+    const headings = sections.map((section) => section.split("\n")[0]!)
+    assert.deepStrictEqual(headings.toSorted(), Object.keys(TraceEvent.cases).toSorted())
+    for (const [at, section] of sections.entries()) {
+      const examples = Array.from(section.matchAll(/^```json\n(.*)\n```$/gm), ([, line]) => line!)
+      assert.strictEqual(examples.length, 1, headings[at])
+      const event = TraceEvents.fromLine(examples[0]!)
+      assert.strictEqual(event._tag, headings[at])
+      assert.strictEqual(TraceEvents.toLine(event), examples[0])
+    }
+  })
+
+  it("names every field", () => {
+    for (const field of ["_tag", ...momentFields]) assert.include(inEveryLine, `| \`${field}\` |`)
+    for (const [tag, { fields }] of Object.entries(TraceEvent.cases)) {
+      const section = sections
+        .find((text) => text.startsWith(`${tag}\n`))!
+        .replaceAll(/^```json\n.*\n```$/gm, "")
+      const own = Object.keys(fields).filter((field) => field !== "_tag" && !momentFields.includes(field))
+      for (const field of own) assert.include(section, `\`${field}\``, tag)
+    }
+    for (const { fields } of TracedMessage.members) {
+      const tag = fields._tag.schema.literal
+      const row = page.split("\n").find((line) => line.startsWith(`| \`${tag}\` |`))!
+      for (const field of Object.keys(fields)) if (field !== "_tag") assert.include(row, `\`${field}\``, tag)
+    }
   })
 })
