@@ -246,7 +246,10 @@ const replay = (events: Events): { readonly votes: number; readonly acknowledgem
           acknowledgements += 1
           assert.isAtMost(event.message.matchIndex, disk.index, line)
         }
+        break
       }
+      default:
+        break
     }
     assert.isAtMost(event.commitIndex, event.lastIndex, line)
   }

@@ -35,7 +35,11 @@ export class TraceLog {
   /** The tracer of a node that is about to start. */
   tracerOf(nodeId: NodeId): RaftTracer {
     const { nowMillis } = this
-    const recorder = TraceRecorder.make({ nodeId, nowMillis, emit: (event) => void this.recorded.push(event) })
+    const recorder = TraceRecorder.make({
+      nodeId,
+      nowMillis,
+      emit: (event) => void this.recorded.push(event)
+    })
     this.recorders.set(nodeId, recorder)
     return recorder
   }
@@ -80,7 +84,7 @@ const describeFields = (fields: ReadonlyArray<readonly [string, unknown]>): stri
 const describeValue = (value: unknown): string => {
   if (value === null) return "-"
   if (Array.isArray(value)) return `[${value.map(describeValue).join(" ")}]`
-  if (typeof value !== "object") return String(value)
+  if (typeof value !== "object") return typeof value === "string" ? value : JSON.stringify(value)
   if (isEntries(value)) return describeEntries(value)
   if ("_tag" in value) return `(${describeRecord(value as { readonly _tag: string })})`
   return `(${describeFields(Object.entries(value))})`
