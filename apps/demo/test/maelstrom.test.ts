@@ -21,7 +21,7 @@ import * as NodeProcess from "./maelstrom/NodeProcess.ts"
 
 const nodeIds = ["n1", "n2", "n3"] as const
 const keys = ["x", "y", "z"] as const
-const timing = ["--election-timeout", "250", "--heartbeat", "50", "--request-timeout", "400"]
+const timing = ["--election-timeout", "400", "--heartbeat", "50", "--request-timeout", "400"]
 
 const seed = process.env["MAELSTROM_SEED"] ?? String(Math.trunc(Math.random() * 2 ** 32))
 
@@ -42,7 +42,7 @@ const begin = Effect.fnUntraced(function* (options: {
 })
 
 const until = (condition: () => boolean) =>
-  Effect.sleep(5).pipe(Effect.repeat({ until: condition }), Effect.timeout(20_000))
+  Effect.sleep(5).pipe(Effect.repeat({ until: condition }), Effect.timeout(30_000))
 
 /** What the checker says of every key. */
 const judge = (history: Clients.History) =>
@@ -75,14 +75,14 @@ describe("three processes", () => {
         flags: ["--directory", directory]
       })
 
-      yield* until(() => clients.answered() >= 150)
+      yield* until(() => clients.answered() >= 100)
       const killed = network.leader()!
       yield* network.kill(killed)
       const atKill = clients.answered()
-      yield* until(() => clients.answered() >= atKill + 75 && network.leader() !== killed)
+      yield* until(() => clients.answered() >= atKill + 50 && network.leader() !== killed)
       const byKilled = clients.answered(killed)
       yield* network.boot(killed)
-      yield* until(() => clients.answered(killed) >= byKilled + 25)
+      yield* until(() => clients.answered(killed) >= byKilled + 15)
 
       for (const { report, verdict } of judge(yield* finish)) expect(verdict, report).toBe("Linearizable")
       expect(yield* network.end).toEqual([0, 0, 0])
@@ -97,7 +97,7 @@ describe("three processes", () => {
         faults: { maxDelayMillis: 8, peerLoss: 0, clientLoss: 0 },
         flags: ["--consistency", "stale"]
       })
-      yield* until(() => clients.answered() >= 300)
+      yield* until(() => clients.answered() >= 200)
       expect(judge(yield* finish).map(({ verdict }) => verdict)).toContain("NotLinearizable")
     })
   )
