@@ -444,6 +444,22 @@ describe("a peer's restart", () => {
   )
 })
 
+describe("a peer that is not there", () => {
+  it.live("is no news at first, and worth a warning that says why when it stays away", () =>
+    Effect.gen(function* () {
+      const { layer, lines } = yield* captureLog
+      yield* Effect.gen(function* () {
+        const gone = yield* Effect.scoped(Effect.map(TcpTransport.make(anyPort), ({ address }) => address))
+        const impatient = { redialMinMillis: 1, redialMaxMillis: 2, silenceMillis: 50 }
+        const site = yield* TcpTransport.make({ ...anyPort, ...impatient })
+        yield* openNode(site, a, { b: gone })
+        assert.match(yield* Queue.take(lines), /^Debug: No connection with b/)
+        yield* logged(lines, /^Warn: No connection with b at 127\.0\.0\.1:\d+: .*ECONNREFUSED/)
+      }).pipe(Effect.provide(layer), Effect.provideService(References.MinimumLogLevel, "Debug"))
+    })
+  )
+})
+
 describe("addresses", () => {
   it.live("a port in use is told in words", () =>
     Effect.gen(function* () {
