@@ -46,8 +46,7 @@ interface Operations {
 const noOperations: Operations = { required: [], optionalBits: [] }
 
 /** A state that only one operation can bring about, and that operation where it must be placed. */
-export interface Unique<State> {
-  readonly state: State
+export interface Unique {
   readonly origin: number | undefined
   readonly neededBy: ReadonlyArray<number>
 }
@@ -127,7 +126,7 @@ export class Demand<State, Input, Output> {
   }
 
   /** The needed states that can come about only once, by one operation. */
-  unique(): Array<Unique<State>> {
+  unique(): Array<Unique> {
     if (this.isBlindfolded) return []
     const initialKey = this.model.key(this.model.initial)
     return [...this.wanted.values()].flatMap((wanted) => {
@@ -136,7 +135,7 @@ export class Demand<State, Input, Output> {
       const optional = [...direct.optionalBits, ...last.optionalBits]
       const isUnique = required.length + optional.length === 1 && this.isSingle(optional[0])
       if (wanted.key === initialKey || !isUnique) return []
-      return [{ state: wanted.state, origin: required[0], neededBy: wanted.by }]
+      return [{ origin: required[0], neededBy: wanted.by }]
     })
   }
 

@@ -1,5 +1,5 @@
 /**
- * The search for an order: Wing and Gong's, with Lowe's memory, and four ways not to search.
+ * The search for an order: Wing and Gong's, with Lowe's memory, and five ways not to search.
  *
  * A configuration is what is left to place, the object's state, and which unknown operations were used.
  * From it, any operation called before the first return left may be the next to take effect. The search
@@ -9,6 +9,7 @@
  * 2. Unknown operations come after all others, and only where the next operation would notice.
  * 3. Of unknown operations that do the same, the one called first stands for all.
  * 4. A configuration is skipped if one that used up fewer unknown operations failed (see `Visited`).
+ * 5. So is one in which a state that is still needed cannot come about any more (see `Demand`).
  *
  * Each is sound by exchange: an order that breaks the rule can be rewritten into one that keeps it.
  * What is left to place is known from the few candidates alone, so a configuration's key is as long as

@@ -29,7 +29,7 @@ interface Change {
 /** The operation that sees a state which must have been gone for good. Of several the first to be called. */
 export const findContradiction = <State, Input, Output>(
   { required }: Workload<State, Input, Output>,
-  unique: ReadonlyArray<Unique<State>>
+  unique: ReadonlyArray<Unique>
 ): number | undefined => {
   const all = unique.map((state) => zoneOf(required, state)).sort((a, b) => a.toNanos - b.toNanos)
   const zones = all.filter(({ fromNanos, toNanos }) => fromNanos < toNanos)
@@ -50,7 +50,7 @@ export const findContradiction = <State, Input, Output>(
 
 type RequiredOperations = Workload<unknown, unknown, unknown>["required"]
 
-const zoneOf = (required: RequiredOperations, { origin, neededBy }: Unique<unknown>): Zone => {
+const zoneOf = (required: RequiredOperations, { origin, neededBy }: Unique): Zone => {
   const ids = origin === undefined ? neededBy : [origin, ...neededBy]
   let [fromNanos, toNanos, seenLast] = [Infinity, -Infinity, -1]
   for (const id of ids) {
