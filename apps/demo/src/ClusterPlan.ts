@@ -47,6 +47,8 @@ const SavedPlan = Schema.Struct({
 })
 type SavedPlan = typeof SavedPlan.Type
 
+const planFileName = "cluster.json"
+
 const SavedPlanJson = Schema.fromJsonString(SavedPlan)
 
 const peerPort = (base: number, position: number) => base + position
@@ -66,12 +68,21 @@ export interface Wishes {
   readonly basePort?: number | undefined
 }
 
+/** The plan of the cluster in this directory, ready to be started: its ports are free, and it is kept. */
+export const claim = Effect.fnUntraced(function* (wishes: Wishes, chooseBasePort: ChooseBasePort) {
+  const plan = yield* resolve(wishes, chooseBasePort)
+  // In this order: a plan that could not be started once must not bind its user to those ports.
+  yield* requireFreePorts(plan)
+  yield* keep(plan)
+  return plan
+})
+
 /** The plan of the cluster in this directory: the one it was started with, or a new one. */
 export const resolve = Effect.fnUntraced(
   function* (wishes: Wishes, chooseBasePort: ChooseBasePort) {
     const path = yield* Path.Path
     const directory = path.resolve(wishes.directory)
-    const file = path.join(directory, "cluster.json")
+    const file = path.join(directory, planFileName)
     const saved = yield* read(file)
     if (saved !== undefined) {
       yield* refuseContradiction(wishes, saved, file)
@@ -79,9 +90,7 @@ export const resolve = Effect.fnUntraced(
     }
     const nodes = wishes.nodes ?? 3
     const basePort = wishes.basePort ?? (yield* chooseBasePort(nodes))
-    const plan: SavedPlan = { clusterId: wishes.clusterId ?? "effect-raft", basePort, nodes }
-    yield* write(file, plan)
-    return layOut(path, directory, plan)
+    return layOut(path, directory, { clusterId: wishes.clusterId ?? "effect-raft", basePort, nodes })
   },
   Effect.catchTag("PlatformError", (error) => Effect.fail(fail(error.message)))
 )
@@ -96,16 +105,22 @@ const read = Effect.fnUntraced(function* (file: string) {
   )
 })
 
-const write = Effect.fnUntraced(function* (file: string, plan: SavedPlan) {
-  const fs = yield* FileSystem.FileSystem
-  const path = yield* Path.Path
-  yield* fs.makeDirectory(path.dirname(file), { recursive: true })
-  yield* fs.writeFileString(
-    `${file}.new`,
-    `${yield* Effect.orDie(Schema.encodeEffect(SavedPlanJson)(plan))}\n`
-  )
-  yield* fs.rename(`${file}.new`, file)
-})
+/** Keeps the plan in its directory, for the next start. */
+export const keep = Effect.fnUntraced(
+  function* ({ basePort, clusterId, directory, nodes }: ClusterPlan) {
+    const fs = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const file = path.join(directory, planFileName)
+    const saved: SavedPlan = { clusterId, basePort, nodes: nodes.length }
+    yield* fs.makeDirectory(directory, { recursive: true })
+    yield* fs.writeFileString(
+      `${file}.new`,
+      `${yield* Effect.orDie(Schema.encodeEffect(SavedPlanJson)(saved))}\n`
+    )
+    yield* fs.rename(`${file}.new`, file)
+  },
+  Effect.catchTag("PlatformError", (error) => Effect.fail(fail(error.message)))
+)
 
 const refuseContradiction = (
   wishes: Wishes,

@@ -61,6 +61,18 @@ const parseEndpoints = (text: string): readonly [string, ...Array<string>] => {
 
 const isHttpUrl = (text: string): boolean => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
 
+/** The nodes to ask, and how long; for every command that reads or writes. */
+export const store = {
+  endpoints,
+  timeoutMillis: intAtLeast("timeout", 1).pipe(
+    Flag.withMetavar("MILLIS"),
+    Flag.withDescription(
+      "How long to go on asking, all endpoints together, while none can serve; 10000 by default"
+    ),
+    Flag.withDefault(10_000)
+  )
+}
+
 /** The key of a command that talks to a cluster. */
 export const key = Argument.String("key").pipe(
   Argument.withDescription(`The key: text, 1 to ${KvKey.maxKeyBytes} bytes in UTF-8`)

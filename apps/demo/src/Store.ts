@@ -17,13 +17,23 @@ import * as ExitCode from "./ExitCode.ts"
 /** What a node says of itself. */
 export type NodeStatus = typeof Status.Type
 
+/** Which nodes are asked, and for how long; the client's own default where that is left out. */
+export interface Nodes {
+  readonly endpoints: ReadonlyArray<string>
+  readonly timeoutMillis?: number
+}
+
 /** Uses the store through these nodes. */
 export const use = <A>(
-  endpoints: ReadonlyArray<string>,
+  { endpoints, timeoutMillis }: Nodes,
   f: (kv: Kv["Service"]) => Effect.Effect<A, KvError>
 ): Effect.Effect<A, ExitCode.CommandFailed> =>
   Kv.use(f).pipe(
-    Effect.provide(KvClient.layer({ endpoints }).pipe(Layer.provide(FetchHttpClient.layer))),
+    Effect.provide(
+      KvClient.layer({ endpoints, ...(timeoutMillis === undefined ? {} : { timeoutMillis }) }).pipe(
+        Layer.provide(FetchHttpClient.layer)
+      )
+    ),
     Effect.mapError(commandFailed)
   )
 

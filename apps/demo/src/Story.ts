@@ -92,7 +92,7 @@ const write = Effect.fnUntraced(function* ({ narrator, keys }: Stage, through: C
     `${count} ${count === 1 ? "key" : "keys"} ${keys.origin}, through ${through.plan.id}, a follower`
   )
   for (const { key, value } of keys.pairs) {
-    const revision = yield* Store.use([through.plan.url], (kv) => kv.put(key, value))
+    const revision = yield* Store.use({ endpoints: [through.plan.url] }, (kv) => kv.put(key, value))
     yield* narrator.say("", `${key} = ${StoryKeys.show(value)}, revision ${revision}`)
   }
 })
@@ -101,7 +101,7 @@ const readBack = Effect.fnUntraced(function* ({ narrator, keys }: Stage, from: C
   const expected = StoryKeys.lastOfEach(keys.pairs)
   let equal = 0
   for (const { key, value } of expected) {
-    const found = Option.getOrUndefined(yield* Store.use([from.plan.url], (kv) => kv.get(key)))
+    const found = Option.getOrUndefined(yield* Store.use({ endpoints: [from.plan.url] }, (kv) => kv.get(key)))
     if (found !== undefined && sameBytes(found.value, value)) equal++
     else {
       const what = found === undefined ? "nothing" : StoryKeys.show(found.value)
@@ -144,7 +144,7 @@ const failOver = Effect.fnUntraced(function* (
 const writeOn = Effect.fnUntraced(function* ({ narrator, keys }: Stage, through: Cluster.Member) {
   const last = keys.pairs.at(-1)
   if (last === undefined) return
-  const revision = yield* Store.use([through.plan.url], (kv) => kv.put(last.key, last.value))
+  const revision = yield* Store.use({ endpoints: [through.plan.url] }, (kv) => kv.put(last.key, last.value))
   yield* narrator.say("write", `goes on: ${last.key} again, revision ${revision}`)
 })
 

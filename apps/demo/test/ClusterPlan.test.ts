@@ -30,6 +30,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("the plan of a director
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory
       const first = yield* ClusterPlan.resolve({ directory, nodes: 5, clusterId: "mine" }, from20000)
+      yield* ClusterPlan.keep(first)
       const second = yield* ClusterPlan.resolve({ directory }, () => Effect.succeed(30_000))
       expect(second).toEqual(first)
     })
@@ -42,7 +43,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("the plan of a director
   ] as const)("refuses %s that contradicts it", ([flag, wish]) =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory
-      yield* ClusterPlan.resolve({ directory }, from20000)
+      yield* ClusterPlan.keep(yield* ClusterPlan.resolve({ directory }, from20000))
       const error = yield* Effect.flip(ClusterPlan.resolve({ directory, ...wish }, from20000))
       expect(error.message).toContain(
         `${flag} ${Object.values(wish)[0]} contradicts ${directory}/cluster.json`
@@ -62,15 +63,17 @@ layer(NodeServices.layer, { excludeTestServices: true })("the plan of a director
     })
   )
 
-  it.effect("with a port that is in use names the port and the node", () =>
+  it.effect("with a port that is in use names the port and the node, and is not kept", () =>
     Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
       const directory = yield* temporaryDirectory
       const base = yield* Ports.freeBase((from) => ClusterPlan.portsFrom(from, 3))
       const plan = yield* ClusterPlan.resolve({ directory, basePort: base }, from20000)
       yield* ClusterPlan.requireFreePorts(plan)
       yield* listenOn(base + 102)
-      const error = yield* Effect.flip(ClusterPlan.requireFreePorts(plan))
+      const error = yield* Effect.flip(ClusterPlan.claim({ directory, basePort: base }, from20000))
       expect(error.message).toContain(`Port ${base + 102} (HTTP, node n2) is in use`)
+      expect(yield* fs.readDirectory(directory)).toEqual([])
     })
   )
 })

@@ -26,6 +26,7 @@ describe("a mistake is refused with exit code 2 and one line that names it", () 
     ["a story on too few nodes", ["demo", "--nodes", "2"], "--nodes must be at least 3"],
     ["an endpoint without a scheme", ["get", "k", "--endpoint", "localhost:7101"], "--endpoint"],
     ["no endpoint", ["get", "k"], "--endpoint"],
+    ["no time at all", ["get", "k", "-e", "http://127.0.0.1:1", "--timeout", "0"], "--timeout"],
     ["no value", ["put", "k", "-e", "http://127.0.0.1:1"], "Give the value once"],
     ["two values", ["put", "k", "v", "--file", "f", "-e", "http://127.0.0.1:1"], "Give the value once"],
     [
@@ -51,6 +52,11 @@ describe("a mistake is refused with exit code 2 and one line that names it", () 
     ["two members at one address", [...alone, "--member", "n2=127.0.0.1:1"], "n1 and n2 share 127.0.0.1:1"],
     ["a member without an address", [...alone, "--member", "n2=nowhere"], '"n2=nowhere"'],
     ["a port out of range", [...alone, "--member", "n2=127.0.0.1:70000"], '"n2=127.0.0.1:70000"'],
+    [
+      "one port for peers and clients",
+      [...alone, "--http", "127.0.0.1:1"].toSpliced(7, 2),
+      "--listen and --http are both 127.0.0.1:1"
+    ],
     ["a node id with a space", [...alone, "--member", "n 2=127.0.0.1:3"], '"n 2=127.0.0.1:3"'],
     [
       "a heartbeat too slow",

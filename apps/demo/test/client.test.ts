@@ -72,6 +72,11 @@ describe("the commands of a client", () => {
       ])
       const nobody = yield* InProcess.run(["status", "--endpoint", gone.url])
       expect([nobody.code, nobody.complained]).toEqual([3, ["effect-raft: no node answers"]])
+      const write = yield* InProcess.run(["put", "k", "v", "--endpoint", gone.url, "--timeout", "50"])
+      expect([write.code, write.complained]).toEqual([
+        3,
+        [expect.stringMatching(new RegExp(`^effect-raft: .*50 ms.*${gone.url}: connect ECONNREFUSED`))]
+      ])
     })
   )
 })

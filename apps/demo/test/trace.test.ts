@@ -74,6 +74,43 @@ describe("a node with --trace", () => {
     })
   )
 
+  scenario("tells of a message in the words of the node that sent it", () =>
+    Effect.gen(function* () {
+      const places = yield* Serving.places(3)
+      const fileOf = (place: Serving.Place) => NodePath.join(place.directory, "..", `${place.id}.ndjson`)
+      const nodes = yield* Effect.forEach(places, (place) => Serving.serve(traced(place, fileOf(place))), {
+        concurrency: "unbounded"
+      })
+      for (const place of places) {
+        const put = yield* Http.request("PUT", `${place.url}/kv/${place.id}`, { body: "blue" })
+        expect(put.status, put.text).toBe(200)
+      }
+      for (const node of nodes) node.kill("SIGTERM")
+      expect(yield* Effect.forEach(nodes, (node) => node.ended)).toEqual([0, 0, 0])
+
+      const events = places.flatMap((place) =>
+        linesOf(fileOf(place)).map((line) => TraceEvent.fromLine(line))
+      )
+      const wordsOf = (from: string, to: string, message: object) =>
+        `${from} ${to} ${JSON.stringify(message)}`
+      const sent = new Set(
+        events.flatMap((event) =>
+          event._tag === "Sent" ? [wordsOf(event.node, event.to, event.message)] : []
+        )
+      )
+      const received = events.flatMap((event) =>
+        event._tag === "Received" ? [wordsOf(event.from, event.node, event.message)] : []
+      )
+      expect(received.filter((words) => !sent.has(words))).toEqual([])
+      for (const tag of ["AppendEntries", "AppendAccepted", "ForwardProposals", "ForwardReply"]) {
+        expect(
+          received.some((words) => words.includes(`"${tag}"`)),
+          tag
+        ).toBe(true)
+      }
+    })
+  )
+
   scenario("does not start when the file cannot be written, and says why", () =>
     Effect.gen(function* () {
       const place = yield* alone

@@ -89,8 +89,24 @@ const termRuns = (block: EntryBlock): ReadonlyArray<typeof TermRun.Type> =>
         return { term: LogEntry.termAt(block, first), first }
       })
 
-/** What a trace says of a message. */
-export const ofMessage = (message: RaftMessage.RaftMessage): TracedMessage => {
+/** The fields of each message in the order of the Schema, without values. */
+const outlines = new Map<string, object>(
+  TracedMessage.members.map(({ fields }) => [
+    fields._tag.schema.literal,
+    Object.fromEntries(Object.keys(fields).map((field) => [field, undefined]))
+  ])
+)
+
+/**
+ * What a trace says of a message. Its fields stand in the order of the Schema, whoever made the message, so
+ * that it looks the same in the line of its sender and in that of its receiver.
+ */
+export const ofMessage = (message: RaftMessage.RaftMessage): TracedMessage => ({
+  ...outlines.get(message._tag),
+  ...withoutPayloads(message)
+})
+
+const withoutPayloads = (message: RaftMessage.RaftMessage): TracedMessage => {
   switch (message._tag) {
     case "AppendEntries":
       return { ...message, blocks: message.blocks.flatMap((block) => ofBlocks([block]) ?? []) }
@@ -99,17 +115,17 @@ export const ofMessage = (message: RaftMessage.RaftMessage): TracedMessage => {
       return { ...rest, dataBytes: data.byteLength }
     }
     case "ForwardProposals": {
-      const { _tag, term, requestIds, commands } = message
-      return { _tag, term, requestIds, commandBytes: commands.map((command) => command.byteLength) }
+      const { commands, ...rest } = message
+      return { ...rest, commandBytes: commands.map((command) => command.byteLength) }
     }
-    case "ForwardReply": {
-      const { _tag, term, outcomes } = message
+    case "ForwardReply":
       return {
-        _tag,
-        term,
-        outcomes: outcomes.map(({ requestId, outcome }) => ({ requestId, outcome: ofOutcome(outcome) }))
+        ...message,
+        outcomes: message.outcomes.map(({ requestId, outcome }) => ({
+          requestId,
+          outcome: ofOutcome(outcome)
+        }))
       }
-    }
     default:
       return message
   }

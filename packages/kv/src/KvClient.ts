@@ -6,7 +6,8 @@
  * is not repeated, for the second one might overwrite what another client wrote after the first. It
  * fails with `OutcomeUnknown`, and the caller decides: read and look, or write on a condition.
  *
- * Every call ends within `timeoutMillis`.
+ * Every call ends within `timeoutMillis`. A write is not begun so late that its answer would be cut off,
+ * if it took as long as the slowest so far: that would leave in doubt what surely did not happen yet.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -20,7 +21,7 @@ import * as KvExchange from "./KvExchange.ts"
 
 /** Settings of a client. Times are in milliseconds. */
 export interface Options {
-  /** URLs of the nodes' HTTP APIs, such as `http://127.0.0.1:8001`. */
+  /** URLs of the nodes' HTTP APIs, such as `http://127.0.0.1:7101`. */
   readonly endpoints: ReadonlyArray<string>
   /** How long a call takes at most, all attempts together. Default 10,000. */
   readonly timeoutMillis?: number
@@ -70,13 +71,15 @@ interface Runner {
 const runner =
   ({ client, endpoints, ...times }: Runner) =>
   <A>(exchange: KvExchange.Exchange<A>): Effect.Effect<A, KvError.KvError> =>
-    Effect.suspend(() => {
+    Effect.flatMap(Clock.currentTimeMillis, (startedMillis) => {
       // What a timeout has to know: whether a write is under way, and what went wrong before.
       let underWay = false
       let last: KvError.KvError | undefined
+      let slowestMillis = 0
 
       const attempt: Effect.Effect<A, KvExchange.Setback> = Effect.gen(function* () {
         const endpoint = endpoints.current()
+        const sentMillis = yield* Clock.currentTimeMillis
         underWay = true
         const answer = yield* exchange.send(client, endpoint).pipe(
           Effect.timeoutOrElse({
@@ -87,6 +90,7 @@ const runner =
             Effect.map(Clock.currentTimeMillis, (nowMillis) => {
               underWay = false
               last = error
+              slowestMillis = Math.max(slowestMillis, nowMillis - sentMillis)
               if (isNodesFault(error)) endpoints.failed(endpoint, nowMillis)
             })
           )
@@ -97,7 +101,14 @@ const runner =
 
       const attempts = (tried: number): Effect.Effect<A, KvError.KvError> =>
         Effect.catch(attempt, ({ again, error }) =>
-          again ? Effect.andThen(pause(tried + 1), attempts(tried + 1)) : Effect.fail(error)
+          again ? Effect.andThen(pause(tried + 1), retry(tried + 1)) : Effect.fail(error)
+        )
+
+      const retry = (tried: number): Effect.Effect<A, KvError.KvError> =>
+        Effect.flatMap(Clock.currentTimeMillis, (nowMillis) =>
+          exchange.isWrite && nowMillis + slowestMillis > startedMillis + times.timeoutMillis
+            ? Effect.fail(outOfTime(false, times.timeoutMillis, last))
+            : attempts(tried)
         )
 
       /** None while there are nodes that were not asked yet; then longer every round. */

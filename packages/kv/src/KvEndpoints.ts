@@ -15,7 +15,7 @@ export class EndpointsInvalid extends Schema.TaggedError<EndpointsInvalid>()("En
   detail: Schema.String
 }) {
   override get message() {
-    return `Invalid endpoints: ${this.detail}; expected URLs such as http://127.0.0.1:8001`
+    return `Invalid endpoints: ${this.detail}; expected URLs such as http://127.0.0.1:7101`
   }
 }
 

@@ -11,7 +11,6 @@ import * as Term from "@effect-raft/core/Term"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { HttpClient } from "effect/http/HttpClient"
-import type { HttpClientError } from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
@@ -20,6 +19,7 @@ import type { Entry } from "./Kv.ts"
 import * as KvApi from "./KvApi.ts"
 import type { KvCommand, KvReply } from "./KvCommand.ts"
 import { Revision } from "./KvCommand.ts"
+import { describe, neverConnected } from "./KvConnectFailure.ts"
 import * as KvError from "./KvError.ts"
 
 /** Why an attempt gave no value. */
@@ -191,35 +191,3 @@ const outcomeUnknown = (detail: string, index?: number, term?: number): KvError.
       ...(term === undefined ? {} : { term: Term.Term.make(term) })
     })
   )
-
-const describe = ({ message, reason }: HttpClientError): string => {
-  const cause: unknown = "cause" in reason ? reason.cause : undefined
-  return cause instanceof Error && cause.message !== "" ? cause.message : message
-}
-
-const codeOf = (error: object): unknown => ("code" in error ? error.code : undefined)
-
-/** Whether a request failed before a connection stood: then nothing can have arrived. */
-const neverConnected = ({ reason }: HttpClientError): boolean => {
-  switch (reason._tag) {
-    case "EncodeError":
-    case "InvalidUrlError":
-      return true
-    case "TransportError":
-      return isConnectFailure(reason.cause)
-    default:
-      return false
-  }
-}
-
-const isConnectFailure = (error: unknown): boolean => {
-  if (typeof error !== "object" || error === null) return false
-  if (codeOf(error) === "UND_ERR_CONNECT_TIMEOUT") return true
-  // A name with several addresses: all of them were tried.
-  if ("errors" in error && Array.isArray(error.errors) && error.errors.length > 0) {
-    return error.errors.every(isConnectFailure)
-  }
-  // The same codes occur on connections that stood, so it is the system call that tells.
-  if ("syscall" in error && (error.syscall === "connect" || error.syscall === "getaddrinfo")) return true
-  return "cause" in error && isConnectFailure(error.cause)
-}

@@ -6,10 +6,10 @@
  * `raft-leader`, so that a client can save the detour.
  *
  * ```ts
- * KvServer.layer({ url: "http://127.0.0.1:8001" }).pipe(
+ * KvServer.layer({ url: "http://127.0.0.1:7101" }).pipe(
  *   Layer.provide(Kv.layer),
  *   Layer.provide(Raft.layer(KvMachine, { ... })),
- *   Layer.provide(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port: 8001 }))
+ *   Layer.provide(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port: 7101 }))
  * )
  * ```
  */

@@ -28,7 +28,11 @@ const one = "http://one:1"
 const two = "http://two:2"
 const three = "http://three:3"
 
-type Reply = Response | { readonly transport: object } | "silence"
+type Reply =
+  | Response
+  | { readonly transport: object }
+  | { readonly afterMillis: number; readonly reply: () => Response }
+  | "silence"
 
 /** Nodes that answer what the script says, in the order in which they are asked. */
 const scripted = (script: ReadonlyArray<Reply>) => {
@@ -38,6 +42,10 @@ const scripted = (script: ReadonlyArray<Reply>) => {
     asked.push(`${request.method} ${url.origin}`)
     if (reply === undefined) return Effect.die(new Error("asked more often than the script says"))
     if (reply === "silence") return Effect.never
+    if ("afterMillis" in reply)
+      return Effect.sync(() => HttpClientResponse.fromWeb(request, reply.reply())).pipe(
+        Effect.delay(reply.afterMillis)
+      )
     return reply instanceof Response
       ? Effect.succeed(HttpClientResponse.fromWeb(request, reply))
       : Effect.fail(
@@ -193,6 +201,32 @@ describe("writes", () => {
       assert.deepStrictEqual(asked.slice(0, 4), [`PUT ${one}`, `PUT ${two}`, `PUT ${three}`, `PUT ${one}`])
       // The pauses grow: it is nowhere near as often as the script would have it.
       assert.isBelow(asked.length, 40)
+    })
+  )
+
+  it.effect(
+    "are not begun when there is no time left for the answer, so that they surely did not happen",
+    () =>
+      Effect.gen(function* () {
+        const slow = Array.from({ length: 10 }, () => ({ afterMillis: 3000, reply: unavailable }))
+        const { asked, result } = yield* run(slow, put, [one])
+        assert.strictEqual(reasonOf(result), "Unavailable")
+        assert.strictEqual(asked.length, 3)
+      })
+  )
+
+  it.effect("that found nobody say why, and where", () =>
+    Effect.gen(function* () {
+      const { result } = yield* run(
+        Array.from({ length: 1000 }, () => refusedConnection),
+        put,
+        [one]
+      )
+      assert.strictEqual(reasonOf(result), "Unavailable")
+      assert.match(
+        result._tag === "Failure" ? result.failure.message : "",
+        /http:\/\/one:1: connect ECONNREFUSED$/
+      )
     })
   )
 })
@@ -357,6 +391,18 @@ describe.each([
     )
   )
 })
+
+it.live("a port that fetch does not dial: nothing was sent, and the message says so", () =>
+  Effect.gen(function* () {
+    const error = yield* Kv.use((kv) => kv.put("a", new Uint8Array())).pipe(
+      Effect.provide(KvClient.layer({ endpoints: ["http://127.0.0.1:6667"], timeoutMillis: 100 })),
+      Effect.provide(FetchHttpClient.layer),
+      Effect.flip
+    )
+    assert.include(error.message, "http://127.0.0.1:6667: fetch does not dial this port")
+    assert.strictEqual(error._tag === "KvError" ? error.outcome : undefined, "none")
+  })
+)
 
 /** A port on which nobody listens. */
 const closedPort: Effect.Effect<number> = Effect.callback((resume) => {

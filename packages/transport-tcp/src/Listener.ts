@@ -14,7 +14,7 @@ import * as Address from "./Address.ts"
 import type { Hello } from "./Handshake.ts"
 import type { Introduced } from "./Introduction.ts"
 import * as Introduction from "./Introduction.ts"
-import { NotAPeer } from "./PeerError.ts"
+import { NotAPeer, NotOpenYet } from "./PeerError.ts"
 import type { PeerError } from "./PeerError.ts"
 import type { TcpEndpoint } from "./TcpEndpoint.ts"
 import type { TcpOptions } from "./TcpTransport.ts"
@@ -99,20 +99,23 @@ const answer = (socket: Socket.Socket, { endpoints, tcp, warn }: ListenerOptions
             new NotAPeer({ detail: `it did not say who it is in ${tcp.handshakeTimeoutMillis} ms` })
           )
       }),
-      Effect.tapError((error) => warn(complaint(wire, error)))
+      Effect.tapError((error) => complain(wire, error, warn))
     )
     yield* introduced.endpoint.carry(introduced.hello, introduced)
   }).pipe(Effect.scoped, Effect.ignore)
 
-const complaint = (wire: Wire.Wire, error: PeerError): string => {
+const complain = ({ remote }: Wire.Wire, error: PeerError, warn: ListenerOptions["warn"]) => {
   switch (error._tag) {
     case "Refused":
-      return `Refused a connection from ${wire.remote.host}: ${error.message}`
+      return warn(`Refused a connection from ${remote.host}: ${error.message}`)
     case "NotAPeer":
-      return `Closed a connection from ${wire.remote.host}: ${error.message}`
+      return warn(`Closed a connection from ${remote.host}: ${error.message}`)
+    case "NotOpenYet":
+      // Every start of a cluster sees some of these.
+      return Effect.logDebug(`Closed a connection from ${remote.host}: ${error.message}`)
     case "ConnectionLost":
     case "DialFailed":
-      return `A connection from ${wire.remote.host} ended during the handshake: ${error.message}`
+      return warn(`A connection from ${remote.host} ended during the handshake: ${error.message}`)
   }
 }
 
@@ -124,7 +127,7 @@ interface Welcomed extends Introduced {
 const welcome = Effect.fnUntraced(function* (wire: Wire.Wire, endpoints: ReadonlySet<TcpEndpoint>) {
   const introduced = yield* Introduction.listen(wire)
   const endpoint = meant(introduced.hello, endpoints)
-  if (endpoint === undefined) return yield* Introduction.refuse(wire, "no node is open at this address yet")
+  if (endpoint === undefined) return yield* new NotOpenYet()
   const refusal = endpoint.refusalOf(introduced.hello)
   if (refusal !== undefined) return yield* Introduction.refuse(wire, refusal)
   yield* Introduction.accept(wire, endpoint.attributes)

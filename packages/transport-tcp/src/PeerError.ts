@@ -38,4 +38,11 @@ export class ConnectionLost extends Schema.TaggedError<ConnectionLost>()("Connec
   }
 }
 
-export type PeerError = DialFailed | NotAPeer | Refused | ConnectionLost
+/** The listener is there before its node, as when a node starts. The caller hears nothing and tries again. */
+export class NotOpenYet extends Schema.TaggedError<NotOpenYet>()("NotOpenYet", {}) {
+  override get message() {
+    return "no node is open at this address yet"
+  }
+}
+
+export type PeerError = DialFailed | NotAPeer | Refused | ConnectionLost | NotOpenYet

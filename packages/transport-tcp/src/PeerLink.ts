@@ -58,6 +58,8 @@ export class PeerLink {
   private readonly alone = Latch.makeUnsafe(true)
   /** The peer was connected, and a refused dial would be news. */
   private mayBeDead = false
+  /** When the first of the dials failed that have failed one after another. */
+  private failingSinceMillis: number | undefined
   private closed = false
 
   constructor(options: PeerLinkOptions, address: Address.HostPort | undefined) {
@@ -119,6 +121,7 @@ export class PeerLink {
     this.strands = [...this.strands.filter((other) => other.dialled !== dialled), strand]
     for (const other of replaced) endStrand(other, "the peer connected anew")
     this.alone.closeUnsafe()
+    this.failingSinceMillis = undefined
     this.mayBeDead = true
     this.strands[0]?.connection.ring()
     return strand
@@ -203,12 +206,22 @@ export class PeerLink {
     switch (error._tag) {
       case "DialFailed":
       case "ConnectionLost":
-        return Effect.logDebug(`No connection with ${this.name}: ${error.message}`)
+      case "NotOpenYet":
+        return this.missing(`No connection with ${this.name}: ${error.message}`)
       case "NotAPeer":
         return this.options.warn(`Whoever answers for ${this.name} is no peer: ${error.message}`)
       case "Refused":
         return this.options.warn(`${this.name} refuses this node: ${error.message}`)
     }
+  }
+
+  /** A peer that is being started, or started again, is not worth a warning; one that stays away is. */
+  private missing(words: string): Effect.Effect<void> {
+    return Effect.flatMap(Clock.currentTimeMillis, (nowMillis) => {
+      this.failingSinceMillis ??= nowMillis
+      const isLong = nowMillis - this.failingSinceMillis >= this.options.tcp.silenceMillis
+      return isLong && !this.isConnected ? this.options.warn(words) : Effect.logDebug(words)
+    })
   }
 }
 

@@ -220,6 +220,28 @@ describe("strangers at the port", () => {
     })
   )
 
+  it.live("a caller that comes before the node is open tries again, and neither end warns", () =>
+    Effect.gen(function* () {
+      const { layer, lines } = yield* captureLog
+      yield* Effect.gen(function* () {
+        const early = yield* TcpTransport.make({ ...anyPort, redialMinMillis: 1, redialMaxMillis: 2 })
+        const site = yield* TcpTransport.make(anyPort)
+        yield* openNode(early, b, { a: site.address })
+        yield* logged(lines, /Debug: Closed a connection .*: no node is open at this address yet/)
+        yield* logged(lines, /Debug: No connection with a at .*closed/)
+        const rest = yield* Queue.clear(lines)
+        assert.deepStrictEqual(
+          rest.filter((line) => !line.startsWith("Debug")),
+          []
+        )
+        const node = yield* openNode(site, a, { b: early.address })
+        const peer = yield* dialRaw(site.address, Buffer.concat([hello(), frameOf(message(5))]))
+        assert.deepStrictEqual(yield* Queue.take(node.received), message(5))
+        peer.socket.destroy()
+      }).pipe(Effect.provide(layer), Effect.provideService(References.MinimumLogLevel, "Debug"))
+    })
+  )
+
   it.live("the same reason is logged once, however often it comes, and both ends log it", () =>
     Effect.gen(function* () {
       const { layer, lines } = yield* captureLog
@@ -419,6 +441,22 @@ describe("a peer's restart", () => {
       yield* Queue.clear(node.lost)
       assert.strictEqual(yield* Queue.take(node.lost), b)
     }).pipe(quietly)
+  )
+})
+
+describe("a peer that is not there", () => {
+  it.live("is no news at first, and worth a warning that says why when it stays away", () =>
+    Effect.gen(function* () {
+      const { layer, lines } = yield* captureLog
+      yield* Effect.gen(function* () {
+        const gone = yield* Effect.scoped(Effect.map(TcpTransport.make(anyPort), ({ address }) => address))
+        const impatient = { redialMinMillis: 1, redialMaxMillis: 2, silenceMillis: 50 }
+        const site = yield* TcpTransport.make({ ...anyPort, ...impatient })
+        yield* openNode(site, a, { b: gone })
+        assert.match(yield* Queue.take(lines), /^Debug: No connection with b/)
+        yield* logged(lines, /^Warn: No connection with b at 127\.0\.0\.1:\d+: .*ECONNREFUSED/)
+      }).pipe(Effect.provide(layer), Effect.provideService(References.MinimumLogLevel, "Debug"))
+    })
   )
 })
 

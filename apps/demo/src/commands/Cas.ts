@@ -13,7 +13,7 @@ import * as ValueInput from "../ValueInput.ts"
 export const cas = Command.make(
   "cas",
   {
-    endpoints: Flags.endpoints,
+    ...Flags.store,
     key: Flags.key,
     revision: Flags.intAtLeast("revision", 1).pipe(
       Flag.withMetavar("N"),
@@ -29,10 +29,10 @@ export const cas = Command.make(
     ...ValueInput.parameters
   },
   Effect.fnUntraced(function* (input) {
-    const { endpoints, key } = input
+    const { key } = input
     const value = yield* ValueInput.read(input)
     const expected = Option.getOrNull(input.revision)
-    const result = yield* Store.use(endpoints, (kv) => kv.compareAndSet(key, { expected, value }))
+    const result = yield* Store.use(input, (kv) => kv.compareAndSet(key, { expected, value }))
     if (result.swapped) return yield* Console.log(`revision ${result.revision}`)
     return yield* fail(
       `nothing was written: ${key} has ${result.revision === null ? "no value" : `revision ${result.revision}`}`
@@ -50,12 +50,12 @@ export const cas = Command.make(
   Command.withShortDescription("Write a value on a condition"),
   Command.withExamples([
     {
-      command: "effect-raft cas lock held --absent -e http://127.0.0.1:7101",
-      description: "Take a lock, if it is free"
+      command: "effect-raft cas owner me --absent -e http://127.0.0.1:7101",
+      description: "Write only if nobody has written yet (`delete` makes room again)"
     },
     {
-      command: "effect-raft cas lock free --revision 12 -e http://127.0.0.1:7101",
-      description: "Give it back"
+      command: "effect-raft cas config new --revision 12 -e http://127.0.0.1:7101",
+      description: "Write only over what was read: revision 12"
     }
   ])
 )

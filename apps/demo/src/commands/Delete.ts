@@ -8,9 +8,9 @@ import * as Store from "../Store.ts"
 
 export const remove = Command.make(
   "delete",
-  { endpoints: Flags.endpoints, key: Flags.key },
-  Effect.fnUntraced(function* ({ endpoints, key }) {
-    const deleted = yield* Store.use(endpoints, (kv) => kv.delete(key))
+  { ...Flags.store, key: Flags.key },
+  Effect.fnUntraced(function* ({ key, ...nodes }) {
+    const deleted = yield* Store.use(nodes, (kv) => kv.delete(key))
     if (!deleted) return yield* fail(`${key} has no value`)
     yield* Console.log("deleted")
   })

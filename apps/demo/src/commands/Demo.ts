@@ -46,7 +46,6 @@ const tellStory = Effect.fnUntraced(function* (input: Up.LocalCluster) {
     directory: Option.isNone(input.directory) ? yield* temporaryDirectory : input.directory.value,
     basePort: (nodes) => Ports.freeBase((base) => ClusterPlan.portsFrom(base, nodes))
   })
-  yield* ClusterPlan.requireFreePorts(plan)
   yield* Story.tell(plan, keys, Up.serveFlags(input))
 }, Effect.scoped)
 

@@ -13,7 +13,7 @@ import * as Store from "../Store.ts"
 export const get = Command.make(
   "get",
   {
-    endpoints: Flags.endpoints,
+    ...Flags.store,
     key: Flags.key,
     consistency: Flag.Literals("consistency", ["linearizable", "stale"]).pipe(
       Flag.withDescription(
@@ -26,8 +26,8 @@ export const get = Command.make(
       Flag.withDefault(false)
     )
   },
-  Effect.fnUntraced(function* ({ endpoints, key, consistency, revisionOnly }) {
-    const found = yield* Store.use(endpoints, (kv) => kv.get(key, { consistency }))
+  Effect.fnUntraced(function* ({ key, consistency, revisionOnly, ...nodes }) {
+    const found = yield* Store.use(nodes, (kv) => kv.get(key, { consistency }))
     if (Option.isNone(found)) return yield* fail(`${key} has no value`)
     yield* revisionOnly ? Console.log(String(found.value.revision)) : printBytes(found.value.value)
   })

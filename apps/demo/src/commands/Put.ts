@@ -9,10 +9,10 @@ import * as ValueInput from "../ValueInput.ts"
 
 export const put = Command.make(
   "put",
-  { endpoints: Flags.endpoints, key: Flags.key, ...ValueInput.parameters },
+  { ...Flags.store, key: Flags.key, ...ValueInput.parameters },
   Effect.fnUntraced(function* (input) {
     const value = yield* ValueInput.read(input)
-    const revision = yield* Store.use(input.endpoints, (kv) => kv.put(input.key, value))
+    const revision = yield* Store.use(input, (kv) => kv.put(input.key, value))
     yield* Console.log(`revision ${revision}`)
   })
 ).pipe(

@@ -1,6 +1,7 @@
 /**
  * `effect-raft serve`: runs one node in this process, until it is told to stop or fails.
  */
+import * as Address from "@effect-raft/transport-tcp/Address"
 import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -55,7 +56,7 @@ export const serve = Command.make("serve", flags, (input) =>
   )
 ).pipe(
   Command.validate((input) => {
-    const mistake = Flags.timingMistake(input) ?? membersMistake(input)
+    const mistake = Flags.timingMistake(input) ?? membersMistake(input) ?? portsMistake(input)
     return mistake === undefined
       ? Effect.void
       : Effect.fail(new CliError.ValidationError({ message: mistake }))
@@ -87,3 +88,14 @@ const membersMistake = (input: {
   input.nodeId in input.members
     ? undefined
     : `--member does not list this node: --node-id is ${input.nodeId}, the members are ${Object.keys(input.members).join(", ")}`
+
+const portsMistake = ({
+  http,
+  listen
+}: {
+  readonly http: Address.HostPort
+  readonly listen: Address.HostPort
+}) =>
+  http.port === listen.port && http.host === listen.host
+    ? `--listen and --http are both ${Address.format(http)}: peers and clients need a port each`
+    : undefined

@@ -67,12 +67,12 @@ export const validateTiming = (input: LocalCluster) => {
   return mistake === undefined ? Effect.void : Effect.fail(new CliError.ValidationError({ message: mistake }))
 }
 
-/** The plan that the flags ask for. */
+/** The plan that the flags ask for, ready to be started. */
 export const planOf = (
   input: LocalCluster,
   defaults: { readonly directory: string; readonly basePort: ClusterPlan.ChooseBasePort }
 ) =>
-  ClusterPlan.resolve(
+  ClusterPlan.claim(
     {
       directory: Option.getOrElse(input.directory, () => defaults.directory),
       nodes: Option.getOrUndefined(input.nodes),
@@ -91,7 +91,6 @@ export const serveFlags = (input: LocalCluster): ReadonlyArray<string> => [
 /** Starts and shows the cluster, until it is stopped. */
 export const upHandler = Effect.fnUntraced(function* (input: LocalCluster) {
   const plan = yield* planOf(input, { directory: ".effect-raft", basePort: () => Effect.succeed(7_000) })
-  yield* ClusterPlan.requireFreePorts(plan)
   return yield* Up.run({ plan, restart: input.restart, flags: serveFlags(input) })
 }, untilStopped)
 

@@ -33,7 +33,7 @@ export interface NodeOptions {
 }
 
 /** The longest line that is read. A Raft message takes at most 2 MiB, as the bounds of `RaftConfig` are. */
-const maxLineLength = 8 * 1024 * 1024
+export const maxLineLength = 8 * 1024 * 1024
 
 /** Requests of clients that wait at the same time; what comes beyond is refused. */
 const maxRequests = 4096

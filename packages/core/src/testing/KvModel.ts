@@ -43,7 +43,9 @@ export const KvModel: Model<KvState, KvInput, KvOutput> = {
   isReadOnly: (input, output) => isReadOnly(input, output),
   needs: (input, output) => needs(input, output),
   result: (input) => result(input, (text) => text),
-  canGrow: (from, to) => canGrow(from, to),
+  canGrow: (from, to) =>
+    typeof to === "string" && (from === null || (typeof from === "string" && to.startsWith(from))),
+  canComplete: (input, to) => input.op === "append" && typeof to === "string" && to.endsWith(input.value),
   inputKey: (input) => JSON.stringify(input),
   describe: (input, output) => describe(input, output),
   describeState: (state) =>
@@ -97,9 +99,6 @@ const result = (input: KvInput, stateOf: (text: string) => KvState): KvState | u
   return input.op === "delete" ? null : undefined
 }
 
-const canGrow = (from: KvState, to: KvState): boolean =>
-  typeof to === "string" && (from === null || (typeof from === "string" && to.startsWith(from)))
-
 const anything: Need<never> = { _tag: "Anything" }
 
 const byKey = (operations: ReadonlyArray<KvOperation>): Array<Part<KvInput, KvOutput>> =>
@@ -119,7 +118,6 @@ const narrow = (operations: ReadonlyArray<KvOperation>): Model<KvState, KvInput,
       return after === Unseen && output === Unknown && !keepsUnseen ? undefined : after
     },
     result: (input) => result(input, stateOf),
-    canGrow: (from, to) => typeof to === "string" && seen.isAppended(to) && canGrow(from, to),
     inputKey: (input) => {
       const leadsNowhere =
         (input.op === "put" && !seen.hasWithBeginning(input.value)) ||
@@ -138,20 +136,15 @@ const toleratesAny = ({ input, outcome }: KvOperation): boolean =>
 class SeenTexts {
   /** Sorted, without those that are the beginning of another. */
   private readonly texts: ReadonlyArray<string>
-  private readonly appended: ReadonlyArray<string>
-  private readonly isAppendedCache = new Map<string, boolean>()
 
   constructor(operations: ReadonlyArray<KvOperation>) {
     const all = new Set<string>()
-    const appended = new Set<string>()
     for (const { input, outcome } of operations) {
-      if (input.op === "append" && outcome._tag !== "Fail") appended.add(input.value)
       if (input.op === "cas" && outcome._tag !== "Fail" && input.expected !== null) all.add(input.expected)
       if (input.op === "get" && outcome._tag === "Ok" && typeof outcome.output === "string") {
         all.add(outcome.output)
       }
     }
-    this.appended = [...appended]
     this.texts = [...all].sort().filter((text, at, sorted) => sorted[at + 1]?.startsWith(text) !== true)
   }
 
@@ -163,16 +156,6 @@ class SeenTexts {
       else high = middle
     }
     return this.texts[low]?.startsWith(beginning) === true
-  }
-
-  /** Whether a value may have come about by an append. */
-  isAppended(text: string): boolean {
-    let known = this.isAppendedCache.get(text)
-    if (known === undefined) {
-      known = this.appended.some((part) => text.endsWith(part))
-      this.isAppendedCache.set(text, known)
-    }
-    return known
   }
 
   hasWithin(part: string): boolean {

@@ -12,9 +12,9 @@
  */
 import type { Operation } from "./History.ts"
 import { renderCounterexample } from "./linearizability/Counterexample.ts"
+import { decide } from "./linearizability/Decide.ts"
 import type { Model, Part } from "./linearizability/Model.ts"
 import type { DeadEnd } from "./linearizability/Search.ts"
-import { search } from "./linearizability/Search.ts"
 
 export { Unknown } from "./linearizability/Model.ts"
 export type { Model, Need, Part } from "./linearizability/Model.ts"
@@ -61,8 +61,7 @@ export const check = <State, Input, Output>(
   let steps = 0
   let tooHard: string | undefined
   for (const part of partsOf(model, operations)) {
-    const narrowed = model.narrow?.(part.operations) ?? model
-    const found = search(narrowed, part.operations, options?.maxSteps ?? defaultMaxSteps)
+    const found = decide(model, part.operations, options?.maxSteps ?? defaultMaxSteps)
     steps += found.steps
     if (found._tag === "NoOrder") {
       return { _tag: "NotLinearizable", partition: part.name, counterexample: found.longest, steps }

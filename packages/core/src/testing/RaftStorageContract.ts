@@ -9,31 +9,30 @@
  * }
  * ```
  */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Schema from "effect/Schema"
-import { ClusterId, defaultGroup, GroupId, NodeId } from "../NodeId.ts"
-import { RaftStorage } from "../RaftStorage.ts"
-import type { LogStore, StorageError, StorageIdentity, WriteBatch } from "../RaftStorage.ts"
+import { defaultGroup, GroupId } from "../NodeId.ts"
+import type { StorageIdentity, WriteBatch } from "../RaftStorage.ts"
+import * as LogBaseScripts from "./LogBaseScripts.ts"
+import * as SnapshotContract from "./SnapshotContract.ts"
+import {
+  expectDefect,
+  expectReason,
+  expectReopened,
+  expectStored,
+  home,
+  identityOf,
+  session,
+  sumOf,
+  writeAll,
+  writeCovered
+} from "./StorageContractKit.ts"
+import type { ContractCase } from "./StorageContractKit.ts"
 import * as StorageModel from "./StorageModel.ts"
 import { append, block, longScripts, shortScripts, truncate, vote } from "./StorageScripts.ts"
 import type { StorageScript } from "./StorageScripts.ts"
 
-/** The store did not keep its promise. */
-export class ContractViolation extends Schema.TaggedError<ContractViolation>()("ContractViolation", {
-  detail: Schema.String
-}) {
-  override get message() {
-    return `Broken storage contract: ${this.detail}`
-  }
-}
-
-/** One promise. `run` fails, or dies, where it is broken. */
-export interface ContractCase<R = never> {
-  readonly name: string
-  readonly run: Effect.Effect<void, ContractViolation | StorageError, RaftStorage | R>
-}
+export { ContractViolation } from "./StorageContractKit.ts"
+export type { ContractCase } from "./StorageContractKit.ts"
 
 export interface ContractOptions<R = never> {
   /** "Many": the service has a store for every identity. "One": it is the home of the first that comes. */
@@ -42,46 +41,23 @@ export interface ContractOptions<R = never> {
   readonly losePower?: (identity: StorageIdentity) => Effect.Effect<void, never, R>
 }
 
-const identityOf = (
-  nodeId: string,
-  groupId: GroupId = defaultGroup,
-  clusterId = "contract"
-): StorageIdentity => ({
-  clusterId: ClusterId.make(clusterId),
-  groupId,
-  nodeId: NodeId.make(nodeId)
-})
-
-const home = identityOf("n1")
-
 /** Every case that applies to the store. */
 export const cases = <R = never>(options: ContractOptions<R>): ReadonlyArray<ContractCase<R>> => [
-  ...shortScripts.map((script) => ({ name: script.name, run: playReopening(script) })),
-  ...longScripts.map((script) => ({ name: script.name, run: playThrough(script) })),
+  ...[...shortScripts, ...LogBaseScripts.shortScripts].map((script) => ({
+    name: script.name,
+    run: playReopening(script)
+  })),
+  ...[...longScripts, ...LogBaseScripts.longScripts].map((script) => ({
+    name: script.name,
+    run: playThrough(script)
+  })),
   ...sessionCases,
-  ...(options.homes === "Many" ? manyHomesCases : oneHomeCases),
-  ...(options.losePower === undefined ? [] : powerCases(options.losePower))
+  ...SnapshotContract.cases,
+  ...(options.homes === "Many" ? [...manyHomesCases, ...SnapshotContract.manyHomesCases] : oneHomeCases),
+  ...(options.losePower === undefined
+    ? []
+    : [...powerCases(options.losePower), ...SnapshotContract.powerCases(options.losePower)])
 ]
-
-const violated = (detail: string) => Effect.fail(new ContractViolation({ detail }))
-
-/** Opens the store of `identity` for as long as `use` runs. */
-const session = <A, E, R>(identity: StorageIdentity, use: (store: LogStore) => Effect.Effect<A, E, R>) =>
-  Effect.scoped(RaftStorage.use((storage) => Effect.flatMap(storage.open(identity), use)))
-
-const expectStored = (expected: StorageModel.StorageModel, store: LogStore, when: string) => {
-  const problem = StorageModel.difference(expected, StorageModel.ofRecovered(store.recovered))
-  return problem === undefined ? Effect.void : violated(`${when}, ${problem}`)
-}
-
-const expectReopened = (expected: StorageModel.StorageModel, identity = home) =>
-  session(identity, (store) => expectStored(expected, store, "opened again"))
-
-const writeAll = (store: LogStore, batches: ReadonlyArray<WriteBatch>) =>
-  Effect.forEach(batches, (batch) => store.write(batch), { discard: true })
-
-const sumOf = (batches: ReadonlyArray<WriteBatch>): StorageModel.StorageModel =>
-  batches.reduce(StorageModel.after, StorageModel.empty)
 
 const playThrough = ({ batches }: StorageScript) =>
   Effect.andThen(
@@ -95,30 +71,12 @@ const playReopening = ({ batches }: StorageScript) =>
     let expected = StorageModel.empty
     for (const batch of batches) {
       yield* session(home, (store) =>
-        Effect.andThen(expectStored(expected, store, "reopened"), store.write(batch))
+        Effect.andThen(expectStored(expected, store, "reopened"), writeCovered(store, batch))
       )
       expected = StorageModel.after(expected, batch)
     }
     yield* expectReopened(expected)
   })
-
-const expectReason = <A, R>(
-  effect: Effect.Effect<A, StorageError, R>,
-  tag: StorageError["reason"]["_tag"],
-  what: string
-) =>
-  Effect.flatMap(Effect.exit(effect), (exit) => {
-    if (Exit.isSuccess(exit)) return violated(`${what} succeeded; ${tag} was due`)
-    const error = exit.cause.reasons.find((reason) => reason._tag === "Fail")?.error
-    return error?.reason._tag === tag
-      ? Effect.void
-      : violated(`${what} ended with ${Cause.pretty(exit.cause)}; ${tag} was due`)
-  })
-
-const expectDefect = <A, E, R>(effect: Effect.Effect<A, E, R>, what: string) =>
-  Effect.flatMap(Effect.exit(effect), (exit) =>
-    Exit.hasDies(exit) ? Effect.void : violated(`${what} was taken; such a mistake must die`)
-  )
 
 const expectRefused = (misfit: WriteBatch, what: string) =>
   Effect.gen(function* () {

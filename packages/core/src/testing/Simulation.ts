@@ -11,6 +11,8 @@ import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as References from "effect/References"
 import type { NodeId } from "../NodeId.ts"
 import * as RaftTrace from "../RaftTrace.ts"
@@ -21,6 +23,7 @@ import type { LinkSettings } from "./LinkFaults.ts"
 import { reliable } from "./LinkFaults.ts"
 import * as RaftTest from "./RaftTest.ts"
 import * as History from "./History.ts"
+import * as Breakdown from "./simulation/Breakdown.ts"
 import * as Clients from "./simulation/Clients.ts"
 import * as Coverage from "./simulation/Coverage.ts"
 import * as Divergence from "./simulation/Divergence.ts"
@@ -28,6 +31,7 @@ import * as Nemesis from "./simulation/Nemesis.ts"
 import { NodeClock } from "./simulation/NodeClock.ts"
 import * as Oracle from "./simulation/Oracle.ts"
 import type * as Plan from "./simulation/Plan.ts"
+import * as Promises from "./simulation/Promises.ts"
 import * as SimulationRuntime from "./SimulationRuntime.ts"
 import type { Answer, Completed, Request, Workload } from "./Workload.ts"
 
@@ -123,31 +127,30 @@ const life = <Self, Command, Reply, View>(
 ) =>
   Effect.gen(function* () {
     const clocks = new Map<NodeId, NodeClock>()
-    const diverged = Deferred.makeUnsafe<never>()
+    const failed = Deferred.makeUnsafe<never>()
+    const fail = (property: string, message: string) => {
+      Deferred.doneUnsafe(failed, Exit.die(new Failed(property, message)))
+    }
     const cover = Coverage.tracerOf(notes.counters)
-    const compare = Divergence.repliesTracer(machine.machine, (found) => {
-      Deferred.doneUnsafe(diverged, Exit.die(new Failed("Divergence", found.message)))
-    })
+    const compare = Divergence.repliesTracer(machine.machine, (found) => fail("Divergence", found.message))
+    const attend = Breakdown.tracerOf((what) => fail("Breakdown", what))
+    const remind = Promises.tracerOf((what) => fail("Promises", what))
     let isStorm = false
 
     const cluster = yield* RaftTest.make(machine, {
       size: plan.size,
       seed: plan.seed,
       network: linkSettings(plan),
-      config: {
-        snapshotEveryEntries: plan.snapshots.everyEntries,
-        snapshotTrailingEntries: plan.snapshots.trailingEntries,
-        snapshotPieceBytes: plan.snapshots.pieceBytes
-      },
       notifyLost: plan.notifyLost,
+      config: plan.config,
       trace: notes.keepsTrace,
       ...(notes.rules === undefined ? undefined : { rules: notes.rules }),
       clockOf: (nodeId, world) => {
-        const clock = clocks.get(nodeId) ?? new NodeClock(world, driftOf(plan, nodeId))
+        const clock = clocks.get(nodeId) ?? new NodeClock(world, ofNode(plan.driftPerMille, nodeId))
         clocks.set(nodeId, clock)
         return clock
       },
-      observe: (nodeId) => RaftTrace.all([cover(nodeId), compare(nodeId)])
+      observe: (nodeId) => RaftTrace.all([cover, compare, attend, remind].map((tracerOf) => tracerOf(nodeId)))
     })
     notes.trace = cluster.trace
     notes.traceEvents = cluster.traceEvents
@@ -157,6 +160,7 @@ const life = <Self, Command, Reply, View>(
     const target: Nemesis.Target = {
       cluster,
       clockOf: (nodeId) => clocks.get(nodeId)!,
+      diskMillisOf: (nodeId) => ofNode(plan.diskMillis, nodeId),
       setStorm: (isOn) => {
         isStorm = isOn
       }
@@ -170,13 +174,20 @@ const life = <Self, Command, Reply, View>(
     })
 
     const work = Effect.gen(function* () {
-      yield* Effect.all([clients, Nemesis.run(target, plan.faults)], { concurrency: "unbounded" })
+      for (const nodeId of cluster.nodeIds) {
+        yield* cluster.disk.setWriteLatencyMillis(cluster.identityOf(nodeId), target.diskMillisOf(nodeId))
+      }
+      const working = yield* Effect.forkChild(clients)
+      yield* Effect.all([Effect.sleep(plan.durationMillis), Nemesis.run(target, plan.faults)], {
+        concurrency: "unbounded"
+      })
       yield* Nemesis.healAll(target)
       cluster.network.configure(reliable)
+      yield* everyCallEnds(working)
       yield* recover(cluster)
     })
     // Ends at the first thing that is wrong, so that the trace ends there too.
-    yield* Effect.raceAllFirst([work, cluster.violated, Deferred.await(diverged)])
+    yield* Effect.raceAllFirst([work, cluster.violated, Deferred.await(failed)])
     const believed = Oracle.attemptsOf(notes.history(), machine.machine.command.encode)
     yield* judge(Oracle.check(believed, cluster.appliedAt), "Oracle")
     yield* judge(workload.check?.(notes.history()), "History")
@@ -193,8 +204,20 @@ const linkSettings = ({ network }: Plan.Plan): LinkSettings => ({
   inOrder: network.inOrder
 })
 
-const driftOf = (plan: Plan.Plan, nodeId: NodeId): number =>
-  plan.driftPerMille[Number(nodeId.slice(1)) - 1] ?? 0
+/** What a list that begins with n1's says of a node. */
+const ofNode = (list: ReadonlyArray<number>, nodeId: NodeId): number => list[Number(nodeId.slice(1)) - 1] ?? 0
+
+/** Whatever has happened, and to whom: with all faults off nobody waits for long. */
+const everyCallEnds = (working: Fiber.Fiber<void>) =>
+  Fiber.join(working).pipe(
+    Effect.timeoutOption(recoveryMillis),
+    Effect.flatMap((ended) =>
+      judge(
+        Option.isSome(ended) ? undefined : `a client waits for its answer for more than ${recoveryMillis} ms`,
+        "Every call ends"
+      )
+    )
+  )
 
 /** Liveness: with all faults off the cluster elects a leader, and everybody gets to the same point. */
 const recover = <Command, Reply, View>(cluster: RaftTest.Cluster<Command, Reply, View>) =>

@@ -62,12 +62,24 @@ export const vote = (
   blocks
 })
 
-const hardState = (term: number, votedFor: string | null): HardState => ({
+/** Lets the log begin after this entry. */
+export const beginAfter = (
+  index: number,
+  term: number,
+  ...blocks: ReadonlyArray<EntryBlock>
+): WriteBatch & Required<Pick<WriteBatch, "base">> => ({
+  base: { index: index as LogIndex, term: term as Term },
+  blocks
+})
+
+export const hardState = (term: number, votedFor: string | null): HardState => ({
   currentTerm: term as Term,
   votedFor: votedFor === null ? null : NodeId.make(votedFor)
 })
 
-const cut = (from: number, to: number, of: EntryBlock) => LogEntry.slice(of, from as LogIndex, to as LogIndex)
+/** The entries from `from` to `to` of a block. */
+export const cut = (from: number, to: number, of: EntryBlock) =>
+  LogEntry.slice(of, from as LogIndex, to as LogIndex)
 
 const mixedKinds = LogEntry.encodeBlock(
   [
@@ -212,7 +224,12 @@ const truncations: ReadonlyArray<StorageScript> = [
 ]
 
 /** Histories short enough to be closed and opened again after every batch. */
-export const shortScripts: ReadonlyArray<StorageScript> = [...hardStates, ...appends, ...truncations]
+export const shortScripts: ReadonlyArray<StorageScript> = [
+  ...hardStates,
+  ...appends,
+  ...truncations,
+  ...bases
+]
 
 /** Histories that are played in one go. */
 export const longScripts: ReadonlyArray<StorageScript> = [

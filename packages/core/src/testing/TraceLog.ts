@@ -15,7 +15,7 @@ import type { Fate } from "./MemoryDisk.ts"
 
 /** Collects the events of many nodes. Lines are made only when somebody wants to read them. */
 export class TraceLog {
-  readonly events: Array<TraceEvent> = []
+  private readonly recorded: Array<TraceEvent> = []
   private readonly recorders = new Map<NodeId, TraceRecorder.TraceRecorder>()
   private readonly nowMillis: () => number
 
@@ -23,15 +23,23 @@ export class TraceLog {
     this.nowMillis = nowMillis
   }
 
+  get events(): ReadonlyArray<TraceEvent> {
+    return this.recorded.slice()
+  }
+
   /** The last lines, or all of them. */
-  lines(last = this.events.length): ReadonlyArray<string> {
-    return this.events.slice(Math.max(0, this.events.length - last)).map(toColumns)
+  lines(last = this.recorded.length): ReadonlyArray<string> {
+    return this.recorded.slice(Math.max(0, this.recorded.length - last)).map(toColumns)
   }
 
   /** The tracer of a node that is about to start. */
   tracerOf(nodeId: NodeId): RaftTracer {
     const { nowMillis } = this
-    const recorder = TraceRecorder.make({ nodeId, nowMillis, emit: (event) => void this.events.push(event) })
+    const recorder = TraceRecorder.make({
+      nodeId,
+      nowMillis,
+      emit: (event) => void this.recorded.push(event)
+    })
     this.recorders.set(nodeId, recorder)
     return recorder
   }
@@ -76,7 +84,7 @@ const describeFields = (fields: ReadonlyArray<readonly [string, unknown]>): stri
 const describeValue = (value: unknown): string => {
   if (value === null) return "-"
   if (Array.isArray(value)) return `[${value.map(describeValue).join(" ")}]`
-  if (typeof value !== "object") return String(value)
+  if (typeof value !== "object") return typeof value === "string" ? value : JSON.stringify(value)
   if (isEntries(value)) return describeEntries(value)
   if ("_tag" in value) return `(${describeRecord(value as { readonly _tag: string })})`
   return `(${describeFields(Object.entries(value))})`

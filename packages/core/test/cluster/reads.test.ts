@@ -19,10 +19,12 @@ const readAt = (cluster: JournalCluster, nodeId: NodeId) =>
 const followersOf = (cluster: JournalCluster, leader: NodeId) =>
   cluster.nodeIds.filter((nodeId) => nodeId !== leader) as [NodeId, NodeId]
 
-for (const kind of ["reliable", "unreliable", "longReordering"] as const) {
+const { reliable, unreliable, longReordering } = LinkFaults
+
+for (const [kind, network] of Object.entries({ reliable, unreliable, longReordering })) {
   clusterTest(
     `a read anywhere sees every write that was answered before it (${kind})`,
-    { size: 3, network: LinkFaults[kind] },
+    { size: 3, network },
     (cluster) =>
       Effect.gen(function* () {
         yield* cluster.awaitLeader()

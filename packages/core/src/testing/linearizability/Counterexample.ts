@@ -1,5 +1,6 @@
 /**
- * A dead end as text: what came last before it, the state there, and what does not fit.
+ * A dead end as text: what came last before it, the state there, and what does not fit. The numbers in
+ * brackets are the times of call and return in nanoseconds.
  */
 import type { Operation } from "../History.ts"
 import type { Model } from "./Model.ts"

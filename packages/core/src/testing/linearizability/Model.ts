@@ -59,10 +59,11 @@ export interface Model<State, Input, Output> {
   readonly result?: (input: Input, output: Output | Unknown) => State | undefined
 
   /**
-   * Whether operations without a `result` can, one after another, lead from one state to another. Default:
-   * they may.
+   * For operations without a `result`, such as an append: whether they can, one after another, lead from
+   * one state to another, and whether after one of them the state can be `to`. Default: they may.
    */
   readonly canGrow?: (from: State, to: State) => boolean
+  readonly canComplete?: (input: Input, to: State) => boolean
 
   /** Inputs with the same text do the same. Default: no two do. */
   readonly inputKey?: (input: Input) => string

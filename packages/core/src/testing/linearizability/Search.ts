@@ -1,5 +1,5 @@
 /**
- * The search for an order: Wing and Gong's, with Lowe's memory, and four ways not to search.
+ * The search for an order: Wing and Gong's, with Lowe's memory, and five ways not to search.
  *
  * A configuration is what is left to place, the object's state, and which unknown operations were used.
  * From it, any operation called before the first return left may be the next to take effect. The search
@@ -9,6 +9,7 @@
  * 2. Unknown operations come after all others, and only where the next operation would notice.
  * 3. Of unknown operations that do the same, the one called first stands for all.
  * 4. A configuration is skipped if one that used up fewer unknown operations failed (see `Visited`).
+ * 5. So is one in which a state that is still needed cannot come about any more (see `Demand`).
  *
  * Each is sound by exchange: an order that breaks the rule can be rewritten into one that keeps it.
  * What is left to place is known from the few candidates alone, so a configuration's key is as long as
@@ -17,13 +18,13 @@
  * Wing, Gong: "Testing and verifying concurrent objects" (1993). Lowe: "Testing for linearizability" (2016).
  */
 import type { Operation } from "../History.ts"
-import { Demand } from "./Demand.ts"
+import type { Demand } from "./Demand.ts"
 import { EntryList } from "./EntryList.ts"
 import type { Model, Need } from "./Model.ts"
 import { Unknown } from "./Model.ts"
 import type { BitSet } from "./Visited.ts"
 import { emptyBits, hasBit, Visited, withBit } from "./Visited.ts"
-import * as Workload from "./Workload.ts"
+import type * as Workload from "./Workload.ts"
 
 /** How far an order came that could not be completed. */
 export interface DeadEnd<State, Input, Output> {
@@ -39,7 +40,13 @@ export interface DeadEnd<State, Input, Output> {
 }
 
 export type Found<State, Input, Output> =
-  | { readonly _tag: "Order"; readonly steps: number }
+  | {
+      readonly _tag: "Order"
+      readonly steps: number
+      readonly order: ReadonlyArray<Operation<Input, Output>>
+      /** The state at its end. */
+      readonly state: State
+    }
   | { readonly _tag: "NoOrder"; readonly steps: number; readonly longest: DeadEnd<State, Input, Output> }
   | { readonly _tag: "OutOfSteps"; readonly steps: number }
 
@@ -70,9 +77,10 @@ interface Frame<State, Input, Output> {
 
 export const search = <State, Input, Output>(
   model: Model<State, Input, Output>,
-  operations: ReadonlyArray<Operation<Input, Output>>,
+  workload: Workload.Workload<State, Input, Output>,
+  demand: Demand<State, Input, Output>,
   maxSteps: number
-): Found<State, Input, Output> => new Search(model, operations).run(maxSteps)
+): Found<State, Input, Output> => new Search(model, workload, demand).run(maxSteps)
 
 class Search<State, Input, Output> {
   private readonly model: Model<State, Input, Output>
@@ -89,13 +97,16 @@ class Search<State, Input, Output> {
   private longestRequired = -1
   private steps = 0
 
-  constructor(model: Model<State, Input, Output>, operations: ReadonlyArray<Operation<Input, Output>>) {
+  constructor(
+    model: Model<State, Input, Output>,
+    workload: Workload.Workload<State, Input, Output>,
+    demand: Demand<State, Input, Output>
+  ) {
     this.model = model
-    const workload = Workload.make(model, operations)
     this.required = workload.required
     this.optional = workload.optional
     this.optionalCount = workload.optionalCount
-    this.demand = new Demand(model, workload)
+    this.demand = demand
     this.left = new EntryList(this.required.map(({ operation }) => operation))
   }
 
@@ -106,7 +117,10 @@ class Search<State, Input, Output> {
       used: emptyBits(this.optionalCount)
     }
     while (entered !== undefined) {
-      if (this.enter(entered)) return { _tag: "Order", steps: this.steps }
+      if (this.enter(entered)) {
+        const order = this.placed.map(({ operation }) => operation)
+        return { _tag: "Order", steps: this.steps, order, state: entered.state }
+      }
       if (this.steps > maxSteps) return { _tag: "OutOfSteps", steps: this.steps }
       entered = this.advance()
     }

@@ -7,15 +7,17 @@ import type { NodeId } from "../../NodeId.ts"
 import type { RaftStartError } from "../../Raft.ts"
 import type { Cluster } from "../RaftTest.ts"
 import type { NodeClock } from "./NodeClock.ts"
-import type { Fault, ScheduledFault } from "./Plan.ts"
+import type { Fault, ScheduledFault, Victim } from "./Plan.ts"
 
 /** What a nemesis may lay hands on. */
 export interface Target {
   readonly cluster: Pick<
     Cluster<unknown, unknown, unknown>,
-    "nodeIds" | "network" | "disk" | "identityOf" | "start" | "stop" | "kill" | "isUp"
+    "nodeIds" | "network" | "disk" | "identityOf" | "start" | "stop" | "kill" | "isUp" | "leaders"
   >
   readonly clockOf: (nodeId: NodeId) => NodeClock
+  /** How long a write takes where no fault makes it slower. */
+  readonly diskMillisOf: (nodeId: NodeId) => number
   readonly setStorm: (isOn: boolean) => void
 }
 
@@ -27,7 +29,7 @@ export const run = (
   Effect.forEach(
     faults,
     ({ atMillis, forMillis, fault }) =>
-      inject(target, fault, Effect.sleep(forMillis)).pipe(Effect.delay(atMillis)),
+      Effect.suspend(() => inject(target, fault, Effect.sleep(forMillis))).pipe(Effect.delay(atMillis)),
     { concurrency: "unbounded", discard: true }
   )
 
@@ -70,78 +72,78 @@ const inject = (
   fault: Fault,
   time: Effect.Effect<void>
 ): Effect.Effect<void, RaftStartError> => {
-  const { cluster, clockOf, setStorm } = target
-  const { network, disk } = cluster
-  const during = (begin: () => void, end: () => void) =>
-    Effect.andThen(Effect.sync(begin), Effect.andThen(time, Effect.sync(end)))
+  const { cluster, clockOf, diskMillisOf, setStorm } = target
+  const { network, disk, identityOf } = cluster
+  const during = (begin: Effect.Effect<void>, end: Effect.Effect<void>) =>
+    begin.pipe(Effect.andThen(time), Effect.andThen(end))
+  const between = (begin: () => void, end: () => void) => during(Effect.sync(begin), Effect.sync(end))
+  const node = "node" in fault ? find(cluster, fault.node) : cluster.nodeIds[0]!
   switch (fault._tag) {
     case "Partition":
-      return during(
+      return between(
         () => network.partition(fault.groups),
         () => network.partition([cluster.nodeIds])
       )
-    case "OneWay":
-      return during(
-        () => network.cut(fault),
-        () => network.mend(fault)
+    case "OneWay": {
+      const direction = { from: find(cluster, fault.from), to: fault.to }
+      return between(
+        () => network.cut(direction),
+        () => network.mend(direction)
       )
+    }
     case "Isolate":
-      return during(
-        () => network.isolate(fault.node),
-        () => network.rejoin(fault.node)
+      return between(
+        () => network.isolate(node),
+        () => network.rejoin(node)
       )
     case "Flap":
       return flap(network, fault, time)
     case "Crash":
-      return crash(cluster, fault.node, fault.keepsUnsynced, time)
+      return crash(cluster, node, fault.keepsUnsynced, time)
     case "Blackout":
       return Effect.forEach(cluster.nodeIds, (nodeId) => crash(cluster, nodeId, false, time), {
         concurrency: "unbounded",
         discard: true
       })
     case "Restart":
-      return cluster.isUp(fault.node) ? restart(cluster, fault.node, time) : Effect.void
+      return cluster.isUp(node) ? restart(cluster, node, time) : Effect.void
     case "Pause":
-      return during(
+      return between(
         () => {
-          network.pause(fault.node)
-          clockOf(fault.node).pause()
+          network.pause(node)
+          clockOf(node).pause()
         },
         () => {
-          clockOf(fault.node).resume()
-          network.resume(fault.node)
+          clockOf(node).resume()
+          network.resume(node)
         }
       )
     case "SlowDisk":
-      return diskDuring(
-        disk.setWriteLatencyMillis(cluster.identityOf(fault.node), fault.latencyMillis),
-        time,
-        disk.setWriteLatencyMillis(cluster.identityOf(fault.node), 0)
+      return during(
+        disk.setWriteLatencyMillis(identityOf(node), fault.latencyMillis),
+        disk.setWriteLatencyMillis(identityOf(node), diskMillisOf(node))
       )
     case "HangingDisk":
-      return diskDuring(
-        disk.hang(cluster.identityOf(fault.node)),
-        time,
-        disk.release(cluster.identityOf(fault.node))
-      )
+      return during(disk.hang(identityOf(node)), disk.release(identityOf(node)))
     case "FailingWrite":
       return Effect.gen(function* () {
-        yield* disk.failNextWrite(cluster.identityOf(fault.node), fault.keepsUnsynced ? "Kept" : "Lost")
+        yield* disk.failNextWrite(identityOf(node), fault.keepsUnsynced ? "Kept" : "Lost")
         yield* time
-        if (cluster.isUp(fault.node)) yield* restart(cluster, fault.node, Effect.void)
+        if (cluster.isUp(node)) yield* restart(cluster, node, Effect.void)
       })
     case "ClockJump":
-      return Effect.sync(() => clockOf(fault.node).jump(fault.byMillis))
+      return Effect.sync(() => clockOf(node).jump(fault.byMillis))
     case "Storm":
-      return during(
+      return between(
         () => setStorm(true),
         () => setStorm(false)
       )
   }
 }
 
-const diskDuring = (begin: Effect.Effect<void>, time: Effect.Effect<void>, end: Effect.Effect<void>) =>
-  begin.pipe(Effect.andThen(time), Effect.andThen(end))
+/** Where nobody leads, the first node has to stand in. */
+const find = (cluster: Target["cluster"], victim: Victim): NodeId =>
+  victim === "leader" ? (cluster.leaders()[0] ?? cluster.nodeIds[0]!) : victim
 
 const flap = (
   network: Target["cluster"]["network"],

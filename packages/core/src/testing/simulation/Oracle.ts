@@ -3,7 +3,8 @@
  *
  * An acknowledged command is in the log where its client was told, once (no lost write). What was applied
  * was proposed, and no more often than it was (no phantom, exactly once). What surely did not happen is
- * not there. One client's commands stand in the order in which they were acknowledged.
+ * not there. One client's commands stand in the order in which they were acknowledged. Time in the log
+ * never goes back.
  */
 import type { LogEntry } from "../../LogEntry.ts"
 import * as LogIndex from "../../LogIndex.ts"
@@ -39,7 +40,10 @@ export type AppliedAt = (index: LogIndex.LogIndex) => LogEntry | undefined
 
 /** Says what is wrong, or `undefined`. */
 export const check = (attempts: ReadonlyArray<Attempt>, applied: AppliedAt): string | undefined =>
-  lostWrite(attempts, applied) ?? wrongCount(attempts, applied) ?? wrongOrder(attempts)
+  lostWrite(attempts, applied) ??
+  wrongCount(attempts, applied) ??
+  wrongOrder(attempts) ??
+  timeGoneBack(applied)
 
 const lostWrite = (attempts: ReadonlyArray<Attempt>, applied: AppliedAt): string | undefined => {
   for (const { client, payload, outcome } of attempts) {
@@ -94,6 +98,17 @@ const wrongOrder = (attempts: ReadonlyArray<Attempt>): string | undefined => {
       return `client ${client} was told index ${outcome.index} after index ${last}`
     }
     lastIndex.set(client, outcome.index)
+  }
+  return undefined
+}
+
+const timeGoneBack = (applied: AppliedAt): string | undefined => {
+  let lastMillis = 0
+  for (const { index, timestampMillis } of entriesOf(applied)) {
+    if (timestampMillis < lastMillis) {
+      return `the entry at index ${index} is of ${timestampMillis} ms, the one before it of ${lastMillis} ms`
+    }
+    lastMillis = timestampMillis
   }
   return undefined
 }

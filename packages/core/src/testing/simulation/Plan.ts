@@ -11,30 +11,34 @@ import { Dice, hashText } from "../LinkFaults.ts"
 
 const Nodes = Schema.Array(NodeId)
 
+/** Whom it befalls: a node, or whoever leads when the time has come, for then it matters most. */
+const Victim = Schema.Union([NodeId, Schema.Literal("leader")])
+export type Victim = typeof Victim.Type
+
 /** What goes wrong. Every fault ends by itself, except those that a node's restart ends. */
 export const Fault = Schema.TaggedUnion({
   /** The groups cannot reach each other. */
   Partition: { groups: Schema.Array(Nodes) },
   /** Nothing passes from one to the other; the way back stays open. */
-  OneWay: { from: NodeId, to: NodeId },
+  OneWay: { from: Victim, to: NodeId },
   /** A node is cut off from everybody. */
-  Isolate: { node: NodeId },
+  Isolate: { node: Victim },
   /** A link that comes and goes, every `periodMillis`. */
   Flap: { one: NodeId, other: NodeId, periodMillis: Schema.Int },
   /** The machine loses its power and starts again. `keepsUnsynced`: what was not synced is there all the same. */
-  Crash: { node: NodeId, keepsUnsynced: Schema.Boolean },
+  Crash: { node: Victim, keepsUnsynced: Schema.Boolean },
   /** All machines lose their power at once. */
   Blackout: {},
   /** An orderly shutdown and a start. */
-  Restart: { node: NodeId },
+  Restart: { node: Victim },
   /** The process stands still: its clock, and what is sent to it. */
-  Pause: { node: NodeId },
+  Pause: { node: Victim },
   /** Every write takes this long. */
-  SlowDisk: { node: NodeId, latencyMillis: Schema.Int },
+  SlowDisk: { node: Victim, latencyMillis: Schema.Int },
   /** Writes do not come back. */
-  HangingDisk: { node: NodeId },
+  HangingDisk: { node: Victim },
   /** The next write fails; the node stops itself and is started again. */
-  FailingWrite: { node: NodeId, keepsUnsynced: Schema.Boolean },
+  FailingWrite: { node: Victim, keepsUnsynced: Schema.Boolean },
   /** The wall clock jumps. */
   ClockJump: { node: NodeId, byMillis: Schema.Int },
   /** Clients do not pause between their operations. */
@@ -68,14 +72,20 @@ export const Plan = Schema.Struct({
     heldReplies: Schema.Finite,
     inOrder: Schema.Boolean
   }),
-  /** When nodes take snapshots, and how much log they keep before one. */
-  snapshots: Schema.Struct({
-    everyEntries: Schema.Int,
-    trailingEntries: Schema.Int,
-    pieceBytes: Schema.Int
+  /** Settings of every node, as in `RaftConfig`. */
+  config: Schema.Struct({
+    preVote: Schema.Boolean,
+    checkQuorum: Schema.Boolean,
+    maxAppendBytes: Schema.Int,
+    maxInflightEntries: Schema.Int,
+    snapshotEveryEntries: Schema.Int,
+    snapshotTrailingEntries: Schema.Int,
+    snapshotPieceBytes: Schema.Int
   }),
   /** By how much each node's clock runs fast, in parts per thousand. */
   driftPerMille: Schema.Array(Schema.Int),
+  /** How long a write takes on each node's disk. */
+  diskMillis: Schema.Array(Schema.Int),
   /** Whether peers hear of a broken connection. */
   notifyLost: Schema.Boolean,
   faults: Schema.Array(ScheduledFault)
@@ -111,22 +121,37 @@ export const draw = (seed: string, bounds: Bounds = {}): Plan => {
         [1, 1],
         [0, 10],
         [1, 26],
-        [0, 60]
+        [0, 60],
+        [0, 300]
       ] as const),
       loss: isRough ? oneOf(dice, [0, 0.01, 0.1, 0.2]) : 0,
       duplication: isRough ? oneOf(dice, [0, 0.05, 0.2]) : 0,
       heldReplies: isRough ? oneOf(dice, [0, 0, 0.1, 0.5]) : 0,
       inOrder: dice.happens(0.3)
     },
-    snapshots: {
-      everyEntries: oneOf(dice, [4, 20, 100, 1_000_000]),
-      trailingEntries: oneOf(dice, [0, 0, 3, 20]),
-      pieceBytes: oneOf(dice, [100, 1_000, 65_536])
-    },
+    config: drawConfig(dice),
     driftPerMille: nodes.map(() => oneOf(dice, [0, 0, 0, -20, 20, 100])),
+    diskMillis: drawDisks(dice, nodes),
     notifyLost: dice.happens(0.5),
     faults: drawFaults(dice, nodes, durationMillis)
   }
+}
+
+/** Without their guards the elections are wild; with small appends a log is repaired entry by entry. */
+const drawConfig = (dice: Dice): Plan["config"] => ({
+  preVote: dice.happens(0.6),
+  checkQuorum: dice.happens(0.6),
+  maxAppendBytes: oneOf(dice, [1, 200, 500_000]),
+  maxInflightEntries: oneOf(dice, [1, 10, 10_000]),
+  snapshotEveryEntries: oneOf(dice, [4, 20, 100, 1_000_000]),
+  snapshotTrailingEntries: oneOf(dice, [0, 0, 3, 20]),
+  snapshotPieceBytes: oneOf(dice, [100, 1_000, 65_536])
+})
+
+/** In half of the runs disks are prompt; in the others a crash may take back what was not yet written. */
+const drawDisks = (dice: Dice, nodes: ReadonlyArray<NodeId>): ReadonlyArray<number> => {
+  const areSlow = dice.happens(0.5)
+  return nodes.map(() => (areSlow ? oneOf(dice, [0, 2, 10, 50, 150]) : 0))
 }
 
 const drawFaults = (
@@ -155,23 +180,35 @@ const drawFaults = (
   return faults
 }
 
+/** Half of all misfortune befalls the leader. */
+const drawVictim = (dice: Dice, nodes: ReadonlyArray<NodeId>): Victim =>
+  dice.happens(0.5) ? "leader" : oneOf(dice, nodes)
+
 const faultKinds: ReadonlyArray<(dice: Dice, nodes: ReadonlyArray<NodeId>) => Fault> = [
   (dice, nodes) => ({ _tag: "Partition", groups: drawGroups(dice, nodes) }),
-  (dice, nodes) => ({ _tag: "OneWay", from: oneOf(dice, nodes), to: oneOf(dice, nodes) }),
-  (dice, nodes) => ({ _tag: "Isolate", node: oneOf(dice, nodes) }),
+  (dice, nodes) => ({ _tag: "OneWay", from: drawVictim(dice, nodes), to: oneOf(dice, nodes) }),
+  (dice, nodes) => ({ _tag: "Isolate", node: drawVictim(dice, nodes) }),
   (dice, nodes) => ({
     _tag: "Flap",
     one: oneOf(dice, nodes),
     other: oneOf(dice, nodes),
     periodMillis: dice.within([5, 400])
   }),
-  (dice, nodes) => ({ _tag: "Crash", node: oneOf(dice, nodes), keepsUnsynced: dice.happens(0.5) }),
+  (dice, nodes) => ({ _tag: "Crash", node: drawVictim(dice, nodes), keepsUnsynced: dice.happens(0.5) }),
   () => ({ _tag: "Blackout" }),
-  (dice, nodes) => ({ _tag: "Restart", node: oneOf(dice, nodes) }),
-  (dice, nodes) => ({ _tag: "Pause", node: oneOf(dice, nodes) }),
-  (dice, nodes) => ({ _tag: "SlowDisk", node: oneOf(dice, nodes), latencyMillis: dice.within([1, 300]) }),
-  (dice, nodes) => ({ _tag: "HangingDisk", node: oneOf(dice, nodes) }),
-  (dice, nodes) => ({ _tag: "FailingWrite", node: oneOf(dice, nodes), keepsUnsynced: dice.happens(0.5) }),
+  (dice, nodes) => ({ _tag: "Restart", node: drawVictim(dice, nodes) }),
+  (dice, nodes) => ({ _tag: "Pause", node: drawVictim(dice, nodes) }),
+  (dice, nodes) => ({
+    _tag: "SlowDisk",
+    node: drawVictim(dice, nodes),
+    latencyMillis: dice.within([1, 300])
+  }),
+  (dice, nodes) => ({ _tag: "HangingDisk", node: drawVictim(dice, nodes) }),
+  (dice, nodes) => ({
+    _tag: "FailingWrite",
+    node: drawVictim(dice, nodes),
+    keepsUnsynced: dice.happens(0.5)
+  }),
   (dice, nodes) => ({
     _tag: "ClockJump",
     node: oneOf(dice, nodes),

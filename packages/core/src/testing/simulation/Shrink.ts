@@ -60,6 +60,10 @@ const simplifications: ReadonlyArray<(plan: Plan) => Plan | undefined> = [
     plan.driftPerMille.some((drift) => drift !== 0)
       ? { ...plan, driftPerMille: plan.driftPerMille.map(() => 0) }
       : undefined,
+  (plan) =>
+    plan.diskMillis.some((millis) => millis > 0)
+      ? { ...plan, diskMillis: plan.diskMillis.map(() => 0) }
+      : undefined,
   (plan) => (plan.notifyLost ? { ...plan, notifyLost: false } : undefined)
 ]
 

@@ -1,0 +1,85 @@
+/**
+ * Durable before visible, as a property: whatever a node says, its disk could repeat it after a crash at
+ * that very moment (paper, section 5: "servers respond to RPCs only after updating stable storage").
+ *
+ * Every message is held against the sender's disk while clusters go through elections, losses, crashes and
+ * writes of random slowness.
+ */
+import { assert } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as LogEntry from "../../src/LogEntry.ts"
+import type { NodeId } from "../../src/NodeId.ts"
+import type { RaftMessage } from "../../src/RaftMessage.ts"
+import type { RecoveredState } from "../../src/RaftStorage.ts"
+import * as LinkFaults from "../../src/testing/LinkFaults.ts"
+import { clusterTest } from "./ClusterTest.ts"
+import type { JournalCluster } from "./ClusterTest.ts"
+
+/** What `message` promises to `to` and `disk` does not hold. */
+const brokenPromise = (disk: RecoveredState, to: NodeId, message: RaftMessage): string | undefined => {
+  const { currentTerm, votedFor } = disk.hardState
+  const lastBlock = disk.blocks[disk.blocks.length - 1]
+  const lastIndex = lastBlock === undefined ? 0 : LogEntry.lastIndex(lastBlock)
+  switch (message._tag) {
+    // A pre-vote names a term that nobody is in yet; forwarding is not a matter of consensus.
+    case "PreVote":
+    case "ForwardProposals":
+    case "ForwardReply":
+      return undefined
+    case "RequestVoteReply":
+      if (message.granted && votedFor !== to) return `a vote for ${to}; the disk has ${votedFor}`
+      break
+    case "AppendAccepted":
+      if (message.matchIndex > lastIndex) return `entries to ${message.matchIndex}; the disk has ${lastIndex}`
+      break
+  }
+  return message.term > currentTerm ? `term ${message.term}; the disk has ${currentTerm}` : undefined
+}
+
+const slowDown = (cluster: JournalCluster, nodeId: NodeId) =>
+  Effect.flatMap(Random.nextIntBetween(0, 60), (millis) =>
+    cluster.disk.setWriteLatencyMillis(cluster.identityOf(nodeId), millis)
+  )
+
+for (let round = 1; round <= 5; round++) {
+  let held = 0
+  const broken: Array<string> = []
+  let observed: JournalCluster | undefined
+
+  clusterTest(
+    `no message promises what is not on disk (${round})`,
+    {
+      size: 3,
+      network: LinkFaults.unreliable,
+      observe: (from) => ({
+        onSend: (to, message) => {
+          // Before the first message the cluster stands.
+          if (observed === undefined) return
+          const disk = Effect.runSync(observed.disk.durable(observed.identityOf(from)))
+          const problem = brokenPromise(disk, to, message)
+          held += 1
+          if (problem !== undefined) broken.push(`${from} promised ${to} ${problem} (${message._tag})`)
+        }
+      })
+    },
+    (cluster) =>
+      Effect.gen(function* () {
+        observed = cluster
+        for (let step = 0; step < 60; step++) {
+          for (const nodeId of cluster.nodeIds) yield* slowDown(cluster, nodeId)
+          for (const nodeId of cluster.nodeIds) yield* Effect.ignore(cluster.raft(nodeId).submit(`${step}`))
+          yield* cluster.advance(yield* Random.nextIntBetween(1, 400))
+          const [victim] = (yield* Random.shuffle(cluster.nodeIds)) as [NodeId]
+          const misfortune = yield* Random.nextIntBetween(0, 5)
+          if (misfortune === 0) yield* cluster.kill(victim, "Kept")
+          if (misfortune === 1) yield* cluster.kill(victim, "Lost")
+          if (misfortune === 2) cluster.network.isolate(victim)
+          if (misfortune === 3) cluster.network.heal()
+          if (!cluster.isUp(victim)) yield* cluster.start(victim)
+        }
+        assert.isAbove(held, 500)
+        assert.deepStrictEqual(broken, [])
+      })
+  )
+}

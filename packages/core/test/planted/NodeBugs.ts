@@ -1,0 +1,112 @@
+/**
+ * Bugs in the shipped node around the rules: the actor, the log writer, the applier, the passing on of
+ * commands. The rule tests and the scripts cannot see them; whole clusters must.
+ */
+import type { Bug } from "./Bug.ts"
+
+export const nodeBugs: ReadonlyArray<Bug> = [
+  {
+    name: "the actor sends without waiting for the disk",
+    claim: "servers update stable storage before they respond (paper, figure 2)",
+    file: "RaftNode.ts",
+    find: 'else if (action._tag === "SendWhenDurable") heldBack.push(action)',
+    replace: 'else if (action._tag === "SendWhenDurable") send(action.to, action.message)'
+  },
+  {
+    name: "a write is told before it has ended",
+    claim: "servers update stable storage before they respond (paper, figure 2)",
+    file: "internal/LogWriter.ts",
+    find: "      yield* store.write(waiting.map(toBatch).reduce(merge))\n      const last = waiting[waiting.length - 1]!\n",
+    replace:
+      "      const last = waiting[waiting.length - 1]!\n" +
+      '      onPersisted({ _tag: "Persisted", ticket: last.ticket, lastIndex: last.lastIndex })\n' +
+      "      yield* store.write(waiting.map(toBatch).reduce(merge))\n"
+  },
+  {
+    name: "a failed write is taken for done",
+    claim: "a node whose disk failed stops (docs/ARCHITECTURE.md)",
+    file: "internal/LogWriter.ts",
+    find: "yield* store.write(waiting.map(toBatch).reduce(merge))",
+    replace: "yield* Effect.ignore(store.write(waiting.map(toBatch).reduce(merge)))"
+  },
+  {
+    name: "two writes made one lose a truncation",
+    claim: "an existing entry that conflicts is deleted with all that follow it (paper, 5.3)",
+    file: "internal/LogWriter.ts",
+    find: "reachesDisk && cut < (first.truncateFrom ?? Infinity) ? cut : first.truncateFrom",
+    replace: "first.truncateFrom"
+  },
+  {
+    name: "two writes made one lose term and vote",
+    claim: "currentTerm and votedFor are persistent state (paper, figure 2)",
+    file: "internal/LogWriter.ts",
+    find: "second.hardState ?? first.hardState",
+    replace: "second.hardState"
+  },
+  {
+    name: "commands are applied before they are committed",
+    claim: "an entry is applied once it is safe to (paper, 5.3)",
+    file: "RaftNode.ts",
+    find: "applier.advance(state.log, state.commitIndex)",
+    replace: "applier.advance(state.log, state.log.lastIndex)"
+  },
+  {
+    name: "the applier leaves out an entry between two portions",
+    claim: "entries are applied in order, each once (paper, 5.3)",
+    file: "internal/Applier.ts",
+    find: "const last = LogIndex.min(committed, LogIndex.plus(applied, portion))",
+    replace:
+      "const last = LogIndex.min(committed, LogIndex.plus(applied, portion))\n      if (last < committed) applied = LogIndex.plus(applied, 1)"
+  },
+  {
+    name: "the applier applies an entry again between two portions",
+    claim: "entries are applied in order, each once (paper, 5.3)",
+    file: "internal/Applier.ts",
+    find: "const last = LogIndex.min(committed, LogIndex.plus(applied, portion))",
+    replace:
+      "const last = LogIndex.min(committed, LogIndex.plus(applied, portion))\n      if (last < committed && applied > 0) applied = LogIndex.plus(applied, -1)"
+  },
+  {
+    name: "a restarted node applies its log to the state from before",
+    claim: "a restarted machine begins where lastApplied says (paper, figure 2)",
+    file: "RaftNode.ts",
+    find: "Applier.make({ machine, slots, tracer })",
+    replace:
+      "Applier.make({ machine: { ...machine, make: () => (storage[nodeId] ??= machine.make()) }, slots, tracer })"
+  },
+  {
+    name: "a read runs before the state is fresh enough",
+    claim: "a read waits until its read index is applied (thesis, 6.4)",
+    file: "internal/Applier.ts",
+    find: "if (applied >= index) return resume()",
+    replace: "return resume()"
+  },
+  {
+    name: "a forwarded command that arrives twice is taken twice",
+    claim: "a command that is proposed once is executed at most once (paper, 8)",
+    file: "internal/Admission.ts",
+    find: 'if (this.taken.get(term)?.get(from)?.has(requestId) === true) return "Ignore"',
+    replace: ""
+  },
+  {
+    name: "a restarted leader denies that it took a command",
+    claim: "a refusal says that the command surely did not happen (docs/ARCHITECTURE.md)",
+    file: "internal/Admission.ts",
+    find: "this.forgottenUpTo = bornIn",
+    replace: "this.forgottenUpTo = 0"
+  },
+  {
+    name: "a leader's silence is taken for a refusal",
+    claim: "a command of which nothing is known is not tried again (docs/ARCHITECTURE.md)",
+    file: "internal/Forwarder.ts",
+    find: "onNone: () => Effect.fail(noAnswer(leader)),",
+    replace: "onNone: () => Effect.succeed(refused(null)),"
+  },
+  {
+    name: "callers are forgotten when the leader steps down",
+    claim: "every call ends (DESIGN, 2)",
+    file: "RaftNode.ts",
+    find: "if (hasLostOffice) slots.failAfter(state.commitIndex)",
+    replace: ""
+  }
+]

@@ -1,0 +1,340 @@
+/**
+ * The trace of a cluster: complete, readable, in causal order, the same every time, and true enough that
+ * a program can check Raft's promises with nothing else.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as TestClock from "effect/testing/TestClock"
+import * as NodeState from "../src/consensus/NodeState.ts"
+import * as Membership from "../src/Membership.ts"
+import { NodeId } from "../src/NodeId.ts"
+import { RaftConfig } from "../src/RaftConfig.ts"
+import * as LinkFaults from "../src/testing/LinkFaults.ts"
+import * as RaftTest from "../src/testing/RaftTest.ts"
+import * as Plan from "../src/testing/simulation/Plan.ts"
+import * as Simulation from "../src/testing/Simulation.ts"
+import type { Workload } from "../src/testing/Workload.ts"
+import * as Term from "../src/Term.ts"
+import { TraceEvent } from "../src/TraceEvent.ts"
+import * as TraceEvents from "../src/TraceEvent.ts"
+import { TracedMessage } from "../src/TracedMessage.ts"
+import * as TraceRecorder from "../src/TraceRecorder.ts"
+import { readFileSync } from "node:fs"
+import { Journal } from "./cluster/Journal.ts"
+
+type Events = ReadonlyArray<TraceEvent>
+
+/** A life in which everything happens: elections, a conflict, reads that hang, a crash, a shutdown. */
+const eventfulLife = (seed: string) =>
+  Effect.gen(function* () {
+    const config = RaftConfig.make({ maxUncommittedBytes: 200 })
+    const cluster = yield* RaftTest.make(Journal, { size: 3, seed, config, network: LinkFaults.unreliable })
+    for (const nodeId of cluster.nodeIds) {
+      yield* cluster.disk.setWriteLatencyMillis(cluster.identityOf(nodeId), 3)
+    }
+    const old = yield* cluster.awaitLeader()
+    const others = cluster.nodeIds.filter((nodeId) => nodeId !== old)
+    yield* cluster.propose("first", old)
+
+    // A leader that is cut off takes what will never be committed, until it has too much of it.
+    cluster.network.isolate(old)
+    for (const command of ["x".repeat(200), "too much"]) {
+      yield* Effect.forkChild(Effect.exit(cluster.raft(old).propose(command)), { startImmediately: true })
+      yield* cluster.advance("10 millis")
+    }
+    yield* Effect.forkChild(Effect.exit(cluster.raft(old).read((journal) => journal)), {
+      startImmediately: true
+    })
+    const leader = yield* cluster.awaitLeader({ among: others })
+    yield* cluster.propose("second", leader)
+    cluster.network.rejoin(old)
+    yield* cluster.advance("1 second")
+
+    // A follower asks in vain for an index to read at, and asks again.
+    const follower = others.find((nodeId) => nodeId !== leader)!
+    cluster.network.configureLink({ from: follower, to: leader }, { requestLoss: 1 })
+    yield* Effect.forkChild(Effect.exit(cluster.raft(follower).read((journal) => journal)), {
+      startImmediately: true
+    })
+    yield* cluster.advance("200 millis")
+    cluster.network.configure(LinkFaults.reliable)
+    yield* cluster.read((journal) => journal, yield* cluster.awaitLeader())
+    yield* Effect.exit(cluster.propose("third", follower))
+
+    yield* cluster.kill(yield* cluster.awaitLeader())
+    yield* cluster.propose("fourth", yield* cluster.awaitLeader())
+    yield* cluster.restart(yield* cluster.awaitLeader())
+    for (const nodeId of cluster.nodeIds) if (!cluster.isUp(nodeId)) yield* cluster.start(nodeId)
+    yield* cluster.propose("fifth", yield* cluster.awaitLeader())
+    yield* cluster.advance("1 second")
+    return { events: cluster.traceEvents(), lines: cluster.trace() }
+  }).pipe(Effect.scoped, Effect.provide(TestClock.layer({ warningDelay: "1 minute" }), { local: true }))
+
+const workload: Workload<string, ReadonlyArray<string>> = {
+  next: ({ client, count, dice }) =>
+    dice.happens(0.3)
+      ? { _tag: "Read", query: (journal) => journal.length }
+      : { _tag: "Propose", command: `${client}.${count}` }
+}
+
+/** A run of the simulator with everything that its plan drew. */
+const simulated = (seed: string): Events => {
+  const report = Simulation.run(
+    Journal,
+    workload,
+    Plan.draw(seed, { size: 5, durationMillis: 2_000, operationsPerSecond: 20 }),
+    {
+      trace: true
+    }
+  )
+  assert.isUndefined(report.failure)
+  return report.traceEvents
+}
+
+const tagsOf = (things: ReadonlyArray<{ readonly _tag: string }>) =>
+  Array.from(new Set(things.map(({ _tag }) => _tag))).sort()
+
+const messagesIn = (events: Events, tag: "Sent" | "Received") =>
+  events.flatMap((event) => (event._tag === tag ? [event.message] : []))
+
+/** No rule changes the membership yet, and only a file can be too slow: they have tests of their own. */
+const shownElsewhere = ["ConfigurationAdopted", "Dropped"]
+
+describe("a trace", () => {
+  it.effect("has every kind of event and of message", () =>
+    Effect.gen(function* () {
+      const { events } = yield* eventfulLife("17")
+      const kinds = Object.keys(TraceEvent.cases).filter((tag) => !shownElsewhere.includes(tag))
+      assert.deepStrictEqual(tagsOf(events), kinds.sort())
+      const messages = TracedMessage.members.map((member) => member.fields._tag.schema.literal).sort()
+      assert.deepStrictEqual(tagsOf(messagesIn(events, "Sent")), messages)
+      assert.deepStrictEqual(tagsOf(messagesIn(events, "Received")), messages)
+      const timers = events.flatMap((event) => (event._tag === "TimerFired" ? [event.timer] : []))
+      assert.deepStrictEqual(Array.from(new Set(timers)).sort(), ["Election", "Heartbeat", "ReadRetry"])
+    })
+  )
+
+  it.effect("is lines that give the same events, and the same lines, when they are read", () =>
+    Effect.gen(function* () {
+      const { events } = yield* eventfulLife("18")
+      for (const event of [...events, ...simulated("3")]) {
+        const line = TraceEvents.toLine(event)
+        assert.notInclude(line, "\n")
+        assert.deepStrictEqual(TraceEvents.fromLine(line), event)
+        assert.strictEqual(TraceEvents.toLine(TraceEvents.fromLine(line)), line)
+      }
+    })
+  )
+
+  it.effect("is the same for the same seed, and another for another", () =>
+    Effect.gen(function* () {
+      const [one, two, other] = [yield* eventfulLife("1"), yield* eventfulLife("1"), yield* eventfulLife("2")]
+      assert.strictEqual(fileOf(one.events), fileOf(two.events))
+      assert.deepStrictEqual(one.lines, two.lines)
+      assert.notStrictEqual(fileOf(one.events), fileOf(other.events))
+      assert.strictEqual(fileOf(simulated("5")), fileOf(simulated("5")))
+    })
+  )
+
+  it.effect("is in causal order", () =>
+    Effect.gen(function* () {
+      const { events } = yield* eventfulLife("19")
+      for (const trace of [events, simulated("1"), simulated("2")]) {
+        assertCausal(trace)
+        assert.isAbove(messagesIn(trace, "Received").length, 100)
+      }
+    })
+  )
+
+  it.effect("tells enough to check what was on disk before it was promised", () =>
+    Effect.gen(function* () {
+      const { events } = yield* eventfulLife("20")
+      for (const trace of [events, simulated("1"), simulated("2"), simulated("4")]) {
+        const { votes, acknowledgements } = replay(trace)
+        assert.isAbove(Math.min(votes, acknowledgements), 0)
+      }
+    })
+  )
+
+  it.effect("has a line in fixed columns for every event", () =>
+    Effect.gen(function* () {
+      const { events, lines } = yield* eventfulLife("17")
+      assert.strictEqual(lines.length, events.length)
+      for (const [at, line] of lines.entries()) {
+        const { timeMillis, node, role, _tag } = events[at]!
+        assert.strictEqual(line.slice(0, 12), timeMillis.toFixed(3).padStart(12))
+        assert.strictEqual(line.slice(13, 15), node)
+        assert.strictEqual(line.slice(18, 30).trimEnd(), role)
+        const what = line.slice(71)
+        assert.match(
+          what,
+          _tag === "Sent" ? /^>> n\d [A-Z]/ : _tag === "Received" ? /^<< n\d [A-Z]/ : new RegExp(`^${_tag}`)
+        )
+      }
+    })
+  )
+
+  it.effect("is not kept when nobody wants it", () =>
+    Effect.gen(function* () {
+      const cluster = yield* RaftTest.make(Journal, { size: 1, seed: "1", trace: false })
+      yield* cluster.awaitLeader()
+      assert.deepStrictEqual([cluster.trace(), cluster.traceEvents()], [[], []])
+    })
+  )
+})
+
+const fileOf = (events: Events) => events.map((event) => `${TraceEvents.toLine(event)}\n`).join("")
+
+/** Nothing is received that was not sent before, no node's time goes back, and the dead say nothing. */
+const assertCausal = (events: Events): void => {
+  const sent = new Set<string>()
+  const timeOf = new Map<NodeId, number>()
+  const up = new Set<NodeId>()
+  for (const event of events) {
+    const { node, timeMillis } = event
+    assert.isAtLeast(timeMillis, timeOf.get(node) ?? 0, TraceEvents.toLine(event))
+    timeOf.set(node, timeMillis)
+    assert.strictEqual(up.has(node), event._tag !== "Started", TraceEvents.toLine(event))
+    up.add(node)
+    if (event._tag === "Crashed" || event._tag === "Stopped") up.delete(node)
+    if (event._tag === "Sent") sent.add(`${node} ${event.to} ${JSON.stringify(event.message)}`)
+    if (event._tag === "Received") {
+      assert.isTrue(
+        sent.has(`${event.from} ${node} ${JSON.stringify(event.message)}`),
+        TraceEvents.toLine(event)
+      )
+    }
+  }
+}
+
+/** Follows log and disk of every node through a trace, and checks what is said against what is there. */
+const replay = (events: Events): { readonly votes: number; readonly acknowledgements: number } => {
+  const lastIndex = new Map<NodeId, number>()
+  const disks = new Map<
+    NodeId,
+    { readonly currentTerm: number; readonly votedFor: NodeId | null; readonly index: number }
+  >()
+  let votes = 0
+  let acknowledgements = 0
+  for (const event of events) {
+    const { node } = event
+    const line = TraceEvents.toLine(event)
+    const last = lastIndex.get(node) ?? 0
+    switch (event._tag) {
+      case "Started":
+        lastIndex.set(node, event.log?.last ?? 0)
+        disks.set(node, { currentTerm: event.term, votedFor: event.votedFor, index: event.lastIndex })
+        break
+      case "Truncated":
+        assert.strictEqual(last - event.count + 1, event.fromIndex, line)
+        lastIndex.set(node, event.fromIndex - 1)
+        break
+      case "Appended":
+        assert.strictEqual(event.entries.first, last + 1, line)
+        lastIndex.set(node, event.entries.last)
+        break
+      case "Durable":
+        disks.set(node, { ...event.hardState, index: event.durableIndex })
+        break
+      case "Sent": {
+        const disk = disks.get(node)!
+        if (event.message._tag === "RequestVoteReply" && event.message.granted) {
+          votes += 1
+          assert.include(disk, { currentTerm: event.message.term, votedFor: event.to }, line)
+        }
+        if (event.message._tag === "AppendAccepted") {
+          acknowledgements += 1
+          assert.isAtMost(event.message.matchIndex, disk.index, line)
+        }
+        break
+      }
+      default:
+        break
+    }
+    assert.isAtMost(event.commitIndex, event.lastIndex, line)
+  }
+  return { votes, acknowledgements }
+}
+
+describe("a recorder", () => {
+  const [n1, n2] = [NodeId.make("n1"), NodeId.make("n2")]
+  const initial = NodeState.initial({
+    self: n1,
+    config: RaftConfig.make({}),
+    membership: Membership.ofVoters({ n1: "memory:n1" }),
+    hardState: { currentTerm: Term.zero, votedFor: null },
+    blocks: [],
+    firstRequestId: 0,
+    stamp: { nowMillis: 0, wallMillis: 0, jitter: 0 }
+  })
+
+  const start = () => {
+    const events: Array<TraceEvent> = []
+    const recorder = TraceRecorder.make({
+      nodeId: n1,
+      nowMillis: () => 1.23456,
+      emit: (event) => void events.push(event)
+    })
+    recorder.onStart?.(initial, 0)
+    return { recorder, events }
+  }
+
+  it("tells of a new membership, and of both sets of voters while there are two", () => {
+    const { recorder, events } = start()
+    const membership: Membership.Membership = {
+      _tag: "Joint",
+      voters: [{ id: n2, address: "memory:n2" }],
+      learners: [],
+      outgoing: initial.membership.voters
+    }
+    recorder.onStep?.({ before: initial, after: { ...initial, membership }, actions: [] })
+    assert.deepInclude(events[1], { _tag: "ConfigurationAdopted", membership, voters: [n2], outgoing: [n1] })
+    assert.deepStrictEqual(TraceEvents.fromLine(TraceEvents.toLine(events[1]!)), events[1])
+    assert.deepInclude(TraceEvents.momentOf(events[1]!), { outgoing: [n1], timeMillis: 1.235 })
+  })
+
+  it("says nothing more of a node that has lost its power", () => {
+    const { recorder, events } = start()
+    recorder.onCrash("Kept")
+    recorder.onEvent?.({ _tag: "ElectionDue" })
+    recorder.onCrash("Lost")
+    assert.deepStrictEqual(
+      events.slice(1).map(({ _tag }) => _tag),
+      ["Crashed"]
+    )
+  })
+})
+
+describe("docs/trace.md", () => {
+  const page = readFileSync(new URL("../../../docs/trace.md", import.meta.url), "utf8")
+  const [inEveryLine = "", ...sections] = page.split(/^### /m)
+  const momentFields = Object.keys(TraceEvents.momentOf({ outgoing: [] } as never))
+
+  it("has a section for every kind of event, with a line that can be read", () => {
+    const headings = sections.map((section) => section.split("\n")[0]!)
+    assert.deepStrictEqual(headings.toSorted(), Object.keys(TraceEvent.cases).toSorted())
+    for (const [at, section] of sections.entries()) {
+      const examples = Array.from(section.matchAll(/^```json\n(.*)\n```$/gm), ([, line]) => line!)
+      assert.strictEqual(examples.length, 1, headings[at])
+      const event = TraceEvents.fromLine(examples[0]!)
+      assert.strictEqual(event._tag, headings[at])
+      assert.strictEqual(TraceEvents.toLine(event), examples[0])
+    }
+  })
+
+  it("names every field", () => {
+    for (const field of ["_tag", ...momentFields]) assert.include(inEveryLine, `| \`${field}\` |`)
+    for (const [tag, { fields }] of Object.entries(TraceEvent.cases)) {
+      const section = sections
+        .find((text) => text.startsWith(`${tag}\n`))!
+        .replaceAll(/^```json\n.*\n```$/gm, "")
+      const own = Object.keys(fields).filter((field) => field !== "_tag" && !momentFields.includes(field))
+      for (const field of own) assert.include(section, `\`${field}\``, tag)
+    }
+    for (const { fields } of TracedMessage.members) {
+      const tag = fields._tag.schema.literal
+      const row = page.split("\n").find((line) => line.startsWith(`| \`${tag}\` |`))!
+      for (const field of Object.keys(fields)) if (field !== "_tag") assert.include(row, `\`${field}\``, tag)
+    }
+  })
+})
