@@ -224,12 +224,7 @@ const truncations: ReadonlyArray<StorageScript> = [
 ]
 
 /** Histories short enough to be closed and opened again after every batch. */
-export const shortScripts: ReadonlyArray<StorageScript> = [
-  ...hardStates,
-  ...appends,
-  ...truncations,
-  ...bases
-]
+export const shortScripts: ReadonlyArray<StorageScript> = [...hardStates, ...appends, ...truncations]
 
 /** Histories that are played in one go. */
 export const longScripts: ReadonlyArray<StorageScript> = [
