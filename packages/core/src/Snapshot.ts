@@ -21,3 +21,14 @@ export const SnapshotMeta = Schema.Struct({
   membership: Membership
 })
 export type SnapshotMeta = typeof SnapshotMeta.Type
+
+const codec = Schema.fromJsonString(Schema.toCodecJson(SnapshotMeta))
+const encodeJson = Schema.encodeSync(codec)
+const decodeJson = Schema.decodeSync(codec)
+
+/** What a snapshot stands for as JSON in UTF-8, for messages and files. */
+export const toPayload = (meta: SnapshotMeta): Uint8Array => new TextEncoder().encode(encodeJson(meta))
+
+/** Reads {@link toPayload}; throws a `SchemaError` where the bytes are none. */
+export const fromPayload = (payload: Uint8Array): SnapshotMeta =>
+  decodeJson(new TextDecoder().decode(payload))

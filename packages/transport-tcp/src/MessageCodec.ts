@@ -9,6 +9,8 @@ import * as LogEntry from "@effect-raft/core/LogEntry"
 import * as LogIndex from "@effect-raft/core/LogIndex"
 import { NodeId } from "@effect-raft/core/NodeId"
 import type { ForwardOutcome, RaftMessage } from "@effect-raft/core/RaftMessage"
+import * as Snapshot from "@effect-raft/core/Snapshot"
+import type { SnapshotMeta } from "@effect-raft/core/Snapshot"
 import type { Term } from "@effect-raft/core/Term"
 import * as Schema from "effect/Schema"
 import { MalformedFrame } from "./FrameReader.ts"
@@ -28,7 +30,9 @@ const typeOf: Readonly<Record<RaftMessage["_tag"], number>> = {
   ReadIndex: 8,
   ReadIndexReply: 9,
   ForwardProposals: 10,
-  ForwardReply: 11
+  ForwardReply: 11,
+  InstallSnapshot: 12,
+  InstallSnapshotReply: 13
 }
 
 const tagOf = new Map(Object.entries(typeOf).map(([tag, type]) => [type, tag as RaftMessage["_tag"]]))
@@ -64,6 +68,10 @@ const bodyBytes = (message: RaftMessage): number => {
       return 16
     case "ReadIndexReply":
       return 24
+    case "InstallSnapshot":
+      return 32 + Snapshot.toPayload(message.snapshot).byteLength + message.data.byteLength
+    case "InstallSnapshotReply":
+      return 24 + textBytes(message.snapshotId)
     case "ForwardProposals": {
       let bytes = 12
       for (const command of message.commands) bytes += 12 + command.byteLength
@@ -128,6 +136,15 @@ export const encode = (writer: FrameWriter, message: RaftMessage): void => {
     case "ReadIndexReply":
       writer.natural(message.requestId)
       return writer.natural(message.readIndex)
+    case "InstallSnapshot":
+      writer.natural(message.sizeBytes)
+      writer.natural(message.offset)
+      writer.bytestring(Snapshot.toPayload(message.snapshot))
+      return writer.bytestring(message.data)
+    case "InstallSnapshotReply":
+      writer.natural(message.offset)
+      writer.natural(message.matchIndex)
+      return writer.text(message.snapshotId)
     case "ForwardProposals":
       writer.uint32(message.commands.length)
       for (const requestId of message.requestIds) writer.natural(requestId)
@@ -177,7 +194,9 @@ export const decode = (reader: FrameReader): RaftMessage | MalformedFrame => {
 export const holdsViews = (message: RaftMessage): boolean =>
   message._tag === "AppendEntries"
     ? message.blocks.length > 0
-    : message._tag === "ForwardProposals" || message._tag === "ForwardReply"
+    : message._tag === "ForwardProposals" ||
+      message._tag === "ForwardReply" ||
+      message._tag === "InstallSnapshot"
 
 const decodeBody = (reader: FrameReader): RaftMessage => {
   const tag = tagOf.get(reader.type)
@@ -215,6 +234,23 @@ const decodeBody = (reader: FrameReader): RaftMessage => {
       return { _tag: tag, term, requestId: reader.natural() }
     case "ReadIndexReply":
       return { _tag: tag, term, requestId: reader.natural(), readIndex: logIndex(reader) }
+    case "InstallSnapshot":
+      return {
+        _tag: tag,
+        term,
+        sizeBytes: reader.natural(),
+        offset: reader.natural(),
+        snapshot: snapshotMeta(reader),
+        data: reader.bytestring()
+      }
+    case "InstallSnapshotReply":
+      return {
+        _tag: tag,
+        term,
+        offset: reader.natural(),
+        matchIndex: logIndex(reader),
+        snapshotId: reader.text()
+      }
     case "ForwardProposals": {
       const count = reader.uint32()
       return {
@@ -267,6 +303,15 @@ const decodeOutcome = (reader: FrameReader): ForwardOutcome => {
 
 const logIndex = (reader: FrameReader) => reader.natural() as LogIndex.LogIndex
 const logTerm = (reader: FrameReader) => reader.natural() as Term
+
+const snapshotMeta = (reader: FrameReader): SnapshotMeta => {
+  const payload = reader.bytestring()
+  try {
+    return Snapshot.fromPayload(payload)
+  } catch {
+    throw new MalformedFrame({ detail: "a snapshot that does not say what it stands for" })
+  }
+}
 
 const flag = (reader: FrameReader): boolean => {
   const value = reader.byte()

@@ -21,6 +21,8 @@ const Plain = Schema.Union([
   RaftMessage.AppendRejected,
   RaftMessage.ReadIndex,
   RaftMessage.ReadIndexReply,
+  RaftMessage.InstallSnapshot,
+  RaftMessage.InstallSnapshotReply,
   RaftMessage.ForwardReply
 ])
 

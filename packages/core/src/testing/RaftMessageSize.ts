@@ -4,6 +4,7 @@
  * The binary codec belongs to the transport that has a wire; a network in memory has none, and still a
  * test wants to know that replication sends each entry about once.
  */
+import * as Snapshot from "../Snapshot.ts"
 import type { ForwardOutcome, RaftMessage } from "../RaftMessage.ts"
 
 /** Length, type and group of a frame. */
@@ -21,6 +22,13 @@ const bodyBytes = (message: RaftMessage): number => {
       return message.blocks.reduce(
         (sum, block) => sum + lengthBytes + block.bytes.byteLength,
         5 * numberBytes
+      )
+    case "InstallSnapshot":
+      return (
+        4 * numberBytes +
+        Snapshot.toPayload(message.snapshot).byteLength +
+        lengthBytes +
+        message.data.byteLength
       )
     case "ForwardProposals":
       return message.commands.reduce(
