@@ -68,36 +68,40 @@ export const recover = Effect.fnUntraced(function* (
   numbers: ReadonlyArray<number>
 ) {
   const firstOfRun = numbers.findLastIndex((number, at) => number - 1 !== numbers[at - 1])
-  const run = numbers.slice(firstOfRun)
-  let current = yield* readSegment(directory, identity, run[0]!)
-  const replay = yield* begin(directory, current)
-  for (const number of run.slice(1)) {
+  const gap = numbers[firstOfRun]! - 1
+  let position = firstOfRun
+  let current = yield* readSegment(directory, identity, numbers[position]!)
+  while (!canBegin(current)) {
+    if (++position === numbers.length) return yield* missing(directory, gap, ", and later ones are there")
+    current = yield* readSegment(directory, identity, numbers[position]!)
+  }
+  const needless = numbers.slice(0, position)
+  const replay = begin(current)
+  for (const number of numbers.slice(position + 1)) {
     const next = yield* readSegment(directory, identity, number)
     yield* absorbClosed(replay, current, next)
     yield* expectContinued(replay, next)
     current = next
   }
   const last = yield* absorbLast(replay, current)
-  yield* expectNothingMissing(directory, replay, run[0]!)
-  return { ...last, closed: replay.closed, needless: numbers.slice(0, firstOfRun) } satisfies RecoveredLog
+  yield* expectNothingMissing(directory, replay, gap)
+  return { ...last, closed: replay.closed, needless } satisfies RecoveredLog
 })
 
 const missing = (directory: ReadableDirectory, number: number, detail: string) =>
   damaged(join(directory.path, SegmentHeader.nameOf(number)), 0, `this segment is missing${detail}`)
 
-const begin = Effect.fnUntraced(function* (directory: ReadableDirectory, segment: Segment) {
+/** Before format 2 only the first segment of all says what was before it: nothing. */
+const canBegin = ({ header }: Segment): boolean => header.number === 1 || SegmentHeader.hasOpening(header)
+
+const begin = (segment: Segment): Replay => {
   const state = RaftStorage.emptyState()
-  const { number } = segment.header
   const opening = openingOf(segment)
-  if (opening === undefined) {
-    return number === 1
-      ? ({ state, base: state.base, closed: [] } satisfies Replay)
-      : yield* missing(directory, number - 1, ", and later ones are there")
-  }
+  if (opening === undefined) return { state, base: state.base, closed: [] }
   state.hardState = opening.hardState
   state.base = beforeKnown(opening.log.lastIndex)
-  return { state, base: opening.log.base, closed: [] } satisfies Replay
-})
+  return { state, base: opening.log.base, closed: [] }
+}
 
 /** The place up to which no entry was seen; nobody asks for its term. */
 const beforeKnown = (index: LogIndex.LogIndex): RaftStorage.LogBase => ({ index, term: Term.zero })
@@ -125,10 +129,10 @@ const expectContinued = ({ base, state }: Replay, segment: Segment) => {
       )
 }
 
-const expectNothingMissing = (directory: ReadableDirectory, { base, state }: Replay, first: number) => {
+const expectNothingMissing = (directory: ReadableDirectory, { base, state }: Replay, gap: number) => {
   if (state.base.index > base.index) {
     const entries = `, and with it entries from index ${base.index + 1} to ${state.base.index}`
-    return Effect.fail(missing(directory, first - 1, entries))
+    return Effect.fail(missing(directory, gap, entries))
   }
   state.base = base
   return Effect.void
@@ -173,7 +177,8 @@ const absorbClosed = Effect.fnUntraced(function* (replay: Replay, segment: Segme
   if (nextSequence !== due && nextSequence !== due - 1)
     return yield* damaged(segment.location, end, `record ${nextSequence} of ${due - 1} is not whole`)
   const maxIndex = yield* absorbRecords(replay, segment, segment.file)
-  replay.closed.push({ number: segment.header.number, maxIndex })
+  const { header } = segment
+  replay.closed.push({ number: header.number, maxIndex, hasOpening: SegmentHeader.hasOpening(header) })
 })
 
 const absorbLast = Effect.fnUntraced(function* (replay: Replay, segment: Segment) {

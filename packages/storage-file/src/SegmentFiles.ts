@@ -27,6 +27,8 @@ export interface ClosedSegment {
   readonly number: number
   /** The largest index of any entry in it, also of one that was removed later; 0 where there is none. */
   readonly maxIndex: LogIndex
+  /** Whether a log can be read from here on, without the segments before. */
+  readonly hasOpening: boolean
 }
 
 /** A file of zeros that can become the next segment. */

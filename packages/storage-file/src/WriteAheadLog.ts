@@ -190,11 +190,10 @@ const prepareSpare = (log: Log) =>
  * removed does no harm: it is tried again with the next base, and when the log is opened.
  */
 const removeCovered = (log: Log): Effect.Effect<void> => {
-  const isCovered = ({ maxIndex }: SegmentFiles.ClosedSegment) => maxIndex <= log.extent.base.index
   const removeAll = Effect.gen(function* () {
-    for (let [oldest] = log.closed; oldest !== undefined && isCovered(oldest); [oldest] = log.closed) {
-      yield* SegmentFiles.removeAll(log.directory, [oldest.number])
-      log.closed = log.closed.slice(1)
+    for (let covered = coveredOf(log); covered.length > 0; covered = coveredOf(log)) {
+      yield* SegmentFiles.removeAll(log.directory, covered)
+      log.closed = log.closed.slice(covered.length)
     }
   })
   return Effect.suspend(() => {
@@ -220,6 +219,14 @@ const writeFailed = (log: Log, detail: string): RaftStorage.StorageError =>
       detail
     })
   })
+
+/** The oldest segments, as many as nobody needs; a log can be read from the one after them. */
+const coveredOf = ({ closed, extent }: Log): ReadonlyArray<number> => {
+  const needed = closed.findIndex(({ maxIndex }) => maxIndex > extent.base.index)
+  let count = needed === -1 ? closed.length : needed
+  while (count > 0 && closed[count]?.hasOpening === false) count--
+  return closed.slice(0, count).map(({ number }) => number)
+}
 
 const makeRoomAndAppend = (log: Log, batch: WriteBatch) =>
   Effect.suspend(() => {
@@ -276,15 +283,16 @@ const takeSpare = (log: Log) =>
 
 const goOnIn = (log: Log, next: SegmentFiles.NewSegment) =>
   Effect.suspend(() => {
-    const full = log.file
-    log.closed = [...log.closed, { number: log.segment.number, maxIndex: log.maxIndex }]
+    const { file, maxIndex, segment } = log
+    const full = { number: segment.number, maxIndex, hasOpening: SegmentHeader.hasOpening(segment) }
+    log.closed = [...log.closed, full]
     log.maxIndex = LogIndex.zero
     log.file = next.file
     log.segment = next.header
     log.position = next.position
     // The opening is a record, too.
     log.nextSequence++
-    return full.close
+    return file.close
   })
 
 /** An empty record after the last batch protects it: see `TornTail`. */

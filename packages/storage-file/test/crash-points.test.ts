@@ -5,10 +5,10 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import type { LogStore, StorageError, WriteBatch } from "@effect-raft/core/RaftStorage"
+import type { LogStore, WriteBatch } from "@effect-raft/core/RaftStorage"
 import { append, block, truncate, vote } from "@effect-raft/core/testing/StorageScripts"
 import * as MemoryLogFileSystem from "@effect-raft/storage-file/MemoryLogFileSystem"
-import type { RestartOptions } from "@effect-raft/storage-file/MemoryLogFileSystem"
+import { fates, isPowerOff } from "./fates.ts"
 import { directory, prefixOf, withStore } from "./support.ts"
 
 /** Small enough that the run goes through several segments. */
@@ -44,19 +44,6 @@ const writeRest = (progress: Progress) => (store: LogStore) =>
     }
   })
 
-const fates: ReadonlyArray<readonly [name: string, RestartOptions]> = [
-  ["all lost", { bytes: { firstBytes: 0 }, names: "Lost" }],
-  ["all kept", { bytes: { firstBytes: Infinity }, names: "Kept" }],
-  ["bytes kept, names lost", { bytes: { firstBytes: Infinity }, names: "Lost" }],
-  ["names kept, bytes lost", { bytes: { firstBytes: 0 }, names: "Kept" }],
-  ...[1, 7, 63, 64, 65, 100, 511, 512, 513, 1400].map(
-    (firstBytes) => [`torn after ${firstBytes} bytes`, { bytes: { firstBytes }, names: "Kept" }] as const
-  ),
-  ["every other sector", { bytes: { sectors: (sector) => sector % 2 === 0 }, names: "Kept" }],
-  ["the other sectors", { bytes: { sectors: (sector) => sector % 2 === 1 }, names: "Lost" }],
-  ["two of three sectors", { bytes: { sectors: (sector) => sector % 3 !== 0 }, names: "Kept" }]
-]
-
 const run = (files: MemoryLogFileSystem.MemoryLogFileSystem, progress: Progress) =>
   withStore(files.layer, writeRest(progress), options)
 
@@ -65,9 +52,6 @@ const countOperations = Effect.gen(function* () {
   yield* run(files, { acknowledged: 0 })
   return files.operations()
 })
-
-const isPowerOff = (error: StorageError) =>
-  error.reason._tag === "IoFailed" && error.reason.detail.includes("power")
 
 describe("a power failure at any operation", () => {
   for (const [name, fate] of fates) {

@@ -1,4 +1,5 @@
 /** What the tests of the files have in common: an identity, temporary directories, a store to look into. */
+import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -7,6 +8,7 @@ import { join } from "node:path"
 import { ClusterId, defaultGroup, NodeId } from "@effect-raft/core/NodeId"
 import { RaftStorage } from "@effect-raft/core/RaftStorage"
 import type { LogStore, StorageError, StorageIdentity, WriteBatch } from "@effect-raft/core/RaftStorage"
+import type { Snapshot } from "@effect-raft/core/testing/StorageContractKit"
 import * as StorageModel from "@effect-raft/core/testing/StorageModel"
 import * as FileStorage from "@effect-raft/storage-file/FileStorage"
 import type { LogFileSystem } from "@effect-raft/storage-file/LogFileSystem"
@@ -52,3 +54,13 @@ export const prefixOf = (batches: ReadonlyArray<WriteBatch>, store: LogStore): n
   }
   return -1
 }
+
+/** Reads the newest snapshot from end to end and compares. */
+export const expectSnapshot = (store: LogStore, { bytes, meta }: Snapshot) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const reader = yield* store.snapshots.reader
+      assert.deepStrictEqual(reader?.meta, meta)
+      assert.deepStrictEqual(yield* reader?.read(0, bytes.byteLength + 1) ?? Effect.undefined, bytes)
+    })
+  )

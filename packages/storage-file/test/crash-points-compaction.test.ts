@@ -1,0 +1,158 @@
+/**
+ * The power fails at every single operation of a run that takes snapshots and lets the log begin after
+ * them. Whatever is lost, kept or torn: every acknowledged batch and snapshot is there, the log never
+ * begins after what the newest snapshot covers, and nothing comes back that was removed.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type { LogStore, WriteBatch } from "@effect-raft/core/RaftStorage"
+import { snapshotOf } from "@effect-raft/core/testing/StorageContractKit"
+import type { Snapshot } from "@effect-raft/core/testing/StorageContractKit"
+import { append, beginAfter, block, truncate, vote } from "@effect-raft/core/testing/StorageScripts"
+import * as MemoryLogFileSystem from "@effect-raft/storage-file/MemoryLogFileSystem"
+import { fates, isPowerOff } from "./fates.ts"
+import { directory, expectSnapshot, prefixOf, withStore } from "./support.ts"
+
+/** Small enough that the log goes through several segments, and a snapshot has several chunks. */
+const options = { directory, segmentBytes: 4096, snapshotChunkBytes: 512 }
+
+const large = { sizeBytes: 1300 }
+
+const steps: ReadonlyArray<WriteBatch | Snapshot> = [
+  vote(1, "n1", block(1, 1, 2, 1400)),
+  append(block(3, 1, 2, 1400)),
+  snapshotOf(3, large),
+  beginAfter(2, 1, block(5, 1, 1, 1400)),
+  truncate(5, block(5, 2, 2, 1300)),
+  vote(3, "n2"),
+  snapshotOf(6, { ...large, term: 2 }),
+  beginAfter(6, 2, block(7, 3, 2, 900)),
+  snapshotOf(40, { sizeBytes: 20, term: 4, id: "received" }),
+  beginAfter(40, 4),
+  append(block(41, 4, 3, 800)),
+  truncate(42, block(42, 5)),
+  snapshotOf(42, { sizeBytes: 0, term: 5 }),
+  beginAfter(42, 5)
+]
+
+const isBatch = (step: WriteBatch | Snapshot): step is WriteBatch => "blocks" in step
+const batches = steps.filter(isBatch)
+const snapshots = steps.flatMap((step) => (isBatch(step) ? [] : [step]))
+
+/** What a node relies on: what was acknowledged, and what it read back. */
+interface Progress {
+  batches: number
+  snapshots: number
+}
+
+const nothing = (): Progress => ({ batches: 0, snapshots: 0 })
+
+/** Checks what was recovered against what was acknowledged. */
+const expectRecovered = Effect.fnUntraced(function* (store: LogStore, progress: Progress) {
+  const { base, snapshot } = store.recovered
+  const prefix = prefixOf(batches, store)
+  assert.isAtLeast(prefix, progress.batches, "an acknowledged batch is missing")
+  const taken = snapshots.findIndex(({ meta }) => meta.id === snapshot?.id) + 1
+  assert.isAtLeast(taken, progress.snapshots, "an acknowledged snapshot is missing")
+  assert.isAtMost(base.index, snapshot?.lastIndex ?? 0, "the log begins after the newest snapshot")
+  if (taken > 0) yield* expectSnapshot(store, snapshots[taken - 1]!)
+  progress.batches = prefix
+  progress.snapshots = taken
+})
+
+const takeSnapshot = (store: LogStore, { bytes, meta }: Snapshot) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const writer = yield* store.snapshots.writer({ meta, purpose: "Receive", resume: true })
+      for (let at = writer.offset(); at < bytes.byteLength; at += 500) {
+        yield* writer.write(bytes.subarray(at, at + 500))
+      }
+      yield* writer.commit
+    })
+  )
+
+const goOn = (progress: Progress) => (store: LogStore) =>
+  Effect.gen(function* () {
+    yield* expectRecovered(store, progress)
+    let [written, taken] = [0, 0]
+    for (const step of steps) {
+      if (isBatch(step)) {
+        if (++written <= progress.batches) continue
+        yield* store.write(step)
+        progress.batches = written
+      } else {
+        if (++taken <= progress.snapshots) continue
+        yield* takeSnapshot(store, step)
+        progress.snapshots = taken
+      }
+    }
+  })
+
+const run = (files: MemoryLogFileSystem.MemoryLogFileSystem, progress: Progress) =>
+  withStore(files.layer, goOn(progress), options)
+
+const countOperations = Effect.gen(function* () {
+  const files = MemoryLogFileSystem.make()
+  yield* run(files, nothing())
+  return files.operations()
+})
+
+const runUntilPowerFails = (
+  files: MemoryLogFileSystem.MemoryLogFileSystem,
+  progress: Progress,
+  at: number
+) => {
+  files.powerOffAfter(at)
+  return Effect.catchIf(run(files, progress), isPowerOff, () => Effect.void)
+}
+
+describe("a power failure at any operation of a run with snapshots", () => {
+  for (const [name, fate] of fates) {
+    it.effect(`loses nothing that was acknowledged: ${name}`, () =>
+      Effect.gen(function* () {
+        const operations = yield* countOperations
+        assert.isAtLeast(operations, 100)
+        for (let at = 0; at < operations; at++) {
+          const files = MemoryLogFileSystem.make()
+          const progress = nothing()
+          yield* runUntilPowerFails(files, progress, at)
+          files.restart(fate)
+          yield* run(files, progress)
+          files.restart({ bytes: { firstBytes: 0 }, names: "Lost" })
+          yield* withStore(files.layer, (store) => expectRecovered(store, progress), options)
+          assert.strictEqual(progress.batches, batches.length, `operation ${at}`)
+          assert.strictEqual(progress.snapshots, snapshots.length, `operation ${at}`)
+        }
+      })
+    )
+
+    it.effect(`nor does another at an operation of the recovery: ${name}`, () =>
+      Effect.gen(function* () {
+        const operations = yield* countOperations
+        for (let at = 3; at < operations; at += 7) {
+          for (let again = 0; again < 8; again++) {
+            const files = MemoryLogFileSystem.make()
+            const progress = nothing()
+            yield* runUntilPowerFails(files, progress, at)
+            files.restart(fate)
+            yield* runUntilPowerFails(files, progress, again)
+            files.restart(fate)
+            yield* run(files, progress)
+            assert.strictEqual(progress.batches, batches.length, `operations ${at} and ${again}`)
+          }
+        }
+      })
+    )
+  }
+
+  it.effect("leaves no file behind that is not needed", () =>
+    Effect.gen(function* () {
+      const files = MemoryLogFileSystem.make()
+      yield* run(files, nothing())
+      yield* withStore(files.layer, () => Effect.void, options)
+      const names = files.namesOf(directory)
+      assert.strictEqual(names.filter((name) => name.endsWith(".snapshot")).length, 1)
+      assert.isAtMost(names.length, 3, names.join(" "))
+    })
+  )
+})

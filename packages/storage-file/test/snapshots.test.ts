@@ -1,0 +1,298 @@
+/**
+ * Snapshots in files: what a sick disk, a wrong bit, a missing or a strange file does to them and to the
+ * log that begins after them. Either all is there as it was written, or the error says what is wrong.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type { LogStore, StorageError } from "@effect-raft/core/RaftStorage"
+import { snapshotOf, sumOf, takeSnapshot, writeAll } from "@effect-raft/core/testing/StorageContractKit"
+import type { Snapshot } from "@effect-raft/core/testing/StorageContractKit"
+import * as StorageModel from "@effect-raft/core/testing/StorageModel"
+import { append, beginAfter, block, vote } from "@effect-raft/core/testing/StorageScripts"
+import * as MemoryLogFileSystem from "@effect-raft/storage-file/MemoryLogFileSystem"
+import * as SnapshotFormat from "@effect-raft/storage-file/SnapshotFormat"
+import { directory, expectSnapshot, identity, withStore } from "./support.ts"
+
+const options = { directory, segmentBytes: 4096, snapshotChunkBytes: 64 }
+
+const open = <A, E>(
+  files: MemoryLogFileSystem.MemoryLogFileSystem,
+  use: (store: LogStore) => Effect.Effect<A, E>
+) => withStore(files.layer, use, options)
+
+const failureOf = (files: MemoryLogFileSystem.MemoryLogFileSystem) =>
+  Effect.map(Effect.flip(open(files, () => Effect.void)), ({ reason }) => reason)
+
+const flip = (bytes: Uint8Array, at: number, bit: number): Uint8Array => {
+  const copy = bytes.slice()
+  copy[at] = copy[at]! ^ (1 << bit)
+  return copy
+}
+
+const snapshot = snapshotOf(5, { sizeBytes: 200 })
+const name = SnapshotFormat.nameOf(snapshot.meta)
+
+/** A store with a snapshot, which its log needs. */
+const withSnapshot = Effect.gen(function* () {
+  const files = MemoryLogFileSystem.make()
+  yield* open(files, (store) =>
+    Effect.gen(function* () {
+      yield* store.write(vote(1, "n1", block(1, 1, 9)))
+      yield* takeSnapshot(store, snapshot)
+      yield* store.write(beginAfter(5, 1))
+    })
+  )
+  return files
+})
+
+describe("a disk that says no while a snapshot is committed", () => {
+  const former = snapshotOf(5, { sizeBytes: 200 })
+  const newer = snapshotOf(8, { sizeBytes: 300 })
+
+  it.effect("leaves the former one or the new one, and a log that goes on", () =>
+    Effect.gen(function* () {
+      let [failed, done] = [0, 0]
+      for (let operation = 0; operation < 20; operation++) {
+        const files = MemoryLogFileSystem.make()
+        const isCommitted = yield* open(files, (store) =>
+          Effect.gen(function* () {
+            yield* store.write(append(block(1, 1, 9)))
+            yield* takeSnapshot(store, former)
+            files.failAfter(operation, "EIO")
+            const taken = yield* Effect.result(takeSnapshot(store, newer))
+            if (Result.isFailure(taken)) assert.strictEqual(taken.failure.reason._tag, "IoFailed")
+            files.failAfter(Infinity, "EIO")
+            yield* expectSnapshot(store, Result.isSuccess(taken) ? newer : former)
+            yield* store.write(append(block(10, 1)))
+            return Result.isSuccess(taken)
+          })
+        )
+        if (isCommitted) done++
+        else failed++
+        files.restart({ bytes: { firstBytes: 0 }, names: "Lost" })
+        yield* open(files, (store) =>
+          Effect.gen(function* () {
+            const found = store.recovered.snapshot?.lastIndex
+            if (isCommitted) assert.strictEqual(found, 8, `operation ${operation}`)
+            yield* expectSnapshot(store, found === 8 ? newer : former)
+            yield* takeSnapshot(store, newer)
+          })
+        )
+      }
+      assert.isAtLeast(failed, 8)
+      assert.isAtLeast(done, 8)
+    })
+  )
+
+  it.effect("ends the writer: it does not try again what failed", () =>
+    Effect.gen(function* () {
+      const files = MemoryLogFileSystem.make()
+      yield* open(files, (store) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            const writer = yield* store.snapshots.writer({ meta: newer.meta, purpose: "Take" })
+            yield* writer.write(newer.bytes)
+            files.failAfter(2, "EIO")
+            const failure = yield* Effect.flip(writer.commit)
+            assert.strictEqual(
+              failure.message,
+              "flush failed on /store/take.part: the disk reports an error (EIO)"
+            )
+            const operations = files.operations()
+            assert.strictEqual(yield* Effect.flip(writer.commit), failure)
+            assert.strictEqual(yield* Effect.flip(writer.write(new Uint8Array(100))), failure)
+            assert.strictEqual(files.operations(), operations)
+          })
+        )
+      )
+    })
+  )
+
+  it.effect("and then goes on with the part has the bytes on the disk, not only in the page cache", () =>
+    Effect.gen(function* () {
+      for (let operation = 0; operation < 8; operation++) {
+        const files = MemoryLogFileSystem.make()
+        yield* open(files, (store) =>
+          Effect.gen(function* () {
+            const attempt = Effect.scoped(
+              Effect.gen(function* () {
+                const writer = yield* store.snapshots.writer({
+                  meta: newer.meta,
+                  purpose: "Receive",
+                  resume: true
+                })
+                yield* writer.write(newer.bytes.subarray(writer.offset()))
+                yield* writer.commit
+              })
+            )
+            files.failAfter(operation, "EIO")
+            yield* Effect.ignore(attempt)
+            yield* attempt
+          })
+        )
+        files.restart({ bytes: { firstBytes: 0 }, names: "Lost" })
+        yield* open(files, (store) => expectSnapshot(store, newer))
+      }
+    })
+  )
+})
+
+describe("a bit that is not as it was written", () => {
+  it.effect("in a snapshot, at any byte, is found", () =>
+    Effect.gen(function* () {
+      const files = yield* withSnapshot
+      const bytes = files.bytesOf(directory, name).slice()
+      for (let at = 0; at < bytes.byteLength; at++) {
+        files.replace(directory, name, flip(bytes, at, at % 8))
+        const read = yield* Effect.result(open(files, (store) => expectSnapshot(store, snapshot)))
+        if (Result.isSuccess(read)) return assert.fail(`byte ${at} of ${bytes.byteLength}`)
+        const { reason } = read.failure
+        if (reason._tag !== "DamagedStore") return assert.fail(`byte ${at}: ${read.failure.message}`)
+        assert.strictEqual(reason.location, `${directory}/${name}`)
+      }
+    })
+  )
+
+  it.effect("in a part of a snapshot, at any byte, costs the part from there on and no more", () =>
+    Effect.gen(function* () {
+      const files = MemoryLogFileSystem.make()
+      yield* open(files, (store) => writePart(store, snapshot, 190))
+      const bytes = files.bytesOf(directory, "receive.part").slice()
+      const headerBytes = bytes.byteLength - 2 * (64 + SnapshotFormat.chunkHeaderBytes)
+      for (let at = 0; at < bytes.byteLength; at++) {
+        files.replace(directory, "receive.part", flip(bytes, at, at % 8))
+        const offset = yield* open(files, (store) => writePart(store, snapshot, 200))
+        const wholeChunks = Math.max(0, Math.floor((at - headerBytes) / 72))
+        assert.strictEqual(offset, at < headerBytes ? 0 : wholeChunks * 64, `byte ${at}`)
+        yield* open(files, (store) => expectSnapshot(store, snapshot))
+      }
+    })
+  )
+
+  it.effect("anywhere in a store that was compacted changes nothing that is read", () =>
+    Effect.gen(function* () {
+      const batches = [
+        vote(1, "n1", block(1, 1, 9, 150)),
+        append(block(10, 1, 9, 200)),
+        beginAfter(11, 1),
+        append(block(19, 1, 9, 200)),
+        vote(2, null, block(28, 2, 9, 150))
+      ]
+      const files = MemoryLogFileSystem.make()
+      yield* open(files, (store) => writeAll(store, batches))
+      const names = files.namesOf(directory)
+      assert.isFalse(names.includes("00000001.wal"))
+      assert.isAtLeast(names.length, 3)
+      const copies = names.map((file) => [file, files.bytesOf(directory, file).slice()] as const)
+      for (const [file, bytes] of copies) {
+        for (let at = 0; at < bytes.byteLength; at += 3) {
+          for (const [other, whole] of copies) files.replace(directory, other, whole.slice())
+          files.replace(directory, file, flip(bytes, at, at % 8))
+          const problem = yield* open(files, (store) => readAll(store, sumOf(batches), snapshotOf(11))).pipe(
+            Effect.catchIf(isDamage, () => Effect.undefined)
+          )
+          assert.isUndefined(problem, `${file}, byte ${at}`)
+        }
+      }
+    })
+  )
+})
+
+const isDamage = ({ reason }: StorageError) => reason._tag === "DamagedStore"
+
+const readAll = (store: LogStore, expected: StorageModel.StorageModel, taken: Snapshot) =>
+  Effect.as(
+    expectSnapshot(store, taken),
+    StorageModel.difference(expected, StorageModel.ofRecovered(store.recovered))
+  )
+
+/** Goes on with a part up to `until`, commits it where that is the end, and says where it began. */
+const writePart = (store: LogStore, { bytes, meta }: Snapshot, until: number) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const writer = yield* store.snapshots.writer({ meta, purpose: "Receive", resume: true })
+      const offset = writer.offset()
+      yield* writer.write(bytes.subarray(offset, until))
+      if (until === bytes.byteLength) yield* writer.commit
+      return offset
+    })
+  )
+
+describe("a store whose log begins after its snapshot", () => {
+  it.effect("does not open without the snapshot", () =>
+    Effect.gen(function* () {
+      const files = yield* withSnapshot
+      files.remove(directory, name)
+      const reason = yield* failureOf(files)
+      assert.deepInclude(reason, {
+        _tag: "DamagedStore",
+        location: directory,
+        detail: "the log would begin after index 5, and the newest snapshot ends at 0"
+      })
+    })
+  )
+
+  it.effect("does not open with an older snapshot in its place", () =>
+    Effect.gen(function* () {
+      const files = yield* withSnapshot
+      const others = MemoryLogFileSystem.make()
+      const older = snapshotOf(4)
+      yield* open(others, (store) => takeSnapshot(store, older))
+      files.remove(directory, name)
+      const olderName = SnapshotFormat.nameOf(older.meta)
+      files.replace(directory, olderName, others.bytesOf(directory, olderName))
+      assert.strictEqual((yield* failureOf(files))._tag, "DamagedStore")
+    })
+  )
+
+  it.effect("does not open where the snapshot was cut shorter, at any byte", () =>
+    Effect.gen(function* () {
+      const files = yield* withSnapshot
+      const bytes = files.bytesOf(directory, name).slice()
+      for (let length = 0; length < bytes.byteLength; length++) {
+        files.replace(directory, name, bytes.slice(0, length))
+        assert.deepInclude(yield* failureOf(files), {
+          _tag: "DamagedStore",
+          location: `${directory}/${name}`
+        })
+      }
+    })
+  )
+
+  it.effect("does not open with the snapshot of another node", () =>
+    Effect.gen(function* () {
+      const files = yield* withSnapshot
+      const other = { ...identity, groupId: identity.groupId, clusterId: identity.clusterId }
+      const header = SnapshotFormat.encodeHeader({
+        identity: { ...other, nodeId: "n9" as typeof identity.nodeId },
+        meta: snapshot.meta,
+        salt: 7,
+        chunkBytes: 64
+      })
+      const foreign = new Uint8Array([...header, ...SnapshotFormat.encodeFooter(0, 7)])
+      files.replace(directory, name, foreign)
+      assert.strictEqual((yield* failureOf(files))._tag, "ForeignStore")
+    })
+  )
+
+  it.effect("does not open with a snapshot of a newer format", () =>
+    Effect.gen(function* () {
+      const files = yield* withSnapshot
+      const content = { identity, meta: snapshot.meta, salt: 7, chunkBytes: 64 }
+      const version = SnapshotFormat.formatVersion + 1
+      files.replace(directory, name, SnapshotFormat.encodeHeader(content, version))
+      assert.deepInclude(yield* failureOf(files), { _tag: "UnsupportedFormat", found: version })
+    })
+  )
+
+  it.effect("does not open when all of its segments are gone", () =>
+    Effect.gen(function* () {
+      const files = yield* withSnapshot
+      for (const file of files.namesOf(directory)) if (file.endsWith(".wal")) files.remove(directory, file)
+      const { message } = yield* Effect.flip(open(files, () => Effect.void))
+      assert.include(message, "00000001.wal")
+      assert.include(message, `${name} says that there was a log`)
+    })
+  )
+})
