@@ -61,6 +61,22 @@ describe("segments", () => {
     })
   )
 
+  it.effect("that do not belong together are told apart by what the later says of the earlier", () =>
+    Effect.gen(function* () {
+      const writtenBy = (candidate: string) =>
+        Effect.gen(function* () {
+          const files = MemoryLogFileSystem.make()
+          const batches = [vote(1, candidate, block(1, 1, 1, 1000)), ...thirty.slice(1, 9)]
+          yield* withStore(files.layer, (store) => writeAll(store, batches), options)
+          return files
+        })
+      const [one, two] = [yield* writtenBy("n1"), yield* writtenBy("n2")]
+      one.replace(directory, "00000001.wal", two.bytesOf(directory, "00000001.wal"))
+      const { reason } = yield* Effect.flip(withStore(one.layer, () => Effect.void, options))
+      assert.deepInclude(reason, { _tag: "DamagedStore", location: `${directory}/00000002.wal` })
+    })
+  )
+
   it.effect("that should have been removed are, when some of them came back after a crash", () =>
     Effect.gen(function* () {
       for (let subset = 0; subset < 16; subset++) {

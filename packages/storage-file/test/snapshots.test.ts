@@ -111,7 +111,7 @@ describe("a disk that says no while a snapshot is committed", () => {
 
   it.effect("and then goes on with the part has the bytes on the disk, not only in the page cache", () =>
     Effect.gen(function* () {
-      for (let operation = 0; operation < 8; operation++) {
+      for (let operation = 0; operation < 12; operation++) {
         const files = MemoryLogFileSystem.make()
         yield* open(files, (store) =>
           Effect.gen(function* () {
@@ -151,6 +151,35 @@ describe("a bit that is not as it was written", () => {
         if (reason._tag !== "DamagedStore") return assert.fail(`byte ${at}: ${read.failure.message}`)
         assert.strictEqual(reason.location, `${directory}/${name}`)
       }
+    })
+  )
+
+  it.effect("is not the only damage: two chunks that have changed places are found, too", () =>
+    Effect.gen(function* () {
+      const files = yield* withSnapshot
+      const bytes = files.bytesOf(directory, name).slice()
+      const chunk = 64 + SnapshotFormat.chunkHeaderBytes
+      const end = bytes.byteLength - SnapshotFormat.footerBytes - (200 % 64) - SnapshotFormat.chunkHeaderBytes
+      bytes.copyWithin(end - 2 * chunk, end - chunk, end)
+      bytes.set(files.bytesOf(directory, name).subarray(end - 2 * chunk, end - chunk), end - chunk)
+      files.replace(directory, name, bytes)
+      const { reason } = yield* Effect.flip(open(files, (store) => expectSnapshot(store, snapshot)))
+      assert.deepInclude(reason, { _tag: "DamagedStore", offset: end - 2 * chunk })
+    })
+  )
+
+  it.effect("after the end of a part does not get into the snapshot", () =>
+    Effect.gen(function* () {
+      const files = MemoryLogFileSystem.make()
+      yield* open(files, (store) => writePart(store, snapshot, 190))
+      const junk = new Uint8Array(500).fill(7)
+      files.replace(
+        directory,
+        "receive.part",
+        new Uint8Array([...files.bytesOf(directory, "receive.part"), ...junk])
+      )
+      assert.strictEqual(yield* open(files, (store) => writePart(store, snapshot, 200)), 128)
+      yield* open(files, (store) => expectSnapshot(store, snapshot))
     })
   )
 
