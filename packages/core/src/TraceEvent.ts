@@ -11,6 +11,7 @@ import * as Schema from "effect/Schema"
 import { LogIndex } from "./LogIndex.ts"
 import { Membership } from "./Membership.ts"
 import { NodeId } from "./NodeId.ts"
+import { SnapshotMeta } from "./Snapshot.ts"
 import { Term } from "./Term.ts"
 import { TracedEntries, TracedMessage } from "./TracedMessage.ts"
 
@@ -18,6 +19,9 @@ const Role = Schema.Literals(["Follower", "PreCandidate", "Candidate", "Leader"]
 
 /** Paper, figure 2, "persistent state", without the log. */
 const HardState = Schema.Struct({ currentTerm: Term, votedFor: Schema.NullOr(NodeId) })
+
+/** The place before the first entry of a log. */
+const LogBase = Schema.Struct({ index: LogIndex, term: Term })
 
 /** What stands in every line. The state is the one in memory, which may be ahead of the disk. */
 const moment = {
@@ -42,8 +46,8 @@ const ticket = Schema.Natural
 
 /**
  * One thing that happened. What a node is told (`Received`, `TimerFired`, `Proposed`, `ReadsRequested`,
- * `PeerLost`, `Durable`) stands with the state in which it found the node; everything else with the state
- * that it left behind.
+ * `PeerLost`, `Durable`, `SnapshotTaken`, `SnapshotReceived`) stands with the state in which it found the
+ * node; everything else with the state that it left behind.
  */
 export const TraceEvent = Schema.TaggedUnion({
   /** The node starts. `recovered`: its disk held something. */
@@ -52,6 +56,10 @@ export const TraceEvent = Schema.TaggedUnion({
     recovered: Schema.Boolean,
     /** The log on its disk; `null` when empty. */
     log: Schema.NullOr(TracedEntries),
+    /** Where that log begins. */
+    base: LogBase,
+    /** The newest snapshot on its disk. */
+    snapshot: Schema.NullOr(SnapshotMeta),
     membership: Membership
   },
   /** It was told to stop (`ShuttingDown`), or failed. `reason` is the tag of a `RaftError` reason. */
@@ -70,6 +78,10 @@ export const TraceEvent = Schema.TaggedUnion({
   PeerLost: { ...moment, peer: NodeId },
   /** All writes up to `ticket` are on disk, so the disk holds this. */
   Durable: { ...moment, ticket, hardState: HardState, durableIndex: LogIndex },
+  /** A snapshot of its own machine is whole and durable. */
+  SnapshotTaken: { ...moment, snapshot: SnapshotMeta },
+  /** A snapshot that a leader sent is whole and durable. */
+  SnapshotReceived: { ...moment, from: NodeId, snapshot: SnapshotMeta },
 
   /** Role, term or the known leader is another; what they were. */
   RoleChanged: {
@@ -81,6 +93,8 @@ export const TraceEvent = Schema.TaggedUnion({
   /** Entries were removed: the one at `fromIndex` and all after it. */
   Truncated: { ...moment, ticket, fromIndex: LogIndex, count: Schema.Natural },
   Appended: { ...moment, ticket, entries: TracedEntries },
+  /** The log begins later than before: a snapshot stands for what has gone. */
+  LogBaseMoved: { ...moment, ticket, base: LogBase },
   /** This membership is in force now. */
   ConfigurationAdopted: { ...moment, membership: Membership },
   /** The commit index moved. */
@@ -100,6 +114,8 @@ export const TraceEvent = Schema.TaggedUnion({
     entryTerm: Term,
     kind: Schema.Literals(["NoOp", "Command", "Configuration"])
   },
+  /** The machine was restored from a snapshot that ends at `index`. */
+  Restored: { ...moment, index: LogIndex },
 
   /** As many events are missing here: the trace could not be written as fast as things happened. */
   Dropped: { ...moment, count: Schema.Natural }

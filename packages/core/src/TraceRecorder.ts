@@ -77,6 +77,10 @@ export const make = (options: Options): TraceRecorder => {
         const durableIndex = event.lastIndex as LogIndex.LogIndex
         return emit({ _tag: "Durable", ...moment(), ticket: event.ticket, hardState: durable, durableIndex })
       }
+      case "SnapshotTaken":
+        return emit({ _tag: "SnapshotTaken", ...moment(), snapshot: event.snapshot })
+      case "SnapshotReceived":
+        return emit({ _tag: "SnapshotReceived", ...moment(), from: event.from, snapshot: event.snapshot })
     }
   }
 
@@ -100,15 +104,17 @@ export const make = (options: Options): TraceRecorder => {
     for (const action of actions) onAnswer(action)
   }
 
-  const onPersist = (before: NodeState, { ticket, hardState, truncateFrom, blocks }: Persist): void => {
+  const onPersist = (before: NodeState, { ticket, hardState, truncateFrom, base, blocks }: Persist): void => {
     if (hardState !== undefined) {
       underWay.push({ ticket, hardState })
       emit({ _tag: "HardStateChanged", ...moment(), ticket, hardState })
     }
-    if (truncateFrom !== undefined) {
-      const count = before.log.lastIndex - truncateFrom + 1
-      emit({ _tag: "Truncated", ...moment(), ticket, fromIndex: truncateFrom, count })
+    const cut = truncateFrom ?? LogIndex.plus(before.log.lastIndex, 1)
+    if (cut <= before.log.lastIndex) {
+      const count = before.log.lastIndex - cut + 1
+      emit({ _tag: "Truncated", ...moment(), ticket, fromIndex: cut, count })
     }
+    if (base !== undefined) emit({ _tag: "LogBaseMoved", ...moment(), ticket, base })
     const entries = TracedMessage.ofBlocks(blocks)
     if (entries !== null) emit({ _tag: "Appended", ...moment(), ticket, entries })
   }
@@ -132,13 +138,15 @@ export const make = (options: Options): TraceRecorder => {
     onStart: (initial) => {
       state = initial
       durable = { currentTerm: state.currentTerm, votedFor: state.votedFor }
-      const { log, membership } = state
-      const blocks = RaftLog.blocksBetween(log, LogIndex.plus(LogIndex.zero, 1), log.lastIndex)
+      const { log, membership, snapshot } = state
+      const blocks = RaftLog.blocksBetween(log, LogIndex.plus(log.base.index, 1), log.lastIndex)
       emit({
         _tag: "Started",
         ...moment(),
         recovered: state.currentTerm > 0,
         log: TracedMessage.ofBlocks(blocks),
+        base: log.base,
+        snapshot: snapshot ?? null,
         membership
       })
     },
@@ -148,6 +156,7 @@ export const make = (options: Options): TraceRecorder => {
       emit({ _tag: "Sent", ...moment(), to, message: TracedMessage.ofMessage(message) }),
     onApplied: ({ index, term, kind }) =>
       emit({ _tag: "Applied", ...moment(), index, entryTerm: term, kind }),
+    onRestored: (index) => emit({ _tag: "Restored", ...moment(), index }),
     onStop: (reason) => emit({ _tag: "Stopped", ...moment(), reason: reason._tag, detail: reason.message }),
     onCrash: (unsynced) => {
       emit({ _tag: "Crashed", ...moment(), unsynced })

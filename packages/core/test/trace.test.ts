@@ -6,6 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/testing/TestClock"
 import * as NodeState from "../src/consensus/NodeState.ts"
+import * as LogIndex from "../src/LogIndex.ts"
 import * as Membership from "../src/Membership.ts"
 import { NodeId } from "../src/NodeId.ts"
 import { RaftConfig } from "../src/RaftConfig.ts"
@@ -27,7 +28,12 @@ type Events = ReadonlyArray<TraceEvent>
 /** A life in which everything happens: elections, a conflict, reads that hang, a crash, a shutdown. */
 const eventfulLife = (seed: string) =>
   Effect.gen(function* () {
-    const config = RaftConfig.make({ maxUncommittedBytes: 200 })
+    const config = RaftConfig.make({
+      maxUncommittedBytes: 200,
+      snapshotEveryEntries: 4,
+      snapshotTrailingEntries: 0,
+      snapshotPieceBytes: 20
+    })
     const cluster = yield* RaftTest.make(Journal, { size: 3, seed, config, network: LinkFaults.unreliable })
     for (const nodeId of cluster.nodeIds) {
       yield* cluster.disk.setWriteLatencyMillis(cluster.identityOf(nodeId), 3)
@@ -60,6 +66,15 @@ const eventfulLife = (seed: string) =>
     cluster.network.configure(LinkFaults.reliable)
     yield* cluster.read((journal) => journal, yield* cluster.awaitLeader())
     yield* Effect.exit(cluster.propose("third", follower))
+
+    // One is away for so long that the others have nothing but a snapshot for it.
+    const away = cluster.nodeIds.find((nodeId) => nodeId !== cluster.leaders()[0])!
+    yield* cluster.kill(away)
+    for (let count = 1; count <= 8; count++) {
+      yield* cluster.propose(`while it is away ${count}`, yield* cluster.awaitLeader())
+    }
+    yield* cluster.start(away)
+    yield* cluster.until("it has caught up", () => cluster.appliedIndex(away) > 8)
 
     yield* cluster.kill(yield* cluster.awaitLeader())
     yield* cluster.propose("fourth", yield* cluster.awaitLeader())
@@ -210,6 +225,7 @@ const assertCausal = (events: Events): void => {
 /** Follows log and disk of every node through a trace, and checks what is said against what is there. */
 const replay = (events: Events): { readonly votes: number; readonly acknowledgements: number } => {
   const lastIndex = new Map<NodeId, number>()
+  const snapshots = new Map<NodeId, number>()
   const disks = new Map<
     NodeId,
     { readonly currentTerm: number; readonly votedFor: NodeId | null; readonly index: number }
@@ -222,7 +238,9 @@ const replay = (events: Events): { readonly votes: number; readonly acknowledgem
     const last = lastIndex.get(node) ?? 0
     switch (event._tag) {
       case "Started":
-        lastIndex.set(node, event.log?.last ?? 0)
+        lastIndex.set(node, event.log?.last ?? event.base.index)
+        snapshots.set(node, event.snapshot?.lastIndex ?? 0)
+        assert.isAtLeast(event.snapshot?.lastIndex ?? 0, event.base.index, line)
         disks.set(node, { currentTerm: event.term, votedFor: event.votedFor, index: event.lastIndex })
         break
       case "Truncated":
@@ -233,6 +251,18 @@ const replay = (events: Events): { readonly votes: number; readonly acknowledgem
         assert.strictEqual(event.entries.first, last + 1, line)
         lastIndex.set(node, event.entries.last)
         break
+      case "SnapshotTaken":
+      case "SnapshotReceived":
+        snapshots.set(node, Math.max(snapshots.get(node) ?? 0, event.snapshot.lastIndex))
+        break
+      case "LogBaseMoved":
+        assert.isAtMost(event.base.index, event.commitIndex, line)
+        assert.isAtMost(event.base.index, snapshots.get(node) ?? 0, line)
+        lastIndex.set(node, Math.max(last, event.base.index))
+        break
+      case "Restored":
+        assert.isAtMost(event.index, snapshots.get(node) ?? 0, line)
+        break
       case "Durable":
         disks.set(node, { ...event.hardState, index: event.durableIndex })
         break
@@ -242,9 +272,9 @@ const replay = (events: Events): { readonly votes: number; readonly acknowledgem
           votes += 1
           assert.include(disk, { currentTerm: event.message.term, votedFor: event.to }, line)
         }
-        if (event.message._tag === "AppendAccepted") {
+        if (event.message._tag === "AppendAccepted" || event.message._tag === "InstallSnapshotReply") {
           acknowledgements += 1
-          assert.isAtMost(event.message.matchIndex, disk.index, line)
+          assert.isAtMost(event.message.matchIndex, Math.max(disk.index, snapshots.get(node) ?? 0), line)
         }
         break
       }
@@ -263,7 +293,9 @@ describe("a recorder", () => {
     config: RaftConfig.make({}),
     membership: Membership.ofVoters({ n1: "memory:n1" }),
     hardState: { currentTerm: Term.zero, votedFor: null },
+    base: { index: LogIndex.zero, term: Term.zero },
     blocks: [],
+    snapshot: undefined,
     firstRequestId: 0,
     stamp: { nowMillis: 0, wallMillis: 0, jitter: 0 }
   })
