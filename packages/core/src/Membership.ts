@@ -63,6 +63,9 @@ export const votingSets = (membership: Membership): ReadonlyArray<ReadonlyArray<
 export const isVoter = (membership: Membership, id: NodeId): boolean =>
   votingSets(membership).some((set) => set.includes(id))
 
+/** Whether two memberships say the same. */
+export const isSame: (one: Membership, other: Membership) => boolean = Schema.toEquivalence(Membership)
+
 const codec = Schema.fromJsonString(Schema.toCodecJson(Membership))
 const encodeJson = Schema.encodeSync(codec)
 const decodeJson = Schema.decodeSync(codec)

@@ -9,6 +9,7 @@
  * asks {@link acknowledgedBytes} how far the peer has got.
  */
 import * as LogIndex from "../LogIndex.ts"
+import * as Membership from "../Membership.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { InstallSnapshot, InstallSnapshotReply } from "../RaftMessage.ts"
 import type { RecoveredState, WriteBatch } from "../RaftStorage.ts"
@@ -133,7 +134,12 @@ export const onSnapshotReceived = (
     : RaftLog.empty({ index: lastIndex, term: lastTerm })
   const cutFrom = isInLog ? undefined : LogIndex.plus(state.log.base.index, 1)
   const based = Durable.setLogBase(state, log, cutFrom, emit)
-  const installed: NodeState = { ...based, snapshot, membership, commitIndex: lastIndex }
+  const installed: NodeState = {
+    ...based,
+    snapshot,
+    membership: Membership.isSame(state.membership, membership) ? state.membership : membership,
+    commitIndex: lastIndex
+  }
   emit({ _tag: "RestoreMachine", snapshot })
   tell(
     installed,
