@@ -61,7 +61,8 @@ const give = (
   if (message._tag === "RequestVoteReply" && message.granted) {
     word.vote = { term: message.term, candidate: to }
   }
-  if (message._tag === "AppendAccepted" && message.matchIndex > word.entry.index) {
+  const isMatch = message._tag === "AppendAccepted" || message._tag === "InstallSnapshotReply"
+  if (isMatch && message.matchIndex > word.entry.index) {
     const term = RaftLog.termAt(log, message.matchIndex)
     if (term !== undefined) word.entry = { index: message.matchIndex, term }
   }
@@ -72,7 +73,8 @@ const brokenVote = ({ vote }: Word, { currentTerm, votedFor }: NodeState): strin
     ? undefined
     : `voted for ${vote.candidate} in term ${vote.term}`
 
+/** A log that begins later than the entry has a snapshot for it. */
 const brokenEntry = ({ entry }: Word, { log }: NodeState): string | undefined =>
-  RaftLog.termAt(log, entry.index) === entry.term
+  entry.index <= log.base.index || RaftLog.termAt(log, entry.index) === entry.term
     ? undefined
     : `said that it had the entry of term ${entry.term} at index ${entry.index}`
