@@ -40,7 +40,9 @@ const state = (given: Given): NodeState.NodeState => {
       currentTerm: given.term as Term,
       votedFor: given.votedFor === undefined ? null : Build.id(given.votedFor)
     },
+    base: Build.logBase(Build.start),
     blocks: Build.blocks(given.log ?? []),
+    snapshot: undefined,
     firstRequestId: 0,
     stamp: { nowMillis: 0, wallMillis: 0, jitter: 0 }
   })
@@ -49,6 +51,7 @@ const state = (given: Given): NodeState.NodeState => {
     termStartIndex: initial.log.lastIndex,
     progress: new Map(),
     beat: 0,
+    disk: { persisted: 0, sinceMillis: 0 },
     round: 0,
     reads: []
   }

@@ -11,6 +11,8 @@ import type * as Membership from "../../src/Membership.ts"
 import type { NodeId } from "../../src/NodeId.ts"
 import { RaftConfig } from "../../src/RaftConfig.ts"
 import type * as RaftMessage from "../../src/RaftMessage.ts"
+import type { LogBase } from "../../src/RaftStorage.ts"
+import type { SnapshotMeta } from "../../src/Snapshot.ts"
 import type { Term } from "../../src/Term.ts"
 
 /** A place in a log. */
@@ -21,6 +23,23 @@ export interface Place {
 
 /** The place before every log. */
 export const start: Place = { index: 0, term: 0 }
+
+/** Where a log begins. */
+export const logBase = ({ index, term }: Place): LogBase => ({
+  index: index as LogIndex,
+  term: term as Term
+})
+
+/** A snapshot that ends at a place; `by` is who took it. */
+export const snapshot = (
+  { index, term }: Place,
+  options: { readonly membership?: Membership.Membership; readonly by?: string } = {}
+): SnapshotMeta => ({
+  id: `${options.by ?? "n1"}-${index}`,
+  lastIndex: index as LogIndex,
+  lastTerm: term as Term,
+  membership: options.membership ?? membership({ voters: 3 })
+})
 
 export const id = (name: string): NodeId => name as NodeId
 
@@ -187,4 +206,37 @@ export const readIndexReply = (options: {
   term: options.term as Term,
   requestId: options.requestId,
   readIndex: options.readIndex as LogIndex
+})
+
+/** A piece of a snapshot of `sizeBytes` bytes that ends at `last`; the whole of it unless said. */
+export const installSnapshot = (options: {
+  readonly term: number
+  readonly last: Place
+  readonly sizeBytes?: number
+  readonly offset?: number
+  readonly bytes?: number
+  readonly by?: string
+}): RaftMessage.InstallSnapshot => {
+  const { sizeBytes = 10, offset = 0 } = options
+  return {
+    _tag: "InstallSnapshot",
+    term: options.term as Term,
+    snapshot: snapshot(options.last, { by: options.by ?? "n2" }),
+    sizeBytes,
+    offset,
+    data: new Uint8Array(options.bytes ?? sizeBytes - offset)
+  }
+}
+
+export const installReply = (options: {
+  readonly term: number
+  readonly snapshotId: string
+  readonly offset?: number
+  readonly match?: number
+}): RaftMessage.InstallSnapshotReply => ({
+  _tag: "InstallSnapshotReply",
+  term: options.term as Term,
+  snapshotId: options.snapshotId,
+  offset: options.offset ?? 0,
+  matchIndex: (options.match ?? 0) as LogIndex
 })

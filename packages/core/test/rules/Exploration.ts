@@ -12,7 +12,7 @@ import { peersOf } from "../../src/consensus/NodeState.ts"
 import { Dice } from "./Dice.ts"
 import * as Build from "./Build.ts"
 import { Invariants } from "./Invariants.ts"
-import type { Envelope } from "./PureCluster.ts"
+import type { Envelope, Observer } from "./PureCluster.ts"
 import { PureCluster, leaderOf } from "./PureCluster.ts"
 import type { SimulatedNode } from "./SimulatedNode.ts"
 
@@ -30,23 +30,35 @@ interface Walk {
 export interface Outcome {
   readonly committed: number
   readonly terms: number
+  /** How often a log was let begin later, and a leader's snapshot taken over. */
+  readonly compactions: number
+  readonly installs: number
 }
 
 /** Walks `steps` steps from `seed`; throws when something breaks. */
 export const explore = (options: { readonly seed: number; readonly steps: number }): Outcome => {
   const dice = new Dice(options.seed)
   const invariants: Invariants = new Invariants(() => cluster)
+  const counts = { compactions: 0, installs: 0 }
+  const counter: Observer = {
+    onTurn: ({ actions }) => {
+      for (const action of actions) {
+        if (action._tag === "Persist" && action.base !== undefined) counts.compactions++
+        if (action._tag === "RestoreMachine") counts.installs++
+      }
+    }
+  }
   const cluster: PureCluster = new PureCluster({
     ...drawWorld(dice),
     jitter: () => dice.fraction(),
-    observers: [invariants]
+    observers: [invariants, counter]
   })
   const walk: Walk = { dice, cluster, cut: new Set(), nextId: 1 }
   for (let step = 0; step < options.steps; step += stepsOfWeather)
     drive(walk, drawWeights(dice), stepsOfWeather)
   settleDown(walk)
   const terms = cluster.nodes.map((node): number => node.state.currentTerm)
-  return { committed: invariants.committed.length, terms: Math.max(...terms) }
+  return { committed: invariants.committed.length, terms: Math.max(...terms), ...counts }
 }
 
 /** How long it stays as calm, as lossy or as deadly as it is. */
@@ -75,6 +87,9 @@ const drawWorld = (dice: Dice) => ({
     maxInflightEntries: dice.pick([1, 1, 3, 1000]),
     maxInflightBytes: dice.pick([1, 200, 100_000]),
     maxUncommittedBytes: dice.pick([200, 100_000]),
+    snapshotTrailingEntries: dice.pick([0, 0, 2, 1000]),
+    snapshotTrailingBytes: dice.pick([0, 60, 100_000]),
+    snapshotPieceBytes: dice.pick([3, 20, 100_000]),
     requestTimeoutMillis: dice.pick([50, 3000])
   })
 })
@@ -90,6 +105,8 @@ const drawWeights = (dice: Dice): Weights => {
     [dice.pick([0, 1, 5]), (walk) => happensAtLeader(walk, { _tag: "HeartbeatDue" })],
     [often() / 2, propose],
     [often() / 4, read],
+    [dice.pick([0, 0.3, 2]), takeSnapshot],
+    [often() / 2, finishSnapshot],
     [seldom(), (walk) => happens(walk, { _tag: "ReadRetryDue" })],
     [seldom(), duplicateOne],
     [seldom() * 2, dropOne],
@@ -146,6 +163,7 @@ const pumpOne = (walk: Walk): void => {
     if (dice.oneIn(3)) continue
     if (!isAsking(walk, node, peer)) cluster.ask(node, peer)
     cluster.replicate(node, peer)
+    cluster.sendSnapshot(node, peer)
   }
   while (cluster.inFlight.length > 40) cluster.drop(dice.pick(cluster.inFlight))
 }
@@ -160,6 +178,16 @@ const isAsking = ({ cluster }: Walk, { id }: SimulatedNode, peer: NodeId): boole
 const writeSome = ({ dice, cluster }: Walk): void => {
   const node = dice.pick(cluster.nodes)
   if (node.isUp && node.unwritten.length > 0) node.write(1 + dice.below(node.unwritten.length))
+}
+
+const takeSnapshot = ({ dice, cluster }: Walk): void => {
+  const node = dice.pick(cluster.nodes)
+  if (node.isUp) node.takeSnapshot()
+}
+
+const finishSnapshot = ({ dice, cluster }: Walk): void => {
+  const node = dice.pick(cluster.nodes)
+  if (node.isUp) node.finishSnapshot()
 }
 
 /** Time passes, and every election timer looks at the clock. */
@@ -179,7 +207,8 @@ const read = (walk: Walk): void => happensAtLeader(walk, { _tag: "ReadsRequested
 
 const crash = (walk: Walk): void => {
   const node = walk.dice.oneIn(2) ? pickLeader(walk) : walk.dice.pick(walk.cluster.nodes)
-  if (node.isUp) node.crash(walk.dice.below(node.unwritten.length + 1))
+  const keepsSnapshots = walk.dice.oneIn(2)
+  if (node.isUp) node.crash(walk.dice.below(node.unwritten.length + 1), { keepsSnapshots })
 }
 
 const restart = ({ dice, cluster }: Walk): void => {
@@ -219,8 +248,10 @@ const calmTurn = (cluster: PureCluster, node: SimulatedNode): void => {
   cluster.happens(node, { _tag: "ElectionDue" })
   cluster.happens(node, { _tag: "HeartbeatDue" })
   node.write(node.unwritten.length)
+  node.finishSnapshot()
   for (const peer of peersOf(node.state)) {
     cluster.ask(node, peer)
+    cluster.sendSnapshot(node, peer)
     for (let sent = 0; sent < 50 && cluster.replicate(node, peer); sent++);
   }
   for (const envelope of cluster.inFlight) cluster.deliver(envelope)

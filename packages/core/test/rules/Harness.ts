@@ -19,10 +19,14 @@ import * as RaftLog from "../../src/consensus/RaftLog.ts"
 import * as Replication from "../../src/consensus/Replication.ts"
 import * as Build from "./Build.ts"
 import { SimulatedNode } from "./SimulatedNode.ts"
+import { termsUpTo } from "./SnapshotShelf.ts"
 
 export interface Given {
   readonly term: number
+  /** The terms of its entries, from the one after `snapshot` on, or from index 1. */
   readonly log?: ReadonlyArray<number>
+  /** Where its log begins, and its newest snapshot ends. */
+  readonly snapshot?: Build.Place
   readonly votedFor?: string
   /** How many vote; 3 unless said. */
   readonly voters?: number
@@ -43,18 +47,22 @@ export class Subject {
   private readonly cursors = new Map<string, Replication.Cursor>()
 
   constructor(given: Given) {
+    const base = given.snapshot ?? Build.start
+    const membership =
+      given.membership ?? Build.membership({ voters: given.voters ?? 3, learners: given.learners ?? 0 })
     this.node = new SimulatedNode({
       id: Build.id("n1"),
       config: Build.config(given.config),
-      membership:
-        given.membership ?? Build.membership({ voters: given.voters ?? 3, learners: given.learners ?? 0 }),
+      membership,
       stored: {
         hardState: {
           currentTerm: given.term as Term,
           votedFor: given.votedFor === undefined ? null : Build.id(given.votedFor)
         },
-        blocks: Build.blocks(given.log ?? [])
+        base: Build.logBase(base),
+        blocks: Build.blocks(given.log ?? [], base.index + 1)
       },
+      snapshot: given.snapshot === undefined ? undefined : Build.snapshot(given.snapshot, { membership }),
       stamp: () => ({ nowMillis: this.nowMillis, wallMillis: this.nowMillis, jitter: this.jitter }),
       send: ({ to, message }) => this.sent.push([to, message]),
       onTurn: (turn) => this.actions.push(...turn.actions)
@@ -69,15 +77,27 @@ export class Subject {
     return this.state.role._tag
   }
 
+  /** The terms of its entries, from the one after the base on. */
   get log(): ReadonlyArray<number> {
-    return Array.from({ length: this.state.log.lastIndex }, (_, position) =>
-      Number(RaftLog.termAt(this.state.log, (position + 1) as LogIndex))
+    const { base, lastIndex } = this.state.log
+    return Array.from({ length: lastIndex - base.index }, (_, position) =>
+      Number(RaftLog.termAt(this.state.log, (base.index + position + 1) as LogIndex))
     )
   }
 
-  /** Terms of the entries that a crash would leave. */
+  /** Where its log begins. */
+  get base(): Build.Place {
+    return this.state.log.base
+  }
+
+  /** Terms of the entries in the log that a crash would leave. */
   get storedLog(): ReadonlyArray<number> {
-    return this.node.storedTerms
+    return this.node.storedTerms.slice(this.node.stored.base.index)
+  }
+
+  /** Where the log begins that a crash would leave. */
+  get storedBase(): Build.Place {
+    return this.node.stored.base
   }
 
   get electionDeadlineMillis(): number {
@@ -170,6 +190,26 @@ export class Subject {
     }
   }
 
+  /** A snapshot of its own machine is durable now. */
+  hasTaken(place: Build.Place): this {
+    const snapshot = Build.snapshot(place, { membership: this.state.membership })
+    this.node.shelf.put({ meta: snapshot, terms: termsUpTo(snapshot) })
+    return this.happens({ _tag: "SnapshotTaken", snapshot })
+  }
+
+  /** The last piece of the leader's snapshot is durable now. */
+  hasReceived(from: string, place: Build.Place): this {
+    const snapshot = Build.snapshot(place, { membership: this.state.membership, by: from })
+    this.node.shelf.put({ meta: snapshot, terms: termsUpTo(snapshot) })
+    return this.happens({ _tag: "SnapshotReceived", from: Build.id(from), snapshot })
+  }
+
+  /** Whether the peer needs what its log holds no more. */
+  needsSnapshot(peer: string): boolean {
+    const cursor = this.cursors.get(peer) ?? Replication.initialCursor
+    return Replication.needsSnapshot(this.state, Build.id(peer), cursor)
+  }
+
   /** The actions of one kind. */
   actionsOf<Tag extends Action["_tag"]>(tag: Tag): ReadonlyArray<Extract<Action, { readonly _tag: Tag }>> {
     return this.actions.filter(
@@ -183,7 +223,8 @@ export const follower = (given: Given): Subject => new Subject(given)
 /** A follower that has heard from `leader`, at time 0, that its log is the leader's. */
 export const followerOf = (leader: string, given: Given): Subject => {
   const log = given.log ?? []
-  const prev = { index: log.length, term: log[log.length - 1] ?? 0 }
+  const { index: baseIndex, term: baseTerm } = given.snapshot ?? Build.start
+  const prev = { index: baseIndex + log.length, term: log[log.length - 1] ?? baseTerm }
   const subject = follower(given).receives(leader, Build.appendEntries({ term: given.term, prev }))
   return forget(subject)
 }

@@ -8,6 +8,7 @@ import * as LogEntry from "../../src/LogEntry.ts"
 import type { Member, Membership } from "../../src/Membership.ts"
 import type { NodeId } from "../../src/NodeId.ts"
 import type { RaftMessage } from "../../src/RaftMessage.ts"
+import type { SnapshotMeta } from "../../src/Snapshot.ts"
 import type { Action, Persist } from "../../src/consensus/Action.ts"
 import type { NodeState, RoleState } from "../../src/consensus/NodeState.ts"
 import type { Envelope, Observer, PureCluster } from "./PureCluster.ts"
@@ -52,7 +53,8 @@ export class Invariants implements Observer {
     if (event._tag === "ReadsRequested") {
       for (const id of event.readIds) this.readsAt(node.id).set(id, this.committed.length)
     }
-    for (const action of actions) if (action._tag === "Persist") this.onPersist(node.id, action)
+    for (const action of actions) if (action._tag === "Persist") this.onPersist(node, after, action)
+    for (const action of actions) if (action._tag === "RestoreMachine") this.checkSnapshot(node, action)
     this.checkTermAndVote(before, after)
     this.checkLeader(after)
     this.checkCommit(before, after)
@@ -63,6 +65,8 @@ export class Invariants implements Observer {
   onRestart = (node: SimulatedNode): void => {
     this.logs.set(node.id, [...node.storedTerms])
     this.reads.delete(node.id)
+    const snapshot = node.shelf.newest?.meta
+    if (snapshot !== undefined) this.checkSnapshot(node, { snapshot })
   }
 
   onSend = (envelope: Envelope, sender: SimulatedNode): void => {
@@ -84,10 +88,17 @@ export class Invariants implements Observer {
   }
 
   /** Log Matching: an entry has one content and one predecessor, in every log. */
-  private onPersist(node: NodeId, write: Persist): void {
-    const log = this.logs.get(node) ?? [...this.cluster().node(node).storedTerms]
+  private onPersist({ id: node, shelf, storedTerms }: SimulatedNode, after: NodeState, write: Persist): void {
+    const log = this.logs.get(node) ?? [...storedTerms]
     this.logs.set(node, log)
-    if (write.truncateFrom !== undefined) log.length = write.truncateFrom - 1
+    if (write.truncateFrom !== undefined) log.length = Math.min(log.length, write.truncateFrom - 1)
+    if (write.base !== undefined) {
+      if (write.base.index > after.commitIndex)
+        broken("Compact what is committed", `${node} drops up to ${write.base.index}`)
+      shelf.putBefore(log, write.base)
+      if (log[write.base.index - 1] !== write.base.term)
+        broken("Log Matching", `${node} begins its log after ${write.base.index}@${write.base.term}`)
+    }
     for (const entry of write.blocks.flatMap(LogEntry.entries)) {
       if (entry.index !== log.length + 1)
         broken("Log Matching", `${node} writes ${entry.index} after ${log.length}`)
@@ -97,6 +108,17 @@ export class Invariants implements Observer {
     }
     if (write.lastIndex !== log.length)
       broken("Log Matching", `${node} says its log ends at ${write.lastIndex}`)
+  }
+
+  /** State Machine Safety: what a snapshot on disk stands for is what was committed. */
+  private checkSnapshot({ id, shelf }: SimulatedNode, expected: { readonly snapshot: SnapshotMeta }): void {
+    const terms = shelf.newest?.terms ?? []
+    if (terms.length < expected.snapshot.lastIndex)
+      broken("State Machine Safety", `${id} has no snapshot up to ${expected.snapshot.lastIndex}`)
+    terms.forEach((term, position) => {
+      if (this.committed[position]?.term !== term)
+        broken("State Machine Safety", `${id} has a snapshot with ${position + 1}@${term}`)
+    })
   }
 
   private checkEntry(name: string, entry: Known): void {
@@ -147,6 +169,8 @@ export class Invariants implements Observer {
 
   /** State Machine Safety; and what is committed first is durable on a majority. */
   private checkCommit(before: NodeState, after: NodeState): void {
+    if (after.log.lastIndex < after.commitIndex)
+      broken("State Machine Safety", `${after.self} removes what is committed`)
     if (after.commitIndex === before.commitIndex) return
     if (after.commitIndex < before.commitIndex) broken("Commit never decreases", after.self)
     const log = this.logs.get(after.self) ?? []
@@ -166,7 +190,7 @@ export class Invariants implements Observer {
 
   private commit(state: NodeState, term: number): void {
     const position = this.committed.length
-    const holders = this.cluster().nodes.filter((node) => node.storedTerms[position] === term)
+    const holders = this.cluster().nodes.filter((node) => node.durableTermAt(position + 1) === term)
     for (const set of votersOf(state.membership)) {
       const held = set.filter((voter) => holders.some(({ id }) => id === voter.id)).length
       if (held * 2 <= set.length) {

@@ -11,10 +11,12 @@ import type { NodeId } from "../../src/NodeId.ts"
 import type { RaftConfig } from "../../src/RaftConfig.ts"
 import type { RaftMessage } from "../../src/RaftMessage.ts"
 import * as RaftStorage from "../../src/RaftStorage.ts"
+import type { SnapshotMeta } from "../../src/Snapshot.ts"
 import * as Election from "../../src/consensus/Election.ts"
 import type { Event } from "../../src/consensus/Event.ts"
 import type { NodeState } from "../../src/consensus/NodeState.ts"
 import * as Replication from "../../src/consensus/Replication.ts"
+import * as Snapshotting from "../../src/consensus/Snapshotting.ts"
 import type { Turn } from "./SimulatedNode.ts"
 import { SimulatedNode } from "./SimulatedNode.ts"
 
@@ -36,6 +38,7 @@ export interface Options {
   readonly config: RaftConfig
   /** What the disks hold at first; nothing unless said. */
   readonly stored?: Readonly<Record<string, RaftStorage.StoredState>>
+  readonly snapshots?: Readonly<Record<string, SnapshotMeta>>
   readonly jitter: () => number
   readonly observers: ReadonlyArray<Observer>
 }
@@ -50,6 +53,8 @@ export class PureCluster {
     string,
     { readonly role: string; readonly cursor: Replication.Cursor }
   >()
+  /** The piece of a snapshot that was last sent from one node to another. */
+  private readonly pieces = new Map<string, string>()
 
   constructor(options: Options) {
     this.observers = options.observers
@@ -60,6 +65,7 @@ export class PureCluster {
           config: options.config,
           membership: options.membership,
           stored: options.stored?.[id] ?? RaftStorage.emptyState(),
+          snapshot: options.snapshots?.[id],
           stamp: () => ({ nowMillis: this.nowMillis, wallMillis: this.nowMillis, jitter: options.jitter() }),
           send: ({ to, message }) => this.send(id, to, message),
           onTurn: (turn) => {
@@ -114,6 +120,28 @@ export class PureCluster {
     if (next === undefined) return false
     this.replicators.set(key, { role, cursor: next.cursor })
     this.send(node.id, peer, next.message)
+    return true
+  }
+
+  /**
+   * The node's snapshot sender for `peer` looks at the state once, and sends the next piece that the peer
+   * has not got; again with every heartbeat, for it may be lost. Whether it had something to send.
+   */
+  sendSnapshot(node: SimulatedNode, peer: NodeId): boolean {
+    const { newest, bytes } = node.shelf
+    const { role, config, currentTerm: term } = node.state
+    if (!node.isUp || newest === undefined || role._tag !== "Leader") return false
+    const known = this.replicators.get(`${node.id}>${peer}`)
+    const cursor = known?.role === roleName(node.state) ? known.cursor : Replication.initialCursor
+    if (!Replication.needsSnapshot(node.state, peer, cursor)) return false
+    const offset = Snapshotting.acknowledgedBytes(node.state, peer, newest.meta)
+    const piece = `${roleName(node.state)} ${newest.meta.id} ${offset} ${role.beat}`
+    if (offset === undefined || this.pieces.get(`${node.id}>${peer}`) === piece) return false
+    this.pieces.set(`${node.id}>${peer}`, piece)
+    const data = bytes.subarray(offset, offset + config.snapshotPieceBytes)
+    const { meta: snapshot } = newest
+    const sizeBytes = bytes.byteLength
+    this.send(node.id, peer, { _tag: "InstallSnapshot", term, snapshot, sizeBytes, offset, data })
     return true
   }
 

@@ -27,6 +27,8 @@ describe("random walks keep every property of figure 3, and end in a working clu
       // The walks must get somewhere, or they would prove nothing.
       const eventful = outcomes.filter(({ committed, terms }) => committed >= 10 && terms >= 3)
       expect(eventful.length).toBeGreaterThan(seeds / 2)
+      expect(outcomes.filter(({ compactions }) => compactions >= 3).length).toBeGreaterThan(seeds / 4)
+      expect(outcomes.filter(({ installs }) => installs >= 1).length).toBeGreaterThan(seeds / 8)
     })
   }
 })

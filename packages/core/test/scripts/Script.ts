@@ -62,8 +62,14 @@ const commands: ReadonlyArray<Command> = [
     (stage, id, peer) => stage.node(id).handle({ _tag: "PeerLost", peer: Build.id(peer) })
   ],
   [/^(n\d+) finishes (\d+) writes?$/, (stage, id, count) => stage.node(id).write(Number(count))],
+  [/^(n\d+) takes a snapshot$/, (stage, id) => void stage.node(id).takeSnapshot()],
+  [/^(n\d+) finishes its snapshot$/, (stage, id) => stage.node(id).finishSnapshot()],
   [/^(n\d+) crashes$/, (stage, id) => stage.node(id).crash(0)],
   [/^(n\d+) crashes, (\d+) writes? survives?$/, (stage, id, count) => stage.node(id).crash(Number(count))],
+  [
+    /^(n\d+) crashes, its snapshot survives$/,
+    (stage, id) => stage.node(id).crash(0, { keepsSnapshots: true })
+  ],
   [/^(n\d+) restarts$/, (stage, id) => stage.cluster.restart(stage.node(id))],
   [/^(\d+) ms pass$/, (stage, millis) => void (stage.cluster.nowMillis += Number(millis))],
   [/^deliver everything$/, (stage) => stage.deliver(stage.cluster.inFlight)],
@@ -119,6 +125,8 @@ class Stage {
   plan(voters: number, text: string): void {
     const options = text.split(",").map((option) => option.trim())
     const learners = options.find((option) => /^\d+ learners?$/.test(option))
+    const kept = options.find((option) => /^keeps \d+ entr(y|ies)$/.test(option))
+    const piece = options.find((option) => /^pieces of \d+ bytes$/.test(option))
     this.hasSlowDisks = options.includes("slow disks")
     this.trace = new Trace({ hasSlowDisks: this.hasSlowDisks })
     const invariants: Invariants = new Invariants(() => this.cluster)
@@ -128,6 +136,8 @@ class Stage {
         config: Build.config({
           preVote: !options.includes("no pre-vote"),
           checkQuorum: !options.includes("no check quorum"),
+          snapshotTrailingEntries: Number(kept?.split(" ")[1] ?? 0),
+          snapshotPieceBytes: Number(piece?.split(" ")[2] ?? 1000),
           ...(options.includes("one entry a message") ? { maxAppendBytes: 1 } : undefined)
         }),
         stored: this.stored,
@@ -143,6 +153,7 @@ class Stage {
         currentTerm: Number(term) as Term,
         votedFor: votedFor === "none" ? null : Build.id(votedFor!)
       },
+      base: Build.logBase(Build.start),
       blocks: Build.blocks(log === "empty" ? [] : log!.split(" ").map(Number))
     }
   }
@@ -227,9 +238,15 @@ class Stage {
   /** What goes by itself: instant disks, and the fibers that send what the rules want sent. */
   private runFibers(): void {
     for (const node of this.built?.nodes ?? []) {
-      while (!this.hasSlowDisks && node.isUp && node.unwritten.length > 0) node.write(node.unwritten.length)
+      while (!this.hasSlowDisks && node.isUp && hasWork(node)) {
+        node.write(node.unwritten.length)
+        node.finishSnapshot()
+      }
       for (const voter of otherVoters(node.state)) this.askOnce(node, voter)
-      for (const peer of peersOf(node.state)) while (this.cluster.replicate(node, peer));
+      for (const peer of peersOf(node.state)) {
+        while (this.cluster.replicate(node, peer));
+        this.cluster.sendSnapshot(node, peer)
+      }
     }
     if (this.apart.size > 0) this.lose(this.cluster.inFlight.filter((envelope) => this.isCut(envelope)))
   }
@@ -241,3 +258,7 @@ class Stage {
     if (!this.asked.has(key) && this.cluster.ask(node, peer)) this.asked.add(key)
   }
 }
+
+/** Whether its disk has something to do. */
+const hasWork = (node: SimulatedNode): boolean =>
+  node.unwritten.length > 0 || node.shelf.unfinished.length > 0

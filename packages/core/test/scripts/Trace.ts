@@ -5,7 +5,9 @@
 import * as LogEntry from "../../src/LogEntry.ts"
 import type { EntryBlock } from "../../src/LogEntry.ts"
 import type { RaftMessage } from "../../src/RaftMessage.ts"
+import type { SnapshotMeta } from "../../src/Snapshot.ts"
 import type { Action, Persist } from "../../src/consensus/Action.ts"
+import type { SnapshotReceived, SnapshotTaken } from "../../src/consensus/Event.ts"
 import type { NodeState, RoleState } from "../../src/consensus/NodeState.ts"
 import * as RaftLog from "../../src/consensus/RaftLog.ts"
 import type { Envelope, Observer } from "../rules/PureCluster.ts"
@@ -31,7 +33,9 @@ export class Trace implements Observer {
     this.lines.push(line)
   }
 
-  onTurn = ({ node, before, after, actions }: Turn): void => {
+  onTurn = ({ node, event, before, after, actions }: Turn): void => {
+    if (event._tag === "SnapshotTaken" || event._tag === "SnapshotReceived")
+      this.note(`${node.id} has ${describeSnapshot(event.snapshot)}${origin(event)} on disk`)
     const roleNow = describeRole(after)
     if (describeRole(before) !== roleNow) this.note(`${node.id} is now ${roleNow}`)
     for (const action of actions) if (!isAboutReads(action)) this.describe(node, action)
@@ -58,11 +62,19 @@ export class Trace implements Observer {
         )
       case "ReadsRefused":
         return this.note(`${id} refuses read ${action.readIds.join(", ")}`)
+      case "RestoreMachine":
+        return this.note(`${id} restores its machine from ${describeSnapshot(action.snapshot)}`)
       default:
         return undefined
     }
   }
 }
+
+const describeSnapshot = ({ lastIndex, lastTerm }: SnapshotMeta): string =>
+  `a snapshot up to ${lastIndex}@${lastTerm}`
+
+const origin = (event: SnapshotTaken | SnapshotReceived): string =>
+  event._tag === "SnapshotReceived" ? ` from ${event.from}` : ""
 
 /** Reads are answered from what the same event committed, so they are told after it. */
 const isAboutReads = ({ _tag }: Action): boolean => _tag === "ReadsConfirmed" || _tag === "ReadsRefused"
@@ -85,6 +97,7 @@ const describeWrite = (write: Persist): string =>
       ? []
       : [`term ${write.hardState.currentTerm}, vote ${write.hardState.votedFor ?? "none"}`]),
     ...(write.truncateFrom === undefined ? [] : [`nothing from ${write.truncateFrom} on`]),
+    ...(write.base === undefined ? [] : [`a log that begins after ${write.base.index}@${write.base.term}`]),
     ...(write.blocks.length === 0 ? [] : [describeEntries(write.blocks)])
   ].join(", then ")
 
@@ -116,6 +129,15 @@ const describeMessage = (message: RaftMessage): string => {
       return `(term ${message.term}) question ${message.requestId}: where may I read?`
     case "ReadIndexReply":
       return `(term ${message.term}) question ${message.requestId}: read at ${message.readIndex}`
+    case "InstallSnapshot": {
+      const { offset, data, sizeBytes } = message
+      const piece = `bytes ${offset} to ${offset + data.byteLength} of ${sizeBytes}`
+      return `(term ${message.term}) ${describeSnapshot(message.snapshot)}: ${piece}`
+    }
+    case "InstallSnapshotReply":
+      return message.matchIndex > 0
+        ? `(term ${message.term}) our logs match up to ${message.matchIndex}`
+        : `(term ${message.term}) I want your snapshot from byte ${message.offset} on`
     case "ForwardProposals":
     case "ForwardReply":
       return message._tag
@@ -144,10 +166,12 @@ const round = (message: { readonly round: number }): string =>
 /** The whole of a node in one line. */
 export const describeNode = (node: SimulatedNode): string => {
   const { id, state } = node
-  const terms = Array.from({ length: state.log.lastIndex }, (_, at) =>
-    RaftLog.termAt(state.log, index(at + 1))
+  const { base, lastIndex } = state.log
+  const terms = Array.from({ length: lastIndex - base.index }, (_, at) =>
+    RaftLog.termAt(state.log, index(base.index + at + 1))
   )
-  const log = terms.length === 0 ? "empty" : terms.join(" ")
+  const begins = base.index === 0 ? "" : `after ${base.index}@${base.term}: `
+  const log = `${begins}${terms.length === 0 ? "empty" : terms.join(" ")}`
   return node.isUp
     ? `${id}: ${describeRole(state)}; log ${log}; committed ${state.commitIndex}`
     : `${id}: down`
