@@ -111,7 +111,7 @@ describe("a disk that says no while a snapshot is committed", () => {
 
   it.effect("and then goes on with the part has the bytes on the disk, not only in the page cache", () =>
     Effect.gen(function* () {
-      for (let operation = 0; operation < 12; operation++) {
+      for (let operation = 0; operation < 11; operation++) {
         const files = MemoryLogFileSystem.make()
         yield* open(files, (store) =>
           Effect.gen(function* () {
