@@ -15,7 +15,7 @@ import * as LogEntry from "./LogEntry.ts"
 import type { EntryBlock } from "./LogEntry.ts"
 import { LogIndex } from "./LogIndex.ts"
 import { NodeId } from "./NodeId.ts"
-import { SnapshotMeta } from "./Snapshot.ts"
+import { SnapshotId, SnapshotMeta } from "./Snapshot.ts"
 import { Term } from "./Term.ts"
 
 /** A block in JSON: its bytes tell all but where it stands. */
@@ -138,7 +138,7 @@ export type InstallSnapshot = typeof InstallSnapshot.Type
 /** How far the peer has got with a snapshot. */
 export const InstallSnapshotReply = Schema.TaggedStruct("InstallSnapshotReply", {
   term: Term,
-  snapshotId: Schema.String,
+  snapshotId: SnapshotId,
   /** The next byte that it wants; what lies before it need not be sent again. */
   offset: Schema.Natural,
   /** Its log is the leader's up to here, durably: the snapshot's last index once it is installed, or 0. */

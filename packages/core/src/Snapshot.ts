@@ -7,12 +7,14 @@ import { LogIndex } from "./LogIndex.ts"
 import { Membership } from "./Membership.ts"
 import { Term } from "./Term.ts"
 
+/**
+ * Names one taking of one snapshot: two with the same id hold the same bytes, so a transfer that broke off
+ * can go on where it stopped. 1 to 100 letters, digits, dots, dashes or underscores.
+ */
+export const SnapshotId = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9._-]{1,100}$/))
+
 export const SnapshotMeta = Schema.Struct({
-  /**
-   * Names one taking of one snapshot: two with the same id hold the same bytes, so a transfer that broke
-   * off can go on where it stopped. 1 to 100 letters, digits, dots, dashes or underscores.
-   */
-  id: Schema.String.check(Schema.isPattern(/^[A-Za-z0-9._-]{1,100}$/)),
+  id: SnapshotId,
   /** The last entry that the snapshot covers (the paper's lastIncludedIndex). */
   lastIndex: LogIndex,
   /** Its term (lastIncludedTerm). */
