@@ -242,6 +242,7 @@ export const make = <Self, Command, Reply, View>(
       Effect.suspend(() => {
         trace.crash(nodeId, fate)
         // Nothing that the node does while its Scope closes may reach the disk or a peer any more.
+        network.silence(nodeId)
         return Effect.andThen(disk.crash(identityOf(nodeId), fate), stop(nodeId))
       })
 
