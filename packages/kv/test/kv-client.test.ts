@@ -395,8 +395,11 @@ describe.each([
 it.live("a port that fetch does not dial: nothing was sent, and the message says so", () =>
   Effect.gen(function* () {
     const error = yield* Kv.use((kv) => kv.put("a", new Uint8Array())).pipe(
-      Effect.provide(KvClient.layer({ endpoints: ["http://127.0.0.1:6667"], timeoutMillis: 100 })),
-      Effect.provide(FetchHttpClient.layer),
+      Effect.provide(
+        KvClient.layer({ endpoints: ["http://127.0.0.1:6667"], timeoutMillis: 100 }).pipe(
+          Layer.provide(FetchHttpClient.layer)
+        )
+      ),
       Effect.flip
     )
     assert.include(error.message, "http://127.0.0.1:6667: fetch does not dial this port")
