@@ -45,7 +45,7 @@ const failureOf = (exit: Exit.Exit<unknown>): RaftTest.SimulationFailed => {
   assert.isTrue(Exit.isFailure(exit))
   const defect = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
   assert.instanceOf(defect, RaftTest.SimulationFailed)
-  return defect as RaftTest.SimulationFailed
+  return defect
 }
 
 describe("RaftTest.simulate", () => {
@@ -60,7 +60,9 @@ describe("RaftTest.simulate", () => {
   for (const machine of [Dicing, Remembering]) {
     it.effect(`a machine that looks at what is not replicated is caught (${machine.machine.name})`, () =>
       Effect.gen(function* () {
-        const exit = yield* Effect.exit(RaftTest.simulate(machine, workload(), { seed: 1, runs: 20, size: 3 }))
+        const exit = yield* Effect.exit(
+          RaftTest.simulate(machine, workload(), { seed: 1, runs: 20, size: 3 })
+        )
         const failed = failureOf(exit)
         assert.strictEqual(failed.property, "Divergence")
         assert.match(
