@@ -22,5 +22,6 @@ export const replicate = (node: RoleContext, peer: NodeId, gate: Latch.Latch): E
       next = Replication.nextAppend(node.state(), peer, cursor)
     }
   }
-  return Effect.forever(Effect.map(Latch.await(gate), sendAll))
+  // It always waits at the gate in between, so it needs no turn of the event loop besides.
+  return Effect.forever(Effect.map(Latch.await(gate), sendAll), { disableYield: true })
 }
