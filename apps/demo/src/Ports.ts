@@ -32,12 +32,12 @@ export const taken = (ports: ReadonlyArray<number>): Effect.Effect<ReadonlyArray
 /**
  * A base port of which all `portsOf(base)` are free. Drawn from below the range that the system takes
  * the ports of outgoing connections from: a node that was killed gets the same port again, and nobody
- * must have taken it meanwhile.
+ * must have taken it meanwhile. And from above 10080, the highest port that `fetch` and browsers do not dial.
  */
 export const freeBase = Effect.fnUntraced(function* (portsOf: (base: number) => ReadonlyArray<number>) {
   for (let attempt = 0; attempt < 50; attempt++) {
-    const base = yield* Random.nextIntBetween(10_000, 32_000)
+    const base = yield* Random.nextIntBetween(10_100, 32_000)
     if ((yield* taken(portsOf(base))).length === 0) return base
   }
-  return yield* fail("No run of free ports was found between 10000 and 32000; give one with --base-port")
+  return yield* fail("No run of free ports was found between 10100 and 32000; give one with --base-port")
 })

@@ -254,8 +254,7 @@ export const make = <Command, Reply, View>(
     // A turn
     // ------------------------------------------------------------------------------------------------
 
-    const turn = Effect.gen(function* () {
-      const batch = yield* mailbox.takeBatch
+    const turn = (batch: Mailbox.Batch): Effect.Effect<void> => {
       const before = state
       const work = toEvents(batch)
       inHand = work.slots
@@ -280,9 +279,14 @@ export const make = <Command, Reply, View>(
       answer(before, work.slots, actions)
       inHand = []
       readSlots.expire(stamp.nowMillis - config.requestTimeoutMillis, () => tooFarBehind(config))
-      yield* roleScope.reconcile(state)
-      if (batch.hasMore) yield* Effect.yieldNow
-    })
+      return roleScope.reconcile(state)
+    }
+
+    // A busy actor lets the event loop turn after each of its own turns; an idle one costs it nothing.
+    const live = Effect.flatMap(mailbox.takeBatch, turn).pipe(
+      Effect.andThen(Effect.suspend(() => (mailbox.isEmpty() ? Effect.void : Effect.yieldNow))),
+      Effect.forever({ disableYield: true })
+    )
 
     const toEvents = (batch: Mailbox.Batch) => {
       const events: Array<Event> = batch.events.slice()
@@ -402,7 +406,7 @@ export const make = <Command, Reply, View>(
     yield* run("snapshotter", Effect.mapError(snapshotter.run, storageFailure))
     yield* run("snapshotReceiver", Effect.mapError(Scope.provide(receiver.run, scope), storageFailure))
     yield* roleScope.reconcile(state)
-    yield* run("actor", Effect.forever(turn))
+    yield* run("actor", live)
     // What the node holds goes with it: a node that failed must not keep its peers waiting.
     yield* Deferred.await(failure).pipe(
       Effect.catch(() => Scope.close(scope, Exit.void)),

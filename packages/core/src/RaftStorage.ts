@@ -141,7 +141,7 @@ export class ForeignStore extends Schema.TaggedError<ForeignStore>()("ForeignSto
   override get message() {
     const show = (identity: StorageIdentity) =>
       `node ${identity.nodeId} of cluster ${identity.clusterId}, group ${identity.groupId}`
-    return `${this.location} holds the data of ${show(this.found)}, not of ${show(this.expected)}; nothing was changed`
+    return `${this.location} holds the data of ${show(this.found)}, not of ${show(this.expected)}; nothing was changed. Name another directory, or start that node`
   }
 }
 
@@ -152,7 +152,7 @@ export class DamagedStore extends Schema.TaggedError<DamagedStore>()("DamagedSto
   detail: Schema.String
 }) {
   override get message() {
-    return `${this.location} is damaged at byte ${this.offset}: ${this.detail}; nothing was changed. Restore this node from a copy, or move its directory away and let it join anew`
+    return `${this.location} is damaged at byte ${this.offset}: ${this.detail}; nothing was changed. Put a copy of this node's own directory in its place. Do not start it under its old name on an empty one: it would forget its votes and what it has acknowledged`
   }
 }
 

@@ -259,6 +259,22 @@ describe("MemoryNetwork", () => {
     })
   )
 
+  it.effect("loses what a silenced node sends, until it opens anew", () =>
+    Effect.gen(function* () {
+      const network = yield* MemoryNetwork.make({ seed: "silence" })
+      const scope = yield* Scope.make()
+      const a = yield* Scope.provide(open(network.transport, n1), scope)
+      const b = yield* open(network.transport, n2)
+      a.send(n2, request(1))
+      network.silence(n1)
+      a.send(n2, request(2))
+      yield* Scope.close(scope, Exit.void)
+      const again = yield* open(network.transport, n1)
+      again.send(n2, request(3))
+      assert.deepStrictEqual(b.seen, ["n1:1", "n1:3"])
+    })
+  )
+
   it.effect("tells of a closed node only those it can still reach, and nobody when told not to", () =>
     Effect.gen(function* () {
       for (const notifyLost of [true, false]) {

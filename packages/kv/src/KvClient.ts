@@ -143,12 +143,15 @@ const silence = <A>(
 const isNodesFault = ({ reason }: KvError.KvError): boolean =>
   reason._tag === "Unavailable" || reason._tag === "OutcomeUnknown"
 
+const wordsOf = ({ message, reason }: KvError.KvError): string =>
+  "detail" in reason ? reason.detail : message
+
 const outOfTime = (
   writeUnderWay: boolean,
   millis: number,
   last: KvError.KvError | undefined
 ): KvError.KvError => {
-  const detail = `no answer within ${millis} ms${last === undefined ? "" : `; before: ${last.message}`}`
+  const detail = `no answer within ${millis} ms${last === undefined ? "" : `; before: ${wordsOf(last)}`}`
   return KvError.because(
     writeUnderWay ? new KvError.OutcomeUnknown({ detail }) : new KvError.Unavailable({ detail })
   )

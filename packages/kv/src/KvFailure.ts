@@ -26,12 +26,12 @@ export const ofRead = (
 
 /** The answer to a write that failed. */
 export const ofWrite = (error: KvError.KvError): typeof KvApi.WriteFailure.Type => {
-  const { message, reason } = error
+  const { reason } = error
   switch (reason._tag) {
     case "KeyInvalid":
       return badRequest("key", reason.detail)
     case "ConditionFailed":
-      return { error: "ConditionFailed", message, revision: reason.revision }
+      return { error: "ConditionFailed", message: error.message, revision: reason.revision }
     case "ValueTooLarge":
       return valueTooLarge(reason.bytes, reason.maxBytes)
     case "Unavailable":
@@ -39,7 +39,7 @@ export const ofWrite = (error: KvError.KvError): typeof KvApi.WriteFailure.Type 
     case "OutcomeUnknown":
       return {
         error: "OutcomeUnknown",
-        message,
+        message: reason.detail,
         outcome: "unknown",
         ...(reason.index === undefined ? {} : { index: reason.index }),
         ...(reason.term === undefined ? {} : { term: reason.term })
@@ -49,7 +49,8 @@ export const ofWrite = (error: KvError.KvError): typeof KvApi.WriteFailure.Type 
 
 const unavailable = ({ message, reason }: KvError.KvError): typeof KvApi.Unavailable.Type => ({
   error: "Unavailable",
-  message,
+  // The name is told already: the client that reads this puts it in front again.
+  message: reason._tag === "Unavailable" ? reason.detail : message,
   outcome: "none",
   reason: reason._tag === "Unavailable" ? (reason.raft?._tag ?? "Unavailable") : reason._tag
 })

@@ -10,14 +10,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { DamagedStore, NotAStore, RaftStorage, StorageError } from "@effect-raft/core/RaftStorage"
+import { RaftStorage, StorageError } from "@effect-raft/core/RaftStorage"
 import type { LogStore, StorageIdentity } from "@effect-raft/core/RaftStorage"
-import { join } from "node:path"
-import { LogFileSystem, ownerFileName } from "./LogFileSystem.ts"
-import type { LogDirectory } from "./LogFileSystem.ts"
-import * as SegmentHeader from "./SegmentHeader.ts"
-import * as SnapshotFormat from "./SnapshotFormat.ts"
+import { LogFileSystem } from "./LogFileSystem.ts"
 import * as Snapshots from "./Snapshots.ts"
+import * as StoreDirectory from "./StoreDirectory.ts"
 import * as WriteAheadLog from "./WriteAheadLog.ts"
 
 export interface FileStorageOptions {
@@ -48,9 +45,10 @@ const open = Effect.fnUntraced(function* (
 ) {
   const path = typeof options.directory === "string" ? options.directory : options.directory(identity)
   const directory = yield* files.openDirectory(path)
-  yield* expectStoreOrNothing(directory)
+  // Before it is locked, so that not even a lock file is left in a directory that is not ours.
+  yield* refuse(StoreDirectory.strangersIn(directory.path, yield* directory.list))
   yield* directory.lock
-  yield* expectLogThatWasThere(directory)
+  yield* refuse(StoreDirectory.lostLogIn(directory.path, yield* directory.list))
   const { segmentBytes = defaultSegmentBytes, snapshotChunkBytes = defaultSnapshotChunkBytes } = options
   const snapshots = yield* Snapshots.open(directory, { identity, chunkBytes: snapshotChunkBytes })
   const { newest } = snapshots
@@ -65,34 +63,5 @@ const open = Effect.fnUntraced(function* (
   } satisfies LogStore
 })
 
-/** Looks before it locks, so that not even a lock file is left in a directory that is not ours. */
-const expectStoreOrNothing = Effect.fnUntraced(function* (directory: LogDirectory) {
-  const names = yield* directory.list
-  const strangers = names.filter((name) => !isExpected(name))
-  if (strangers.length === 0 || SegmentHeader.numbersOf(names).length > 0) return
-  const shown = strangers.slice(0, 3).join(", ")
-  const found = strangers.length > 3 ? `${shown} and ${strangers.length - 3} more` : shown
-  return yield* new StorageError({ reason: new NotAStore({ location: directory.path, found }) })
-})
-
-/** A node whose log is gone must not begin anew under its old name: it could vote twice in one term. */
-const expectLogThatWasThere = Effect.fnUntraced(function* (directory: LogDirectory) {
-  const names = yield* directory.list
-  if (SegmentHeader.numbersOf(names).length > 0) return
-  const witness = names.find((name) => name === ownerFileName || isOfSnapshot(name))
-  if (witness === undefined) return
-  const location = join(directory.path, SegmentHeader.nameOf(1))
-  const detail = `the file is missing, but ${witness} says that there was a log`
-  return yield* new StorageError({ reason: new DamagedStore({ location, offset: 0, detail }) })
-})
-
-const isOfSnapshot = (name: string): boolean =>
-  SnapshotFormat.isSnapshotName(name) || name.endsWith(SnapshotFormat.partSuffix)
-
-/** Our own files, hidden ones, and what a new file system has at its root. */
-const isExpected = (name: string): boolean =>
-  name.startsWith("store.") ||
-  name.startsWith(".") ||
-  name === "lost+found" ||
-  SegmentHeader.isUnfinished(name) ||
-  isOfSnapshot(name)
+const refuse = (reason: StorageError["reason"] | undefined) =>
+  reason === undefined ? Effect.void : Effect.fail(new StorageError({ reason }))

@@ -8,7 +8,7 @@ const explanations: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full",
   EDQUOT: "the disk quota is used up",
   EIO: "the disk reports an error",
-  ENOENT: "there is no such file or directory, and none could be made",
+  ENOENT: "there is no such file or directory",
   ENOTDIR: "there is a file where a directory is needed",
   EEXIST: "there is a file where a directory or a new file is needed",
   EMFILE: "this process has too many open files",

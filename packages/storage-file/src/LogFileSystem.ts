@@ -8,7 +8,7 @@
  * implementation whose effects never wait, such as `MemoryLogFileSystem`, can be run by `Effect.runSync`.
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { StorageError } from "@effect-raft/core/RaftStorage"
 
@@ -58,6 +58,14 @@ export interface LogDirectory extends ReadableDirectory {
   /** All names are durable. */
   readonly sync: Effect.Effect<void, StorageError>
 }
+
+/** Has a file open to be read for as long as `use` runs. */
+export const useFile = <A, E>(
+  directory: ReadableDirectory,
+  name: string,
+  use: (file: ReadableFile) => Effect.Effect<A, E>
+): Effect.Effect<A, E | StorageError> =>
+  Effect.acquireUseRelease(directory.openToRead(name), use, (file) => file.close)
 
 export class LogFileSystem extends Context.Service<
   LogFileSystem,

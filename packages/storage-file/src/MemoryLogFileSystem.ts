@@ -88,7 +88,10 @@ export const make = (): MemoryLogFileSystem => {
   return {
     layer: Layer.succeed(LogFileSystem, {
       openDirectory: (path) => Effect.sync(() => toLogDirectory(machine, path)),
-      lookInto: (path) => Effect.sync(() => toReadableDirectory(machine, path))
+      lookInto: (path) =>
+        machine.directories.has(path)
+          ? Effect.succeed(toReadableDirectory(machine, path))
+          : Effect.fail(ioFailed("list", path)(new Errno("ENOENT", "no directory")))
     }),
     operations: () => machine.operations,
     failAfter: (count, code) => {

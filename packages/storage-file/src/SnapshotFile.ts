@@ -3,10 +3,9 @@
  * one, up to where it is whole. Holds no more in memory than it was asked for and one chunk.
  */
 import * as Effect from "effect/Effect"
-import { join } from "node:path"
 import { DamagedStore, StorageError } from "@effect-raft/core/RaftStorage"
 import type { SnapshotReader } from "@effect-raft/core/RaftStorage"
-import type { ReadableDirectory, ReadableFile } from "./LogFileSystem.ts"
+import type { ReadableFile } from "./LogFileSystem.ts"
 import * as SnapshotFormat from "./SnapshotFormat.ts"
 
 /** A snapshot whose header and footer are as they were written. */
@@ -48,14 +47,6 @@ export const examine = Effect.fnUntraced(function* (file: ReadableFile, location
     )
   return { location, header, sizeBytes } satisfies WholeSnapshot
 })
-
-/** {@link examine}, for a snapshot that is not open. */
-export const lookAt = (directory: ReadableDirectory, name: string) =>
-  Effect.acquireUseRelease(
-    directory.openToRead(name),
-    (file) => examine(file, join(directory.path, name)),
-    (file) => file.close
-  )
 
 /** Reads the contents of chunk `number`, and checks them. */
 const readChunk = Effect.fnUntraced(function* (file: ReadableFile, snapshot: WholeSnapshot, number: number) {
@@ -118,14 +109,9 @@ export const forEachFullChunk = Effect.fnUntraced(function* <E>(
 })
 
 /** Reads all of a finished snapshot, and fails where it is damaged. */
-export const verify = (directory: ReadableDirectory, name: string) =>
-  Effect.acquireUseRelease(
-    directory.openToRead(name),
-    Effect.fnUntraced(function* (file) {
-      const snapshot = yield* examine(file, join(directory.path, name))
-      const chunks = Math.ceil(snapshot.sizeBytes / snapshot.header.chunkBytes)
-      for (let number = 0; number < chunks; number++) yield* readChunk(file, snapshot, number)
-      return snapshot
-    }),
-    (file) => file.close
-  )
+export const verify = Effect.fnUntraced(function* (file: ReadableFile, location: string) {
+  const snapshot = yield* examine(file, location)
+  const chunks = Math.ceil(snapshot.sizeBytes / snapshot.header.chunkBytes)
+  for (let number = 0; number < chunks; number++) yield* readChunk(file, snapshot, number)
+  return snapshot
+})

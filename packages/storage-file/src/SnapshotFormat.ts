@@ -167,6 +167,7 @@ export const nameOf = ({ id, lastIndex }: SnapshotMeta): string =>
 export const isSnapshotName = (name: string): boolean => namePattern.test(name)
 
 /** What an unfinished snapshot is called, one for each purpose. */
-export const partNameOf = (purpose: string): string => `${purpose.toLowerCase()}${partSuffix}`
+export const partNameOf = (purpose: "Take" | "Receive"): string => `${purpose.toLowerCase()}.part`
 
-export const partSuffix = ".part"
+export const isPartName = (name: string): boolean =>
+  name === partNameOf("Take") || name === partNameOf("Receive")

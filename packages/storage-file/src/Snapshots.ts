@@ -17,6 +17,7 @@ import type {
   StorageIdentity
 } from "@effect-raft/core/RaftStorage"
 import type { SnapshotMeta } from "@effect-raft/core/Snapshot"
+import { useFile } from "./LogFileSystem.ts"
 import type { LogDirectory } from "./LogFileSystem.ts"
 import * as SnapshotFile from "./SnapshotFile.ts"
 import * as SnapshotFormat from "./SnapshotFormat.ts"
@@ -49,7 +50,7 @@ interface Shelf extends SnapshotsOptions {
 export const open = Effect.fnUntraced(function* (directory: LogDirectory, options: SnapshotsOptions) {
   const names = yield* directory.list
   const name = newestOf(names)
-  const snapshot = name === undefined ? undefined : yield* SnapshotFile.lookAt(directory, name)
+  const snapshot = name === undefined ? undefined : yield* examine(directory, name)
   if (snapshot !== undefined) yield* expectOwn(directory, options.identity, snapshot.header.identity)
   const shelf = yield* Effect.acquireRelease(
     Effect.sync((): Shelf => ({
@@ -64,6 +65,9 @@ export const open = Effect.fnUntraced(function* (directory: LogDirectory, option
   )
   return toSnapshots(shelf)
 })
+
+const examine = (directory: LogDirectory, name: string) =>
+  useFile(directory, name, (file) => SnapshotFile.examine(file, join(directory.path, name)))
 
 const toSnapshots = (shelf: Shelf): Snapshots => ({
   newest: () => shelf.newest?.snapshot.header.meta,

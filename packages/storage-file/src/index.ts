@@ -1,5 +1,7 @@
 /** The Raft log in files. */
 export * as FileStorage from "./FileStorage.ts"
+export * as Inspect from "./Inspect.ts"
+export * as InspectionReport from "./InspectionReport.ts"
 export * as LogFileSystem from "./LogFileSystem.ts"
 export * as MemoryLogFileSystem from "./MemoryLogFileSystem.ts"
 export * as NodeLogFileSystem from "./NodeLogFileSystem.ts"

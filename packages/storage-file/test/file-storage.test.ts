@@ -163,8 +163,9 @@ describe("the directory", () => {
       const before = filesOf(directory)
       const foreign = { ...identity, nodeId: NodeId.make("n2") }
       const { reason } = yield* RaftStorage.use((storage) => Effect.scoped(storage.open(foreign))).pipe(
-        Effect.provide(FileStorage.layer({ directory, segmentBytes })),
-        Effect.provide(NodeLogFileSystem.layer),
+        Effect.provide(
+          Layer.provide(FileStorage.layer({ directory, segmentBytes }), NodeLogFileSystem.layer)
+        ),
         Effect.flip
       )
       assert.strictEqual(reason._tag, "ForeignStore")

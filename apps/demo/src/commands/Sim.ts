@@ -6,10 +6,12 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import { CommandFailed, failed } from "../ExitCode.ts"
 import * as Flags from "../Flags.ts"
 import { workload } from "../sim/KvWorkload.ts"
+import * as SimFiles from "../sim/SimFiles.ts"
 import * as SimReport from "../sim/SimReport.ts"
 
 const parseDuration = (text: string): number => {
@@ -47,6 +49,18 @@ const flags = {
     Flag.mapTryCatch(parseDuration, (error) => (error as Error).message),
     Flag.optional
   ),
+  trace: Flag.String("trace").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription(
+      "Write the trace of the last run, or of the one that failed, as ndjson (docs/trace.md)"
+    ),
+    Flag.optional
+  ),
+  history: Flag.String("history").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("Write what its clients asked and were told, as ndjson (docs/history.md)"),
+    Flag.optional
+  ),
   untilFailure: Flag.Boolean("until-failure").pipe(
     Flag.withDescription("Go on until something fails, or --time is over"),
     Flag.withDefault(false)
@@ -64,18 +78,23 @@ export const sim = Command.make(
     const isOpenEnded = input.untilFailure || (Option.isSome(input.time) && Option.isNone(input.runs))
     const runs = isOpenEnded ? Number.POSITIVE_INFINITY : Option.getOrElse(input.runs, () => 100)
     const showProgress = makeProgress(runs, realMillis)
+    let lastRun: SimFiles.Run | undefined
+    const files = { trace: Option.getOrUndefined(input.trace), history: Option.getOrUndefined(input.history) }
 
     const summary = yield* Simulate.simulate(KvMachine, workload, {
       seed: input.seed,
       runs,
       ...optional("size", input.nodes),
       ...optional("durationMillis", input.duration),
-      onRun: (progress) => {
+      trace: files.trace !== undefined,
+      onRun: (progress, run) => {
+        lastRun = run
         showProgress(progress)
         return realMillis() < limitMillis
       }
-    }).pipe(Effect.catchDefect(report))
-    yield* Console.log(`${SimReport.summaryOf(summary, realMillis())}`)
+    }).pipe(Effect.catchDefect((defect) => report(defect, files)))
+    if (lastRun !== undefined) yield* SimFiles.write(files, lastRun)
+    yield* Console.log(SimReport.summaryOf(summary, realMillis()))
   })
 ).pipe(
   Command.withDescription(
@@ -91,13 +110,19 @@ const optional = <K extends string, A>(key: K, value: Option.Option<A>): { reado
   Option.isSome(value) ? ({ [key]: value.value } as { readonly [P in K]?: A }) : {}
 
 /** A failed run is the news that was looked for, not a crash of this program. */
-const report = (defect: unknown): Effect.Effect<never, CommandFailed> =>
+const report = (
+  defect: unknown,
+  files: SimFiles.Files
+): Effect.Effect<never, CommandFailed, FileSystem.FileSystem> =>
   defect instanceof Simulate.SimulationFailed
-    ? Effect.fail(
-        new CommandFailed({
-          message: `${defect.message}\n\nagain: effect-raft sim --seed ${defect.seed} --runs 1`,
-          exitCode: failed
-        })
+    ? Effect.andThen(
+        SimFiles.write(files, defect.report as SimFiles.Run),
+        Effect.fail(
+          new CommandFailed({
+            message: `${defect.message}\n\nagain: effect-raft sim --seed ${defect.seed} --runs 1`,
+            exitCode: failed
+          })
+        )
       )
     : Effect.die(defect)
 

@@ -138,7 +138,7 @@ export const make = <Command, Reply, View>(options: {
         readers.push({ index, resume })
       },
       appliedBeyond,
-      run: Effect.forever(applyAll)
+      run: Effect.forever(applyAll, { disableYield: true })
     }
   })
 

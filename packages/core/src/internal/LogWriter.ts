@@ -35,7 +35,7 @@ export const make = (store: LogStore, onPersisted: (event: Persisted) => void): 
       enqueue: (persist) => {
         Queue.offerUnsafe(inbox, persist)
       },
-      run: Effect.forever(writeOnce)
+      run: Effect.forever(writeOnce, { disableYield: true })
     }
   })
 

@@ -21,8 +21,6 @@ export type Request =
 export interface Batch {
   readonly events: ReadonlyArray<Event>
   readonly requests: ReadonlyArray<Request>
-  /** More is waiting than this turn may take. */
-  readonly hasMore: boolean
 }
 
 type Letter =
@@ -38,6 +36,8 @@ export interface Mailbox {
   readonly request: (request: Request) => boolean
   /** Waits until there is something to do. To be called by the actor only. */
   readonly takeBatch: Effect.Effect<Batch>
+  /** Nothing is waiting now. */
+  readonly isEmpty: () => boolean
   /** The requests that nobody took, when the actor has ended. */
   readonly drainRequests: () => ReadonlyArray<Request>
 }
@@ -65,7 +65,7 @@ export const make = (config: RaftConfig): Effect.Effect<Mailbox> =>
       const events = protocol.splice(0, config.maxTurnEvents)
       const requests = clients.splice(0, config.maxTurnEvents - events.length)
       queuedRequests -= requests.length
-      return { events, requests, hasMore: protocol.length + clients.length > 0 }
+      return { events, requests }
     }
 
     const takeBatch: Effect.Effect<Batch> = Effect.suspend(() =>
@@ -92,6 +92,7 @@ export const make = (config: RaftConfig): Effect.Effect<Mailbox> =>
         return Queue.offerUnsafe(letters, { lane: "client", request })
       },
       takeBatch,
+      isEmpty: () => protocol.length + clients.length + Queue.sizeUnsafe(letters) === 0,
       drainRequests: () => {
         let letter = Queue.takeUnsafe(letters)
         while (letter !== undefined && letter._tag === "Success") {

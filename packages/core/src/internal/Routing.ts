@@ -30,7 +30,8 @@ export const atLeader = <View, A>(
         const outcome = yield* retryable(attempt(leader))
         if (outcome !== undefined) return outcome.value
       }
-      const leftMillis = deadlineMillis - node.nowMillis()
+      // Timers count whole milliseconds; what is left of a rounding error would be waited for again and again.
+      const leftMillis = Math.ceil(deadlineMillis - node.nowMillis())
       if (leftMillis <= 0) return yield* Effect.fail(new NoLeader({ waitedMillis: requestTimeoutMillis }))
       // A leader that says it is none will be replaced, or has been: ask again before long.
       const pauseMillis = leader === null ? leftMillis : Math.min(leftMillis, heartbeatIntervalMillis)

@@ -74,6 +74,6 @@ export const make = (options: {
       keep: (piece) => {
         Queue.offerUnsafe(inbox, piece)
       },
-      run: Effect.forever(Effect.flatMap(Queue.take(inbox), keep))
+      run: Effect.forever(Effect.flatMap(Queue.take(inbox), keep), { disableYield: true })
     }
   })

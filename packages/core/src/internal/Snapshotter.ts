@@ -95,6 +95,6 @@ export const make = (options: {
       startAfter: (index) => {
         lastIndex = LogIndex.max(lastIndex, index)
       },
-      run: Effect.forever(Effect.flatMap(Queue.take(inbox), write))
+      run: Effect.forever(Effect.flatMap(Queue.take(inbox), write), { disableYield: true })
     }
   })

@@ -29,5 +29,6 @@ export const replicate = (
     }
     if (Replication.needsSnapshot(node.state(), peer, cursor)) wakeSnapshotSender()
   }
-  return Effect.forever(Effect.map(Latch.await(gate), sendAll))
+  // It always waits at the gate in between, so it needs no turn of the event loop besides.
+  return Effect.forever(Effect.map(Latch.await(gate), sendAll), { disableYield: true })
 }

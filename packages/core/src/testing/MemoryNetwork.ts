@@ -75,6 +75,8 @@ export interface MemoryNetwork {
   /** Like a stopped process: what the node sends and what is sent to it waits until `resume`. */
   readonly pause: (node: NodeId) => void
   readonly resume: (node: NodeId) => void
+  /** Like a machine without power: what the node still sends is lost, until it opens anew. */
+  readonly silence: (node: NodeId) => void
   /** What was sent since the start or the last `resetTraffic`, lost messages included. */
   readonly traffic: (filter?: TrafficFilter) => Traffic
   readonly resetTraffic: () => void
@@ -111,6 +113,7 @@ export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwor
     const ownSettings = new Map<string, LinkSettings>()
     const links = new Map<Room, Map<NodeId, Map<NodeId, Link>>>()
     const held = new Map<NodeId, Array<() => void>>()
+    const silenced = new WeakSet<Station>()
     const due = new Map<number, Array<() => void>>()
     let settings = options.settings ?? reliable
 
@@ -229,6 +232,7 @@ export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwor
     }
 
     const carry = (from: Station, to: NodeId, message: RaftMessage): boolean => {
+      if (silenced.has(from)) return false
       const receiver = from.room.stations.get(to)
       const known =
         to !== from.nodeId &&
@@ -292,6 +296,12 @@ export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwor
         const waiting = held.get(node) ?? []
         held.delete(node)
         for (const act of waiting) act()
+      },
+      silence: (node) => {
+        for (const room of links.keys()) {
+          const station = room.stations.get(node)
+          if (station !== undefined) silenced.add(station)
+        }
       },
       traffic: (filter) => traffic.total(filter),
       resetTraffic: () => traffic.clear(),

@@ -12,13 +12,13 @@ import { shrink } from "./simulation/Shrink.ts"
 import * as Simulation from "./Simulation.ts"
 import type { Workload } from "./Workload.ts"
 
-export interface Options extends Plan.Bounds, Simulation.RunOptions {
+export interface Options<Command, View> extends Plan.Bounds, Simulation.RunOptions {
   /** The first seed; the following runs take the following numbers. Default 1. */
   readonly seed?: number
   /** How many runs. Default 100. */
   readonly runs?: number
-  /** Told after each run; `false` ends the simulation early. */
-  readonly onRun?: (progress: Summary) => boolean | undefined
+  /** Told after each run in which everything held; `false` ends the simulation early. */
+  readonly onRun?: (progress: Summary, run: Simulation.Report<Command, View>) => boolean | undefined
 }
 
 /** What all runs together have met. */
@@ -39,20 +39,22 @@ export class SimulationFailed extends Error {
   /** The plan as drawn, and as small as it could be made. */
   readonly plan: Plan.Plan
   readonly shrunk: Plan.Plan
+  /** The run of the shrunk plan, with its trace. */
+  readonly report: Simulation.Report<unknown, unknown>
 
   constructor(options: {
     readonly seed: number
     readonly plan: Plan.Plan
-    readonly shrunk: Plan.Plan
     readonly failure: Simulation.Failed
-    readonly trace: ReadonlyArray<string>
+    readonly report: Simulation.Report<unknown, unknown>
   }) {
     super(describe(options))
     this.name = "SimulationFailed"
     this.seed = options.seed
     this.property = options.failure.property
     this.plan = options.plan
-    this.shrunk = options.shrunk
+    this.shrunk = options.report.plan
+    this.report = options.report
   }
 }
 
@@ -60,7 +62,7 @@ export class SimulationFailed extends Error {
 export const simulate = <Self, Command, Reply, View>(
   machine: StateMachineClass<Self, Command, Reply, View>,
   workload: Workload<Command, View>,
-  options: Options = {}
+  options: Options<Command, View> = {}
 ): Effect.Effect<Summary> =>
   Effect.gen(function* () {
     const first = options.seed ?? 1
@@ -84,7 +86,7 @@ export const simulate = <Self, Command, Reply, View>(
         operations: summary.operations + report.history.length,
         counters: Coverage.add(summary.counters, report.counters)
       }
-      if (options.onRun?.(summary) === false) break
+      if (options.onRun?.(summary, report) === false) break
       // A run is one synchronous call; let the rest of the program live in between.
       yield* Effect.yieldNow
     }
@@ -94,7 +96,7 @@ export const simulate = <Self, Command, Reply, View>(
 const explain = <Self, Command, Reply, View>(
   machine: StateMachineClass<Self, Command, Reply, View>,
   workload: Workload<Command, View>,
-  options: Options,
+  options: Options<Command, View>,
   seed: number,
   report: Simulation.Report<Command, View>
 ): SimulationFailed => {
@@ -106,9 +108,8 @@ const explain = <Self, Command, Reply, View>(
   return new SimulationFailed({
     seed,
     plan,
-    shrunk,
     failure: traced.failure ?? failure!,
-    trace: traced.trace
+    report: traced as Simulation.Report<unknown, unknown>
   })
 }
 
@@ -117,11 +118,10 @@ const shownEvents = 60
 
 const describe = (options: {
   readonly seed: number
-  readonly shrunk: Plan.Plan
   readonly failure: Simulation.Failed
-  readonly trace: ReadonlyArray<string>
+  readonly report: Simulation.Report<unknown, unknown>
 }): string => {
-  const { faults, ...rest } = options.shrunk
+  const { faults, ...rest } = options.report.plan
   return [
     `${options.failure.property}: ${options.failure.message.split("\n")[0]}`,
     "",
@@ -131,6 +131,6 @@ const describe = (options: {
       ({ atMillis, forMillis, fault }) => `  at ${atMillis} ms for ${forMillis} ms: ${JSON.stringify(fault)}`
     ),
     "",
-    ...options.trace.slice(-shownEvents)
+    ...options.report.trace.slice(-shownEvents)
   ].join("\n")
 }

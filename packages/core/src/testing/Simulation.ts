@@ -21,7 +21,7 @@ import type { TraceEvent } from "../TraceEvent.ts"
 import { Violation } from "./invariants/Invariant.ts"
 import type { LinkSettings } from "./LinkFaults.ts"
 import { reliable } from "./LinkFaults.ts"
-import * as RaftTest from "./RaftTest.ts"
+import * as TestCluster from "./TestCluster.ts"
 import * as History from "./History.ts"
 import * as Breakdown from "./simulation/Breakdown.ts"
 import * as Clients from "./simulation/Clients.ts"
@@ -64,7 +64,7 @@ export interface Report<Command, View> {
 
 export interface RunOptions {
   /** Rules to run by instead of Raft's own, for tests of the simulation itself. */
-  readonly rules?: RaftTest.Options["rules"]
+  readonly rules?: TestCluster.Options["rules"]
   readonly trace?: boolean
 }
 
@@ -101,7 +101,7 @@ export const run = <Self, Command, Reply, View>(
 const toFailed = (cause: Cause.Cause<unknown>): Failed => {
   const error = Cause.squash(cause)
   if (error instanceof Failed) return error
-  if (error instanceof RaftTest.NotReached) return new Failed("Liveness", error.message, { cause: error })
+  if (error instanceof TestCluster.NotReached) return new Failed("Liveness", error.message, { cause: error })
   if (!(error instanceof Error)) return new Failed("Defect", String(error))
   const property = error.cause instanceof Violation ? error.cause.property : error.name
   return new Failed(property, error.message, { cause: error })
@@ -112,7 +112,7 @@ interface Notes<Command, View> {
   history: () => ReadonlyArray<Completed<Command, View>>
   readonly counters: Coverage.Counters
   readonly keepsTrace: boolean
-  readonly rules: RaftTest.Options["rules"]
+  readonly rules: TestCluster.Options["rules"]
   /** Gives the trace so far. */
   trace: () => ReadonlyArray<string>
   traceEvents: () => ReadonlyArray<TraceEvent>
@@ -137,7 +137,7 @@ const life = <Self, Command, Reply, View>(
     const remind = Promises.tracerOf((what) => fail("Promises", what))
     let isStorm = false
 
-    const cluster = yield* RaftTest.make(machine, {
+    const cluster = yield* TestCluster.make(machine, {
       size: plan.size,
       seed: plan.seed,
       network: linkSettings(plan),
@@ -220,7 +220,7 @@ const everyCallEnds = (working: Fiber.Fiber<void>) =>
   )
 
 /** Liveness: with all faults off the cluster elects a leader, and everybody gets to the same point. */
-const recover = <Command, Reply, View>(cluster: RaftTest.Cluster<Command, Reply, View>) =>
+const recover = <Command, Reply, View>(cluster: TestCluster.Cluster<Command, Reply, View>) =>
   Effect.gen(function* () {
     yield* cluster.awaitLeader({ within: recoveryMillis })
     const isLevel = () => {

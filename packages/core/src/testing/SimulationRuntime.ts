@@ -19,7 +19,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as Scheduler from "effect/Scheduler"
 import { Dice, hashText } from "./LinkFaults.ts"
-import { Advance } from "./RaftTest.ts"
+import { Advance } from "./Advance.ts"
 import { TimerHeap } from "./TimerHeap.ts"
 
 /** Nothing is ready, no timer is set, and the program has not ended: it waits for the world outside. */
@@ -111,8 +111,9 @@ const makeClock = (timers: TimerHeap, nowMillis: () => number): Clock.Clock => {
       if (millis <= 0) return Effect.yieldNow
       if (!Number.isFinite(millis)) return Effect.never
       return Effect.callback((resume) => {
-        // Whole microseconds: a sleep too short to move a floating-point clock would never end.
-        const dueMillis = Math.ceil((nowMillis() + millis) * 1_000) / 1_000
+        // Whole microseconds, and one at least: a sleep that does not move the clock would never end.
+        const sleptMicros = Math.max(1, Math.ceil(millis * 1_000))
+        const dueMillis = (Math.round(nowMillis() * 1_000) + sleptMicros) / 1_000
         const timer = timers.push(dueMillis, () => resume(Effect.void))
         return Effect.sync(() => timers.cancel(timer))
       })

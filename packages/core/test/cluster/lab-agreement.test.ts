@@ -3,7 +3,9 @@
  */
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import type { LogIndex } from "../../src/LogIndex.ts"
 import type { NodeId } from "../../src/NodeId.ts"
+import * as LinkFaults from "../../src/testing/LinkFaults.ts"
 import { lab, labElectionTimeoutMillis, next } from "./LabHarness.ts"
 import type { Lab } from "./LabHarness.ts"
 
@@ -39,6 +41,24 @@ lab("A05 a command travels to each peer once: bytes on the wire", { size: 3 }, (
     assert.isAtMost(lab.bytes() - before, 3 * payloadBytes + 50_000)
     assert.isAtLeast(lab.bytes() - before, 2 * payloadBytes)
   })
+)
+
+lab(
+  "A05 bytes on the wire while answers are slow: what is under way is not sent again",
+  { size: 3, network: { ...LinkFaults.reliable, replyDelayMillis: [50, 50] } },
+  (lab) =>
+    Effect.gen(function* () {
+      yield* lab.one("99", everywhere(lab))
+      const leader = yield* lab.checkOneLeader
+      const before = lab.bytes()
+      let last: LogIndex | undefined
+      for (let i = 0; i < 10; i++) {
+        last = (yield* lab.submitAtLeader(leader, `${i}`.repeat(5000))).index
+        yield* Effect.sleep(1)
+      }
+      while (lab.nCommitted(last!).count < 3) yield* Effect.sleep(5)
+      assert.isAtMost(lab.bytes() - before, 3 * 50_000 + 50_000)
+    })
 )
 
 lab("A06 followers fail: progress with one gone, none with two", { size: 3 }, (lab) =>

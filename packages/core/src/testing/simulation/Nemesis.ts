@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { NodeId } from "../../NodeId.ts"
 import type { RaftStartError } from "../../Raft.ts"
-import type { Cluster } from "../RaftTest.ts"
+import type { Cluster } from "../TestCluster.ts"
 import type { NodeClock } from "./NodeClock.ts"
 import type { Fault, ScheduledFault, Victim } from "./Plan.ts"
 
