@@ -14,6 +14,7 @@ import { defaultGroup, GroupId } from "../NodeId.ts"
 import type { StorageIdentity, WriteBatch } from "../RaftStorage.ts"
 import * as LogBaseScripts from "./LogBaseScripts.ts"
 import * as SnapshotContract from "./SnapshotContract.ts"
+import * as SnapshotWriterContract from "./SnapshotWriterContract.ts"
 import {
   expectDefect,
   expectReason,
@@ -53,10 +54,11 @@ export const cases = <R = never>(options: ContractOptions<R>): ReadonlyArray<Con
   })),
   ...sessionCases,
   ...SnapshotContract.cases,
+  ...SnapshotWriterContract.cases,
   ...(options.homes === "Many" ? [...manyHomesCases, ...SnapshotContract.manyHomesCases] : oneHomeCases),
   ...(options.losePower === undefined
     ? []
-    : [...powerCases(options.losePower), ...SnapshotContract.powerCases(options.losePower)])
+    : [...powerCases(options.losePower), ...SnapshotWriterContract.powerCases(options.losePower)])
 ]
 
 const playThrough = ({ batches }: StorageScript) =>

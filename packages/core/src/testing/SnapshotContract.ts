@@ -1,15 +1,13 @@
-/** The part of the storage contract that is about snapshots: what they keep, who may write them, when they count. */
+/** The part of the storage contract that is about snapshots: what they keep, when one replaces another, how they are read. */
 import * as Effect from "effect/Effect"
-import type { StorageIdentity, WriteBatch } from "../RaftStorage.ts"
+import type { WriteBatch } from "../RaftStorage.ts"
 import {
   expectBytes,
   expectContents,
   expectDefect,
   expectNewest,
-  expectReason,
   expectReopened,
   expectReopenedWith,
-  expectStored,
   home,
   identityOf,
   session,
@@ -35,6 +33,12 @@ const keeps = (what: string, snapshot: Snapshot, pieceBytes = 10_000): ContractC
   )
 })
 
+const withJointMembership = ({ bytes, meta }: Snapshot): Snapshot => {
+  const { voters } = meta.membership
+  const learners = voters.slice(1).map((member) => ({ ...member, address: "[::1]:7003" }))
+  return { bytes, meta: { ...meta, membership: { _tag: "Joint", voters, learners, outgoing: voters } } }
+}
+
 const contentsCases: ReadonlyArray<ContractCase> = [
   { name: "has no snapshot when new", run: expectReopenedWith(undefined) },
   keeps("an empty snapshot", snapshotOf(3, { sizeBytes: 0 })),
@@ -59,12 +63,6 @@ const contentsCases: ReadonlyArray<ContractCase> = [
   ),
   keeps("the membership of a snapshot, learners and joint sets too", withJointMembership(snapshotOf(12)))
 ]
-
-function withJointMembership({ bytes, meta }: Snapshot): Snapshot {
-  const { voters } = meta.membership
-  const learners = voters.slice(1).map((member) => ({ ...member, address: "[::1]:7003" }))
-  return { bytes, meta: { ...meta, membership: { _tag: "Joint", voters, learners, outgoing: voters } } }
-}
 
 const replacementCases: ReadonlyArray<ContractCase> = [
   {
@@ -206,221 +204,6 @@ const readingCases: ReadonlyArray<ContractCase> = [
   }
 ]
 
-const writingCases: ReadonlyArray<ContractCase> = [
-  {
-    name: "has no snapshot that was not committed",
-    run: Effect.gen(function* () {
-      const [former, unfinished] = [snapshotOf(5), snapshotOf(9, { sizeBytes: 200_000 })]
-      yield* session(home, (store) => takeSnapshot(store, former))
-      yield* session(home, (store) =>
-        Effect.gen(function* () {
-          const writer = yield* store.snapshots.writer({ meta: unfinished.meta, purpose: "Take" })
-          yield* writePieces(writer, unfinished.bytes)
-          yield* expectNewest(store, former)
-        })
-      )
-      yield* expectReopenedWith(former)
-    })
-  },
-  {
-    name: "does not keep the piece that it was given",
-    run: Effect.gen(function* () {
-      const snapshot = snapshotOf(5, { sizeBytes: 1000 })
-      yield* session(home, (store) =>
-        Effect.gen(function* () {
-          const writer = yield* store.snapshots.writer({ meta: snapshot.meta, purpose: "Take" })
-          const piece = new Uint8Array(100)
-          for (let at = 0; at < 1000; at += 100) {
-            piece.set(snapshot.bytes.subarray(at, at + 100))
-            yield* writer.write(piece)
-            piece.fill(0)
-          }
-          yield* writer.commit
-        })
-      )
-      yield* expectReopenedWith(snapshot)
-    })
-  },
-  {
-    name: "has one writer for each purpose at a time",
-    run: session(home, (store) =>
-      Effect.gen(function* () {
-        const options = { meta: snapshotOf(5).meta, purpose: "Receive" } as const
-        yield* Effect.scoped(
-          Effect.andThen(
-            store.snapshots.writer(options),
-            expectDefect(Effect.scoped(store.snapshots.writer(options)), "a second writer")
-          )
-        )
-        yield* store.snapshots.writer(options)
-      })
-    )
-  },
-  {
-    name: "does not let a writer be used after its commit",
-    run: session(home, (store) =>
-      Effect.gen(function* () {
-        const snapshot = snapshotOf(5)
-        const writer = yield* store.snapshots.writer({ meta: snapshot.meta, purpose: "Take" })
-        yield* writePieces(writer, snapshot.bytes)
-        yield* writer.commit
-        yield* expectDefect(writer.write(new Uint8Array(1)), "a piece after the commit")
-        yield* expectDefect(writer.commit, "a second commit")
-        yield* expectNewest(store, snapshot)
-      })
-    )
-  },
-  {
-    name: "refuses writers and readers after it was closed",
-    run: Effect.gen(function* () {
-      const { meta } = snapshotOf(5)
-      const closed = yield* session(home, Effect.succeed)
-      const writer = Effect.scoped(closed.snapshots.writer({ meta, purpose: "Take" }))
-      yield* expectReason(writer, "IoFailed", "a writer of a closed store")
-      yield* expectReason(Effect.scoped(closed.snapshots.reader), "IoFailed", "a reader of a closed store")
-    })
-  },
-  {
-    name: "takes snapshots while the log is written",
-    run: Effect.gen(function* () {
-      const snapshot = snapshotOf(2, { sizeBytes: 150_000 })
-      const batches = Array.from({ length: 15 }, (_, position) => append(block(position + 1, 1)))
-      yield* session(home, (store) =>
-        Effect.gen(function* () {
-          const writer = yield* store.snapshots.writer({ meta: snapshot.meta, purpose: "Take" })
-          for (const [position, batch] of batches.entries()) {
-            yield* writePieces(writer, snapshot.bytes, { until: (position + 1) * 10_000 })
-            yield* store.write(batch)
-          }
-          yield* writer.commit
-        })
-      )
-      yield* expectReopened(sumOf(batches))
-      yield* expectReopenedWith(snapshot)
-    })
-  }
-]
-
-/** How much of a part a store may give up: what it had not written yet. */
-const mayBeLostBytes = mebibyte
-
-const large = snapshotOf(9, { id: "large", sizeBytes: 3 * mebibyte })
-
-/** Writes most of a snapshot, and leaves it. */
-const leaveUnfinished = session(home, (store) =>
-  Effect.flatMap(store.snapshots.writer({ meta: large.meta, purpose: "Receive" }), (writer) =>
-    writePieces(writer, large.bytes, { until: 2.5 * mebibyte })
-  )
-)
-
-const resumeCases: ReadonlyArray<ContractCase> = [
-  {
-    name: "goes on with the part of a snapshot",
-    run: Effect.gen(function* () {
-      yield* leaveUnfinished
-      yield* session(home, (store) =>
-        Effect.gen(function* () {
-          const options = { meta: large.meta, purpose: "Receive", resume: true } as const
-          const writer = yield* store.snapshots.writer(options)
-          const offset = writer.offset()
-          if (offset > 2.5 * mebibyte || offset < 2.5 * mebibyte - mayBeLostBytes)
-            return yield* violated(`the part has ${offset} bytes`)
-          yield* writePieces(writer, large.bytes)
-          return yield* writer.commit
-        })
-      )
-      yield* expectReopenedWith(large)
-    })
-  },
-  {
-    name: "goes on with a part again and again",
-    run: Effect.gen(function* () {
-      for (let until = 300_000; until <= large.bytes.byteLength; until += 300_000) {
-        yield* session(home, (store) =>
-          Effect.flatMap(
-            store.snapshots.writer({ meta: large.meta, purpose: "Take", resume: true }),
-            (writer) => writePieces(writer, large.bytes, { until })
-          )
-        )
-      }
-      yield* session(home, (store) =>
-        Effect.gen(function* () {
-          const writer = yield* store.snapshots.writer({ meta: large.meta, purpose: "Take", resume: true })
-          yield* writePieces(writer, large.bytes)
-          yield* writer.commit
-        })
-      )
-      yield* expectReopenedWith(large)
-    })
-  },
-  beginsAnew("begins anew when it is not told to go on", { meta: large.meta }),
-  beginsAnew("begins anew with a snapshot of another id", {
-    meta: { ...large.meta, id: "other" },
-    resume: true
-  }),
-  {
-    name: "removes the part of another snapshot",
-    run: Effect.gen(function* () {
-      yield* leaveUnfinished
-      yield* session(home, (store) =>
-        store.snapshots.writer({ meta: snapshotOf(3).meta, purpose: "Receive", resume: true })
-      )
-      yield* session(home, (store) => expectOffset(store, { meta: large.meta, resume: true }, 0))
-    })
-  },
-  {
-    name: "has no part left after the commit",
-    run: Effect.gen(function* () {
-      yield* leaveUnfinished
-      yield* session(home, (store) =>
-        Effect.scoped(
-          Effect.gen(function* () {
-            const writer = yield* store.snapshots.writer({
-              meta: large.meta,
-              purpose: "Receive",
-              resume: true
-            })
-            yield* writePieces(writer, large.bytes)
-            yield* writer.commit
-          })
-        ).pipe(Effect.andThen(expectOffset(store, { meta: large.meta, resume: true }, 0)))
-      )
-    })
-  }
-]
-
-type ReceiveOptions = { readonly meta: Snapshot["meta"]; readonly resume?: boolean }
-
-function expectOffset(store: Parameters<typeof takeSnapshot>[0], options: ReceiveOptions, expected: number) {
-  return Effect.scoped(
-    Effect.flatMap(store.snapshots.writer({ ...options, purpose: "Receive" }), (writer) =>
-      writer.offset() === expected
-        ? Effect.void
-        : violated(`the writer stands at byte ${writer.offset()}, not ${expected}`)
-    )
-  )
-}
-
-function beginsAnew(name: string, options: ReceiveOptions): ContractCase {
-  return {
-    name,
-    run: Effect.gen(function* () {
-      const snapshot = { meta: options.meta, bytes: snapshotOf(2, { sizeBytes: 5000 }).bytes }
-      yield* leaveUnfinished
-      yield* session(home, (store) =>
-        Effect.gen(function* () {
-          const writer = yield* store.snapshots.writer({ ...options, purpose: "Receive" })
-          if (writer.offset() !== 0)
-            return yield* violated(`the writer stands at byte ${writer.offset()}, not 0`)
-          yield* writePieces(writer, snapshot.bytes)
-          return yield* writer.commit
-        })
-      )
-      yield* expectReopenedWith(snapshot)
-    })
-  }
-}
-
 const refuses = (what: string, batch: WriteBatch): ContractCase => ({
   name: `refuses ${what}`,
   run: Effect.gen(function* () {
@@ -464,8 +247,6 @@ export const cases: ReadonlyArray<ContractCase> = [
   ...contentsCases,
   ...replacementCases,
   ...readingCases,
-  ...writingCases,
-  ...resumeCases,
   ...logCases
 ]
 
@@ -480,67 +261,6 @@ export const manyHomesCases: ReadonlyArray<ContractCase> = [
       yield* session(identityOf("n2"), (store) => takeSnapshot(store, two))
       yield* expectReopenedWith(one)
       yield* expectReopenedWith(two, identityOf("n2"))
-    })
-  }
-]
-
-/** For stores whose machine can lose its power. */
-export const powerCases = <R>(
-  losePower: (identity: StorageIdentity) => Effect.Effect<void, never, R>
-): ReadonlyArray<ContractCase<R>> => [
-  {
-    name: "keeps a committed snapshot, and where the log begins, when the power fails",
-    run: Effect.gen(function* () {
-      const batches = [append(block(1, 1, 9)), beginAfter(4, 1), append(block(10, 1)), beginAfter(8, 1)]
-      const covering = [undefined, snapshotOf(4), snapshotOf(4), snapshotOf(8)]
-      for (const [position, batch] of batches.entries()) {
-        yield* session(home, (store) =>
-          Effect.gen(function* () {
-            yield* expectStored(sumOf(batches.slice(0, position)), store, "after a power failure")
-            yield* writeAll(store, [batch])
-            yield* losePower(home)
-          })
-        )
-        yield* expectReopenedWith(covering[position])
-      }
-      yield* expectReopened(sumOf(batches))
-    })
-  },
-  {
-    name: "has the former snapshot when the power fails before the commit",
-    run: Effect.gen(function* () {
-      const [former, unfinished] = [snapshotOf(5), snapshotOf(9, { sizeBytes: 200_000 })]
-      yield* session(home, (store) => takeSnapshot(store, former))
-      yield* session(home, (store) =>
-        Effect.gen(function* () {
-          const writer = yield* store.snapshots.writer({ meta: unfinished.meta, purpose: "Take" })
-          yield* writePieces(writer, unfinished.bytes)
-          yield* losePower(home)
-          yield* expectReason(writer.commit, "IoFailed", "a commit after the failure")
-        })
-      )
-      yield* expectReopenedWith(former)
-    })
-  },
-  {
-    name: "goes on with what is whole of a part when the power has failed",
-    run: Effect.gen(function* () {
-      yield* session(home, (store) =>
-        Effect.gen(function* () {
-          const writer = yield* store.snapshots.writer({ meta: large.meta, purpose: "Receive" })
-          yield* writePieces(writer, large.bytes, { until: 2 * mebibyte })
-          yield* losePower(home)
-        })
-      )
-      yield* session(home, (store) =>
-        Effect.gen(function* () {
-          const options = { meta: large.meta, purpose: "Receive", resume: true } as const
-          const writer = yield* store.snapshots.writer(options)
-          yield* writePieces(writer, large.bytes)
-          yield* writer.commit
-        })
-      )
-      yield* expectReopenedWith(large)
     })
   }
 ]
