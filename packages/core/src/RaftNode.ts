@@ -130,20 +130,20 @@ export const make = <Command, Reply, View>(
     const store = yield* Scope.provide(storage.open({ clusterId, groupId, nodeId }), scope)
     for (const note of store.recovered.notes) yield* Effect.logWarning(note)
 
-    const reset = Snapshotting.reconcile(store.recovered)
-    if (reset !== undefined) yield* store.write(reset)
-
-    let state = NodeState.initial({
+    const { base, blocks, hardState, snapshot } = store.recovered
+    const recovered = NodeState.initial({
       self: nodeId,
       config,
       membership,
-      hardState: store.recovered.hardState,
-      base: reset?.base ?? store.recovered.base,
-      blocks: reset === undefined ? store.recovered.blocks : [],
-      snapshot: store.recovered.snapshot,
+      hardState,
+      base,
+      blocks,
+      snapshot,
       firstRequestId: Math.floor(random.nextDoubleUnsafe() * 2 ** 45),
       stamp: readStamp()
     })
+    const firstActions: Array<Action> = []
+    let state = Snapshotting.reconcile(recovered, (action) => firstActions.push(action))
     tracer.onStart?.(state, nowMillis())
 
     let stopped: RaftErrorReason | undefined
@@ -164,6 +164,10 @@ export const make = <Command, Reply, View>(
 
     const mailbox = yield* Mailbox.make(config)
     const logWriter = yield* LogWriter.make(store, mailbox.signal)
+    const persist = (actions: ReadonlyArray<Action>): void => {
+      for (const action of actions) if (action._tag === "Persist") logWriter.enqueue(action satisfies Persist)
+    }
+    persist(firstActions)
     const snapshotter = yield* Snapshotter.make({
       config,
       store: store.snapshots,
@@ -272,7 +276,7 @@ export const make = <Command, Reply, View>(
       }
       tracer.onTurn?.({ nowMillis: stamp.nowMillis, events: work.events, before, after: state, actions })
 
-      for (const action of actions) if (action._tag === "Persist") logWriter.enqueue(action satisfies Persist)
+      persist(actions)
       roleScope.wakeReplicators()
       sendMessages(actions)
       if (isNotable(before, state)) watchers.notify()

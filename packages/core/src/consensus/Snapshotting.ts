@@ -12,7 +12,7 @@ import * as LogIndex from "../LogIndex.ts"
 import * as Membership from "../Membership.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { InstallSnapshot, InstallSnapshotReply } from "../RaftMessage.ts"
-import type { RecoveredState, WriteBatch } from "../RaftStorage.ts"
+import type { LogBase } from "../RaftStorage.ts"
 import type { SnapshotMeta } from "../Snapshot.ts"
 import type { Emit } from "./Action.ts"
 import * as Commitment from "./Commitment.ts"
@@ -24,21 +24,17 @@ import * as RaftLog from "./RaftLog.ts"
 import * as ReadIndex from "./ReadIndex.ts"
 
 /**
- * What has to be written before a node starts on what its disk held, if anything. A crash may have come
- * between a snapshot and the log that begins after it: then the log ends before the snapshot, or goes on
- * from an entry that the snapshot replaces.
+ * Brings the log of a node that starts in line with its snapshot. A crash may have come between a snapshot
+ * and the log that begins after it: then the log ends before the snapshot, or goes on from an entry that
+ * the snapshot replaces.
  */
-export const reconcile = (recovered: RecoveredState): WriteBatch | undefined => {
-  const { base, blocks, snapshot } = recovered
-  if (snapshot === undefined) return undefined
-  const log = RaftLog.fromBlocks(blocks, base)
-  if (RaftLog.termAt(log, snapshot.lastIndex) === snapshot.lastTerm || snapshot.lastIndex < base.index)
-    return undefined
-  return {
-    truncateFrom: LogIndex.plus(base.index, 1),
-    base: { index: snapshot.lastIndex, term: snapshot.lastTerm },
-    blocks: []
-  }
+export const reconcile = (state: NodeState, emit: Emit): NodeState => {
+  const { log, snapshot } = state
+  if (snapshot === undefined || snapshot.lastIndex < log.base.index) return state
+  const base: LogBase = { index: snapshot.lastIndex, term: snapshot.lastTerm }
+  return RaftLog.termAt(log, base.index) === base.term
+    ? state
+    : Durable.setLogBase(state, RaftLog.empty(base), LogIndex.plus(log.base.index, 1), emit)
 }
 
 /**

@@ -63,7 +63,7 @@ export class Invariants implements Observer {
   }
 
   onRestart = (node: SimulatedNode): void => {
-    this.logs.set(node.id, [...node.storedTerms])
+    this.logs.set(node.id, node.termsAtStart())
     this.reads.delete(node.id)
     const snapshot = node.shelf.newest?.meta
     if (snapshot !== undefined) this.checkSnapshot(node, { snapshot })

@@ -83,6 +83,14 @@ export class SimulatedNode {
       : this.storedTerms[index - 1]
   }
 
+  /** The terms of a log that was just brought in line with the snapshot. */
+  termsAtStart(): Array<number> {
+    const terms = [...this.storedTerms]
+    terms.length = Math.min(terms.length, this.state.log.lastIndex)
+    this.shelf.putBefore(terms, this.state.log.base)
+    return terms
+  }
+
   handle(event: Event): void {
     const before = this.state
     const { state, actions } = Transition.step(before, event, this.options.stamp())
@@ -110,6 +118,7 @@ export class SimulatedNode {
       id: `${this.id}-${lastIndex}-${this.restarts}`,
       lastIndex: lastIndex as LogIndex.LogIndex,
       lastTerm: lastTerm as SnapshotMeta["lastTerm"],
+      lastTimestampMillis: this.options.stamp().wallMillis,
       membership: this.options.membership
     }
     return this.shelf.begin(meta, this.machine)
@@ -190,20 +199,18 @@ export class SimulatedNode {
   }
 
   private initialState(): NodeState.NodeState {
-    const snapshot = this.shelf.newest?.meta
-    const reset = Snapshotting.reconcile({ ...this.stored, snapshot, notes: [] })
-    if (reset !== undefined) this.store(reset)
-    return NodeState.initial({
+    const recovered = NodeState.initial({
       self: this.options.id,
       config: this.options.config,
       membership: this.options.membership,
       hardState: this.stored.hardState,
       base: this.stored.base,
       blocks: this.stored.blocks,
-      snapshot,
+      snapshot: this.shelf.newest?.meta,
       firstRequestId: this.restarts * 1_000_000,
       stamp: this.options.stamp()
     })
+    return Snapshotting.reconcile(recovered, (action) => this.carryOut(action))
   }
 }
 
