@@ -19,6 +19,8 @@ export const SnapshotMeta = Schema.Struct({
   lastIndex: LogIndex,
   /** Its term (lastIncludedTerm). */
   lastTerm: Term,
+  /** The leader's clock in it, in milliseconds since the epoch: time in the log goes on from there. */
+  lastTimestampMillis: Schema.Finite,
   /** The membership in force there. */
   membership: Membership
 })

@@ -52,7 +52,11 @@ const appendDrafts = (
     firstIndex: LogIndex.plus(state.log.lastIndex, 1),
     term: state.currentTerm,
     // Time in the log never goes back, whatever the clocks of successive leaders say.
-    timestampMillis: Math.max(stamp.wallMillis, RaftLog.lastTimestampMillis(state.log))
+    timestampMillis: Math.max(
+      stamp.wallMillis,
+      RaftLog.lastTimestampMillis(state.log),
+      state.snapshot?.lastTimestampMillis ?? 0
+    )
   })
   return Durable.appendBlocks(state, [block], undefined, emit)
 }

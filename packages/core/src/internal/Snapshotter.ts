@@ -80,13 +80,14 @@ export const make = (options: {
       consider: (moment) => {
         if (isBusy || !isDue(moment)) return
         const { log, index } = moment
-        const lastTerm = RaftLog.termAt(log, index)
         // The entry has gone meanwhile: a leader's snapshot is about to take the place of all this.
-        if (lastTerm === undefined) return
+        if (index <= log.base.index) return
+        const { term, timestampMillis } = RaftLog.entryAt(log, index)
         const meta = {
           id: options.makeId(index),
           lastIndex: index,
-          lastTerm,
+          lastTerm: term,
+          lastTimestampMillis: timestampMillis,
           membership: options.membership()
         }
         isBusy = Queue.offerUnsafe(inbox, { meta, pieces: moment.snapshot() })

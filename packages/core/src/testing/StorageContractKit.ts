@@ -121,6 +121,7 @@ export const snapshotOf = (
     id: options.id ?? `at-${lastIndex}`,
     lastIndex: LogIndex.plus(LogIndex.zero, lastIndex),
     lastTerm: (options.term ?? 1) as Term,
+    lastTimestampMillis: lastIndex * 10,
     membership: Membership.ofVoters({ n1: "127.0.0.1:7001", n2: "127.0.0.1:7002" })
   },
   bytes: contents(options.sizeBytes ?? 100, lastIndex)

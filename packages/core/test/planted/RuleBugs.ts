@@ -199,8 +199,8 @@ export const ruleBugs: ReadonlyArray<Bug> = [
     name: "time in the log goes back with the leader's clock",
     claim: "the timestamps of entries never decrease (docs/ARCHITECTURE.md)",
     file: "consensus/Replication.ts",
-    find: "Math.max(stamp.wallMillis, RaftLog.lastTimestampMillis(state.log))",
-    replace: "stamp.wallMillis"
+    find: "RaftLog.lastTimestampMillis(state.log),",
+    replace: "0,"
   },
 
   // --- reads --------------------------------------------------------------------------------------

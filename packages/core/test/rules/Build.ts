@@ -38,6 +38,7 @@ export const snapshot = (
   id: `${options.by ?? "n1"}-${index}`,
   lastIndex: index as LogIndex,
   lastTerm: term as Term,
+  lastTimestampMillis: 0,
   membership: options.membership ?? membership({ voters: 3 })
 })
 
