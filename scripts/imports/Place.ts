@@ -69,6 +69,7 @@ const topLevelLayers: Readonly<Record<string, Layer>> = {
   LogIndex: "data",
   LogEntry: "data",
   Membership: "data",
+  Snapshot: "data",
   RaftMessage: "data",
   RaftError: "data",
   RaftConfig: "data",
@@ -77,6 +78,7 @@ const topLevelLayers: Readonly<Record<string, Layer>> = {
   StateMachine: "ports",
   MemoryTransport: "ports",
   MemoryStorage: "ports",
+  MemorySnapshots: "ports",
   RaftMetrics: "telemetry",
   RaftTrace: "telemetry",
   RaftNode: "node"

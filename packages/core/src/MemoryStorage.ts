@@ -7,7 +7,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as MemorySnapshots from "./internal/MemorySnapshots.ts"
+import * as MemorySnapshots from "./MemorySnapshots.ts"
 import type { StorageIdentity } from "./RaftStorage.ts"
 import * as RaftStorage from "./RaftStorage.ts"
 

@@ -10,7 +10,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
-import * as MemorySnapshots from "../internal/MemorySnapshots.ts"
+import * as MemorySnapshots from "../MemorySnapshots.ts"
 import * as RaftStorage from "../RaftStorage.ts"
 import type { RecoveredState, StorageIdentity, WriteBatch } from "../RaftStorage.ts"
 

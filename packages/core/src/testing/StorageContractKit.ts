@@ -157,7 +157,7 @@ const maxReadBytes = 50_000
 export const expectContents = Effect.fnUntraced(function* (
   reader: SnapshotReader,
   bytes: Uint8Array,
-  readBytes = maxReadBytes
+  readBytes: number = maxReadBytes
 ) {
   if (reader.sizeBytes !== bytes.byteLength)
     return yield* violated(`the snapshot has ${reader.sizeBytes} bytes, not ${bytes.byteLength}`)

@@ -58,7 +58,8 @@ export class SnapshotShelf {
     const missing = part.bytes.length - offset
     if (missing >= 0) part.bytes = [...part.bytes, ...data.subarray(missing)]
     if (part.bytes.length < sizeBytes) return part.bytes.length
-    const terms: ReadonlyArray<number> = JSON.parse(new TextDecoder().decode(Uint8Array.from(part.bytes)))
+    const text = new TextDecoder().decode(Uint8Array.from(part.bytes))
+    const terms = JSON.parse(text) as ReadonlyArray<number>
     this.unfinished.push({
       snapshot: { meta, terms },
       event: { _tag: "SnapshotReceived", from, snapshot: meta }

@@ -6,8 +6,8 @@
  * disk of a test.
  */
 import * as Effect from "effect/Effect"
-import type { SnapshotReader, SnapshotStore, SnapshotWriter, StorageError } from "../RaftStorage.ts"
-import type { SnapshotMeta } from "../Snapshot.ts"
+import type { SnapshotReader, SnapshotStore, SnapshotWriter, StorageError } from "./RaftStorage.ts"
+import type { SnapshotMeta } from "./Snapshot.ts"
 
 type Purpose = Parameters<SnapshotStore["writer"]>[0]["purpose"]
 
