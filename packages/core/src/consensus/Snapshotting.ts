@@ -43,6 +43,9 @@ export const reconcile = (state: NodeState, emit: Emit): NodeState => {
  */
 export const onSnapshotTaken = (state: NodeState, snapshot: SnapshotMeta, emit: Emit): NodeState => {
   if (snapshot.lastIndex <= (state.snapshot?.lastIndex ?? LogIndex.zero)) return state
+  if (snapshot.lastIndex > state.commitIndex) {
+    throw new Error(`A snapshot covers ${snapshot.lastIndex}, which is not committed (State Machine Safety)`)
+  }
   const known: NodeState = { ...state, snapshot }
   const index = lastToDrop(known, snapshot.lastIndex)
   return index <= known.log.base.index ? known : compact(known, index, emit)

@@ -54,6 +54,8 @@ const transfer = (node: RoleContext, peer: NodeId, moved: Latch.Latch, reader: S
       if (got === undefined) return
       if (got !== acknowledged) {
         acknowledged = got
+        // What the peer has kept from an earlier transfer is not sent again.
+        sent = Math.max(sent, acknowledged)
         progressMillis = node.nowMillis()
       } else if (node.nowMillis() - progressMillis >= electionTimeoutMillis) {
         sent = acknowledged
