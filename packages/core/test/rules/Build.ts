@@ -33,12 +33,16 @@ export const logBase = ({ index, term }: Place): LogBase => ({
 /** A snapshot that ends at a place; `by` is who took it. */
 export const snapshot = (
   { index, term }: Place,
-  options: { readonly membership?: Membership.Membership; readonly by?: string } = {}
+  options: {
+    readonly membership?: Membership.Membership
+    readonly by?: string
+    readonly timestampMillis?: number
+  } = {}
 ): SnapshotMeta => ({
   id: `${options.by ?? "n1"}-${index}`,
   lastIndex: index as LogIndex,
   lastTerm: term as Term,
-  lastTimestampMillis: 0,
+  lastTimestampMillis: options.timestampMillis ?? 0,
   membership: options.membership ?? membership({ voters: 3 })
 })
 
@@ -209,7 +213,7 @@ export const readIndexReply = (options: {
   readIndex: options.readIndex as LogIndex
 })
 
-/** A piece of a snapshot of `sizeBytes` bytes that ends at `last`; the whole of it unless said. */
+/** A piece of a snapshot that ends at `last`: one byte of it, unless said. */
 export const installSnapshot = (options: {
   readonly term: number
   readonly last: Place
@@ -225,7 +229,7 @@ export const installSnapshot = (options: {
     snapshot: snapshot(options.last, { by: options.by ?? "n2" }),
     sizeBytes,
     offset,
-    data: new Uint8Array(options.bytes ?? sizeBytes - offset)
+    data: new Uint8Array(options.bytes ?? 1)
   }
 }
 

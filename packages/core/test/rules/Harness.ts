@@ -198,8 +198,8 @@ export class Subject {
   }
 
   /** The last piece of the leader's snapshot is durable now. */
-  hasReceived(from: string, place: Build.Place): this {
-    const snapshot = Build.snapshot(place, { membership: this.state.membership, by: from })
+  hasReceived(from: string, place: Build.Place, said: Parameters<typeof Build.snapshot>[1] = {}): this {
+    const snapshot = Build.snapshot(place, { membership: this.state.membership, by: from, ...said })
     this.node.shelf.put({ meta: snapshot, terms: termsUpTo(snapshot) })
     return this.happens({ _tag: "SnapshotReceived", from: Build.id(from), snapshot })
   }

@@ -3,6 +3,7 @@
  */
 import { describe, expect, it } from "vitest"
 import * as Build from "./Build.ts"
+import type { Subject } from "./Harness.ts"
 import { leader } from "./Harness.ts"
 
 describe("check quorum (thesis, section 6.2)", () => {
@@ -73,5 +74,59 @@ describe("check quorum (thesis, section 6.2)", () => {
     for (let beat = 0; beat < 5; beat++) node.waits(20).heartbeatDue()
     expect(node.role).toBe("Follower")
     expect(node.replicatesTo("n2")).toEqual([])
+  })
+})
+
+describe("B26: a leader whose own disk hangs", () => {
+  /** Beats for `millis` while both peers answer. */
+  const leadsFor = (node: Subject, millis: number): Subject => {
+    for (let passed = 0; passed < millis && node.role === "Leader"; passed += 20) {
+      node.waits(20)
+      for (const peer of ["n2", "n3"]) node.receives(peer, Build.accepted({ term: 4, match: 1 }))
+      node.heartbeatDue()
+    }
+    return node
+  }
+
+  it("steps down after an election timeout, though a quorum hears its heartbeats", () => {
+    const node = leader({ term: 4 }).withSlowDisk().heartbeatDue().proposes("a")
+    expect(leadsFor(node, 80).role).toBe("Leader")
+    expect(leadsFor(node, 20).role).toBe("Follower")
+  })
+
+  it("also where CheckQuorum is switched off", () => {
+    const node = leader({ term: 4, config: { checkQuorum: false } })
+      .withSlowDisk()
+      .proposes("a")
+    expect(leadsFor(node, 200).role).toBe("Follower")
+  })
+
+  it("leads on while the disk is slow and moves", () => {
+    const node = leader({ term: 4 }).withSlowDisk()
+    for (let write = 0; write < 10; write++) {
+      node.proposes("a").proposes("b")
+      expect(leadsFor(node, 80).persists(1).role).toBe("Leader")
+    }
+  })
+
+  it("leads on where it has nothing to write", () => {
+    expect(leadsFor(leader({ term: 4 }).withSlowDisk(), 1000).role).toBe("Leader")
+  })
+
+  it("counts from when it had something to write, not from the last write", () => {
+    const node = leadsFor(leader({ term: 4 }).withSlowDisk(), 1000).proposes("a")
+    expect(leadsFor(node, 80).role).toBe("Leader")
+  })
+
+  it("alone in its cluster it makes room for nobody", () => {
+    const node = leader({ term: 4, voters: 1, learners: 1 }).withSlowDisk().proposes("a")
+    expect(node.waits(10_000).heartbeatDue().waits(10_000).heartbeatDue().role).toBe("Leader")
+  })
+
+  it("having stepped down it cannot win before its disk writes again", () => {
+    const node = leadsFor(leader({ term: 4 }).withSlowDisk().proposes("a"), 200).timesOut()
+    node.receives("n2", Build.preVoteReply({ term: 4, requestedTerm: 5, granted: true }))
+    expect([node.role, node.requestsTo("n2")]).toEqual(["Candidate", undefined])
+    expect(node.persists().requestsTo("n2")).toMatchObject({ _tag: "RequestVote", term: 5 })
   })
 })
