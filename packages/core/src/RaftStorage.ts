@@ -145,6 +145,10 @@ export class ForeignStore extends Schema.TaggedError<ForeignStore>()("ForeignSto
   }
 }
 
+/** What the operator of a damaged store can do. */
+export const damageAdvice =
+  "Put a copy of this node's own directory in its place. Do not start it under its old name on an empty one: it would forget its votes and what it has acknowledged"
+
 /** The store holds bytes that were not written by us, or have changed since. Nothing was changed. */
 export class DamagedStore extends Schema.TaggedError<DamagedStore>()("DamagedStore", {
   location: Schema.String,
@@ -152,7 +156,7 @@ export class DamagedStore extends Schema.TaggedError<DamagedStore>()("DamagedSto
   detail: Schema.String
 }) {
   override get message() {
-    return `${this.location} is damaged at byte ${this.offset}: ${this.detail}; nothing was changed. Put a copy of this node's own directory in its place. Do not start it under its old name on an empty one: it would forget its votes and what it has acknowledged`
+    return `${this.location} is damaged at byte ${this.offset}: ${this.detail}; nothing was changed. ${damageAdvice}`
   }
 }
 

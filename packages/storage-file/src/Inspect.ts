@@ -18,9 +18,6 @@ import * as StoreDirectory from "./StoreDirectory.ts"
 
 const maxAttempts = 5
 
-const advice =
-  "Restore this node from a copy, or move its directory away and let it join anew: the other nodes have what was acknowledged"
-
 /** Fails with `IoFailed` where it cannot read, and with `NotAStore` where there is something else. */
 export const inspect = Effect.fnUntraced(function* (
   path: string
@@ -106,15 +103,24 @@ const judge = (directory: ReadableDirectory, { log, names, newest }: Findings): 
   }
   const { position, segment, state, tornBytes } = log.found
   const detail = RaftStorage.uncovered({ base: state.base, blocks: [] }, newest?.report.meta ?? undefined)
-  if (detail !== undefined) return { _tag: "Damaged", file: directory.path, offset: 0, detail, advice }
+  if (detail !== undefined) return damaged(directory.path, 0, detail)
   const file = join(directory.path, SegmentHeader.nameOf(segment.number))
   return tornBytes === 0 ? { _tag: "Sound" } : { _tag: "TornTail", file, offset: position, bytes: tornBytes }
 }
 
 const refusal = (problem: InspectFiles.Problem): Verdict => {
+  const file = problem.location
   if (problem._tag === "UnsupportedFormat")
-    return { _tag: "TooNew", file: problem.location, found: problem.found, supported: problem.supported }
+    return { _tag: "TooNew", file, found: problem.found, supported: problem.supported }
   return problem._tag === "DamagedStore"
-    ? { _tag: "Damaged", file: problem.location, offset: problem.offset, detail: problem.detail, advice }
-    : { _tag: "Damaged", file: problem.location, offset: 0, detail: problem.message, advice }
+    ? damaged(file, problem.offset, problem.detail)
+    : damaged(file, 0, problem.message)
 }
+
+const damaged = (file: string, offset: number, detail: string): Verdict => ({
+  _tag: "Damaged",
+  file,
+  offset,
+  detail,
+  advice: RaftStorage.damageAdvice
+})

@@ -14,14 +14,9 @@ import { join } from "node:path"
 import { StorageError, StoreLocked } from "@effect-raft/core/RaftStorage"
 import { ioFailed } from "./IoError.ts"
 import { LogFileSystem } from "./LogFileSystem.ts"
+import * as MemoryInode from "./MemoryInode.ts"
+import type { Inode, UnsyncedBytes } from "./MemoryInode.ts"
 import type { LogDirectory, LogFile, ReadableDirectory } from "./LogFileSystem.ts"
-
-/** Which of the bytes that were written and not synced are on the disk after all. */
-export type UnsyncedBytes =
-  /** The first so many, in the order in which they were written: 0 loses all, Infinity keeps all. */
-  | { readonly firstBytes: number }
-  /** Those of the chosen sectors of 512 bytes, in whatever order. */
-  | { readonly sectors: (sector: number) => boolean }
 
 export interface RestartOptions {
   readonly bytes: UnsyncedBytes
@@ -48,17 +43,6 @@ export interface MemoryLogFileSystem {
   readonly namesOf: (directory: string) => ReadonlyArray<string>
 }
 
-type Change =
-  | { readonly position: number; readonly bytes: Uint8Array }
-  /** What lay beyond is cut off. */
-  | { readonly cutAt: number }
-
-interface Inode {
-  visible: Uint8Array
-  durable: Uint8Array
-  unsynced: Array<Change>
-}
-
 interface Directory {
   names: Map<string, Inode>
   durableNames: Map<string, Inode>
@@ -73,8 +57,6 @@ interface Machine {
   failure: { readonly at: number; readonly code: string } | undefined
   powerOffAt: number
 }
-
-const sectorBytes = 512
 
 export const make = (): MemoryLogFileSystem => {
   const machine: Machine = {
@@ -130,10 +112,7 @@ const restart = (machine: Machine, { bytes, names }: RestartOptions): void => {
   let budget = "firstBytes" in bytes ? bytes.firstBytes : Infinity
   for (const directory of machine.directories.values()) {
     for (const inode of new Set([...directory.names.values(), ...directory.durableNames.values()])) {
-      if ("sectors" in bytes) keepSectors(inode, bytes.sectors)
-      else budget = keepFirst(inode, budget)
-      inode.unsynced = []
-      inode.visible = inode.durable.slice()
+      budget = MemoryInode.crash(inode, bytes, budget)
     }
     keepNames(directory, typeof names === "string" ? () => names === "Kept" : names)
     directory.names = new Map(directory.durableNames)
@@ -149,43 +128,6 @@ const keepNames = (directory: Directory, isKept: (name: string) => boolean): voi
     if (isKept(newName ?? name)) durableNames.delete(name)
   }
   for (const [name, inode] of names) if (isKept(name)) durableNames.set(name, inode)
-}
-
-/** Keeps `budget` bytes of the un-synced writes, and returns what is left of it. */
-const keepFirst = (inode: Inode, budget: number): number => {
-  let left = budget
-  for (const change of inode.unsynced) {
-    if ("cutAt" in change) {
-      if (left > 0) inode.durable = inode.durable.slice(0, change.cutAt)
-      continue
-    }
-    const kept = Math.min(left, change.bytes.byteLength)
-    if (kept > 0) inode.durable = put(inode.durable, change.bytes.subarray(0, kept), change.position)
-    left -= kept
-  }
-  return left
-}
-
-const keepSectors = (inode: Inode, isKept: (sector: number) => boolean): void => {
-  for (const change of inode.unsynced) {
-    if ("cutAt" in change) continue
-    const { bytes, position } = change
-    for (let at = 0; at < bytes.byteLength;) {
-      const sector = Math.floor((position + at) / sectorBytes)
-      const to = Math.min(bytes.byteLength, (sector + 1) * sectorBytes - position)
-      if (isKept(sector)) inode.durable = put(inode.durable, bytes.subarray(at, to), position + at)
-      at = to
-    }
-  }
-}
-
-/** Writes into `target`, or, where that is too short, into a longer copy. */
-const put = (target: Uint8Array, bytes: Uint8Array, position: number): Uint8Array => {
-  const room = position + bytes.byteLength
-  const result = room <= target.byteLength ? target : new Uint8Array(room)
-  if (result !== target) result.set(target)
-  result.set(bytes, position)
-  return result
 }
 
 class Errno extends Error {
@@ -268,12 +210,7 @@ const toLogDirectory = (machine: Machine, path: string): LogDirectory => {
     create: (name, bytes) =>
       changing(machine, life, "open", join(path, name), (failure) => {
         if (directory.names.has(name)) throw new Errno("EEXIST", `${name} is there`)
-        const zeros = new Uint8Array(failure === undefined ? bytes : 0)
-        const inode = {
-          visible: zeros,
-          durable: new Uint8Array(0),
-          unsynced: [{ position: 0, bytes: zeros.slice() }]
-        }
+        const inode = MemoryInode.make(failure === undefined ? bytes : 0)
         directory.names.set(name, inode)
         return toLogFile(machine, inode, join(path, name))
       }),
@@ -324,33 +261,16 @@ const toLogFile = (machine: Machine, inode: Inode, path: string): LogFile => {
       looking(machine, life, "read", path, () => inode.visible.slice(position, position + bytes)),
     truncate: (bytes) =>
       changing(machine, life, "truncate", path, (failure) => {
-        if (failure !== undefined) return
-        inode.visible = inode.visible.slice(0, bytes)
-        inode.unsynced.push({ cutAt: bytes })
+        if (failure === undefined) MemoryInode.cut(inode, bytes)
       }),
     write: (parts, position) =>
       changing(machine, life, "write", path, (failure) => {
-        if (failure !== undefined) return
-        const bytes = concatenate(parts)
-        inode.visible = put(inode.visible, bytes, position)
-        inode.unsynced.push({ position, bytes })
+        if (failure === undefined) MemoryInode.write(inode, parts, position)
       }),
-    // After a failed flush the kernel takes the pages for clean: readers see them, no later flush writes them.
     sync: changing(machine, life, "flush", path, (failure) => {
       if (machine.operations > machine.powerOffAt) return
-      if (failure === undefined) keepFirst(inode, Infinity)
-      inode.unsynced = []
+      MemoryInode.sync(inode, failure !== undefined)
     }),
     close: Effect.void
   }
-}
-
-const concatenate = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const whole = new Uint8Array(parts.reduce((total, part) => total + part.byteLength, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.byteLength
-  }
-  return whole
 }
