@@ -6,10 +6,14 @@
  * disk of a test.
  */
 import * as Effect from "effect/Effect"
-import type { SnapshotReader, SnapshotStore, SnapshotWriter, StorageError } from "./RaftStorage.ts"
+import type {
+  SnapshotPurpose,
+  SnapshotReader,
+  SnapshotStore,
+  SnapshotWriter,
+  StorageError
+} from "./RaftStorage.ts"
 import type { SnapshotMeta } from "./Snapshot.ts"
-
-type Purpose = Parameters<SnapshotStore["writer"]>[0]["purpose"]
 
 /** A snapshot that is being written. */
 interface Part {
@@ -25,7 +29,7 @@ interface WholeSnapshot {
 
 export interface Shelf {
   newest: WholeSnapshot | undefined
-  readonly parts: Map<Purpose, Part>
+  readonly parts: Map<SnapshotPurpose, Part>
 }
 
 export const emptyShelf = (): Shelf => ({ newest: undefined, parts: new Map() })
@@ -40,9 +44,9 @@ export interface Disk {
 
 /** The snapshots of one opening of a store. */
 export const open = (shelf: Shelf, disk: Disk): SnapshotStore => {
-  const writing = new Set<Purpose>()
+  const writing = new Set<SnapshotPurpose>()
 
-  const claim = (purpose: Purpose) =>
+  const claim = (purpose: SnapshotPurpose) =>
     Effect.suspend(() => {
       if (writing.has(purpose))
         return Effect.die(new Error(`A snapshot writer for "${purpose}" is open already`))
@@ -62,7 +66,7 @@ export const open = (shelf: Shelf, disk: Disk): SnapshotStore => {
   }
 }
 
-const takePart = (shelf: Shelf, purpose: Purpose, meta: SnapshotMeta, resume: boolean): Part => {
+const takePart = (shelf: Shelf, purpose: SnapshotPurpose, meta: SnapshotMeta, resume: boolean): Part => {
   const left = shelf.parts.get(purpose)
   if (resume && left !== undefined && left.meta.id === meta.id) return left
   const part: Part = { meta, pieces: [], sizeBytes: 0 }
@@ -70,7 +74,7 @@ const takePart = (shelf: Shelf, purpose: Purpose, meta: SnapshotMeta, resume: bo
   return part
 }
 
-const toWriter = (shelf: Shelf, disk: Disk, purpose: Purpose, part: Part): SnapshotWriter => {
+const toWriter = (shelf: Shelf, disk: Disk, purpose: SnapshotPurpose, part: Part): SnapshotWriter => {
   let isCommitted = false
   const unlessCommitted = <A>(operation: Effect.Effect<A, StorageError>) =>
     Effect.suspend(() =>
@@ -97,7 +101,7 @@ const toWriter = (shelf: Shelf, disk: Disk, purpose: Purpose, part: Part): Snaps
   }
 }
 
-const putInPlace = (shelf: Shelf, purpose: Purpose, part: Part): void => {
+const putInPlace = (shelf: Shelf, purpose: SnapshotPurpose, part: Part): void => {
   if (shelf.parts.get(purpose) === part) shelf.parts.delete(purpose)
   if (shelf.newest !== undefined && part.meta.lastIndex < shelf.newest.meta.lastIndex) return
   shelf.newest = { meta: part.meta, bytes: concatenate(part) }

@@ -77,6 +77,9 @@ export interface LogStore {
   readonly snapshots: SnapshotStore
 }
 
+/** Whether a snapshot comes from the node's own machine or from the leader. */
+export type SnapshotPurpose = "Take" | "Receive"
+
 /** The snapshots of one store. Writers and readers may be used beside `write`, by other fibers. */
 export interface SnapshotStore {
   /**
@@ -87,7 +90,7 @@ export interface SnapshotStore {
    */
   readonly writer: (options: {
     readonly meta: SnapshotMeta
-    readonly purpose: "Take" | "Receive"
+    readonly purpose: SnapshotPurpose
     /** Take up the part that is there. Default false. */
     readonly resume?: boolean
   }) => Effect.Effect<SnapshotWriter, StorageError, Scope.Scope>

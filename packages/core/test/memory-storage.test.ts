@@ -4,6 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
@@ -12,8 +13,14 @@ import { ClusterId, defaultGroup, NodeId } from "@effect-raft/core/NodeId"
 import { emptyState, type LogStore } from "@effect-raft/core/RaftStorage"
 import * as MemoryDisk from "@effect-raft/core/testing/MemoryDisk"
 import * as RaftStorageContract from "@effect-raft/core/testing/RaftStorageContract"
+import {
+  expectNewest,
+  snapshotOf,
+  takeSnapshot,
+  writePieces
+} from "@effect-raft/core/testing/StorageContractKit"
 import * as StorageModel from "@effect-raft/core/testing/StorageModel"
-import { append, block, vote } from "@effect-raft/core/testing/StorageScripts"
+import { append, beginAfter, block, vote } from "@effect-raft/core/testing/StorageScripts"
 
 describe("MemoryStorage keeps the contract: it", () => {
   for (const { name, run } of RaftStorageContract.cases({ homes: "Many" })) {
@@ -125,6 +132,71 @@ describe("MemoryDisk", () => {
         })
       )
       assert.strictEqual(lengthOf(yield* disk.storage.open(home)), 1)
+    })
+  )
+
+  const snapshot = snapshotOf(5, { sizeBytes: 1000 })
+
+  /** Writes a snapshot, and starts its commit while the disk hangs. */
+  const startCommit = Effect.fnUntraced(function* (disk: MemoryDisk.MemoryDisk["Service"], store: LogStore) {
+    const writer = yield* store.snapshots.writer({ meta: snapshot.meta, purpose: "Receive" })
+    yield* writePieces(writer, snapshot.bytes)
+    yield* disk.hang(home)
+    return yield* Effect.forkChild(Effect.exit(writer.commit), { startImmediately: true })
+  })
+
+  for (const fate of ["Lost", "Kept"] as const) {
+    it.effect(`a commit in flight at a crash is ${fate.toLowerCase()}, and fails`, () =>
+      Effect.gen(function* () {
+        const disk = MemoryDisk.make()
+        const committing = yield* startCommit(disk, yield* disk.storage.open(home))
+        assert.isUndefined((yield* disk.durable(home)).snapshot)
+        yield* disk.crash(home, fate)
+        assert.isTrue(Exit.isFailure(yield* Fiber.join(committing)))
+        const { recovered } = yield* disk.storage.open(home)
+        assert.deepStrictEqual(recovered.snapshot, fate === "Kept" ? snapshot.meta : undefined)
+      })
+    )
+
+    it.effect(`the part of a snapshot at a crash is ${fate.toLowerCase()}`, () =>
+      Effect.gen(function* () {
+        const disk = MemoryDisk.make()
+        const options = { meta: snapshot.meta, purpose: "Receive", resume: true } as const
+        const first = yield* disk.storage.open(home)
+        yield* writePieces(yield* first.snapshots.writer(options), snapshot.bytes, { until: 600 })
+        yield* disk.crash(home, fate)
+        const second = yield* disk.storage.open(home)
+        const writer = yield* second.snapshots.writer(options)
+        assert.strictEqual(writer.offset(), fate === "Kept" ? 600 : 0)
+      })
+    )
+  }
+
+  it.effect("a hanging commit waits for the release, and the log goes on when the disk does", () =>
+    Effect.gen(function* () {
+      const disk = MemoryDisk.make()
+      const store = yield* disk.storage.open(home)
+      const committing = yield* startCommit(disk, store)
+      assert.isUndefined(committing.pollUnsafe())
+      yield* disk.release(home)
+      assert.isTrue(Exit.isSuccess(yield* Fiber.join(committing)))
+      assert.deepStrictEqual((yield* disk.durable(home)).snapshot, snapshot.meta)
+      yield* store.write(beginAfter(5, 1))
+    })
+  )
+
+  it.effect("a failed commit ends its writer, not the store", () =>
+    Effect.gen(function* () {
+      const disk = MemoryDisk.make()
+      const store = yield* disk.storage.open(home)
+      const former = snapshotOf(2)
+      yield* takeSnapshot(store, former)
+      yield* disk.failNextWrite(home)
+      assert.strictEqual((yield* Effect.flip(takeSnapshot(store, snapshot))).reason._tag, "IoFailed")
+      yield* expectNewest(store, former)
+      yield* store.write(append(block(1, 1)))
+      yield* takeSnapshot(store, snapshot)
+      yield* expectNewest(store, snapshot)
     })
   )
 

@@ -7,7 +7,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
+import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { StorageError, StorageIdentity } from "@effect-raft/core/RaftStorage"

@@ -22,6 +22,7 @@
  */
 import * as Schema from "effect/Schema"
 import { DamagedStore, StorageIdentity, UnsupportedFormat } from "@effect-raft/core/RaftStorage"
+import type { SnapshotPurpose } from "@effect-raft/core/RaftStorage"
 import { SnapshotMeta } from "@effect-raft/core/Snapshot"
 import { checksum } from "./Checksum.ts"
 
@@ -167,7 +168,7 @@ export const nameOf = ({ id, lastIndex }: SnapshotMeta): string =>
 export const isSnapshotName = (name: string): boolean => namePattern.test(name)
 
 /** What an unfinished snapshot is called, one for each purpose. */
-export const partNameOf = (purpose: "Take" | "Receive"): string => `${purpose.toLowerCase()}.part`
+export const partNameOf = (purpose: SnapshotPurpose): string => `${purpose.toLowerCase()}.part`
 
 export const isPartName = (name: string): boolean =>
   name === partNameOf("Take") || name === partNameOf("Receive")

@@ -11,6 +11,7 @@ import * as Semaphore from "effect/Semaphore"
 import { join } from "node:path"
 import * as RaftStorage from "@effect-raft/core/RaftStorage"
 import type {
+  SnapshotPurpose,
   SnapshotStore,
   SnapshotWriter,
   StorageError,
@@ -35,12 +36,10 @@ export interface Snapshots extends SnapshotStore {
   readonly tidy: Effect.Effect<void, StorageError>
 }
 
-type Purpose = Parameters<SnapshotStore["writer"]>[0]["purpose"]
-
 interface Shelf extends SnapshotsOptions {
   readonly directory: LogDirectory
   newest: { readonly name: string; readonly snapshot: SnapshotFile.WholeSnapshot } | undefined
-  readonly writing: Set<Purpose>
+  readonly writing: Set<SnapshotPurpose>
   /** Commits come one after the other, or the older of two could end up as the newest. */
   readonly commits: Semaphore.Semaphore
   isOpen: boolean
@@ -119,7 +118,7 @@ const ioFailed = (shelf: Shelf, detail: string) =>
 const expectOpen = (shelf: Shelf) =>
   Effect.suspend(() => (shelf.isOpen ? Effect.void : Effect.fail(ioFailed(shelf, "the store is closed"))))
 
-const claim = (shelf: Shelf, purpose: Purpose) =>
+const claim = (shelf: Shelf, purpose: SnapshotPurpose) =>
   Effect.suspend(() => {
     if (shelf.writing.has(purpose))
       return Effect.die(new Error(`A snapshot writer for "${purpose}" is open already`))
@@ -127,11 +126,12 @@ const claim = (shelf: Shelf, purpose: Purpose) =>
     return Effect.void
   })
 
-const letGo = (shelf: Shelf, purpose: Purpose) => Effect.sync(() => void shelf.writing.delete(purpose))
+const letGo = (shelf: Shelf, purpose: SnapshotPurpose) =>
+  Effect.sync(() => void shelf.writing.delete(purpose))
 
 const openPart = Effect.fnUntraced(function* (
   { chunkBytes, directory, identity }: Shelf,
-  options: { readonly meta: SnapshotMeta; readonly purpose: Purpose; readonly resume: boolean }
+  options: { readonly meta: SnapshotMeta; readonly purpose: SnapshotPurpose; readonly resume: boolean }
 ) {
   const name = SnapshotFormat.partNameOf(options.purpose)
   const partOptions = { identity, chunkBytes, meta: options.meta }
@@ -143,7 +143,11 @@ const openPart = Effect.fnUntraced(function* (
   return yield* SnapshotPart.begin(directory, name, partOptions)
 })
 
-const toWriter = (shelf: Shelf, purpose: Purpose, part: SnapshotPart.SnapshotPart): SnapshotWriter => {
+const toWriter = (
+  shelf: Shelf,
+  purpose: SnapshotPurpose,
+  part: SnapshotPart.SnapshotPart
+): SnapshotWriter => {
   let isCommitted = false
   let ended: StorageError | undefined
 
@@ -176,7 +180,11 @@ const toWriter = (shelf: Shelf, purpose: Purpose, part: SnapshotPart.SnapshotPar
   }
 }
 
-const commit = Effect.fnUntraced(function* (shelf: Shelf, purpose: Purpose, part: SnapshotPart.SnapshotPart) {
+const commit = Effect.fnUntraced(function* (
+  shelf: Shelf,
+  purpose: SnapshotPurpose,
+  part: SnapshotPart.SnapshotPart
+) {
   const { directory, newest } = shelf
   const { header } = part
   const partName = SnapshotFormat.partNameOf(purpose)
