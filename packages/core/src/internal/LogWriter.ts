@@ -11,7 +11,7 @@ import type { Persist } from "../consensus/Action.ts"
 import type { Persisted } from "../consensus/Event.ts"
 import * as LogEntry from "../LogEntry.ts"
 import * as LogIndex from "../LogIndex.ts"
-import type { LogStore, StorageError, WriteBatch } from "../RaftStorage.ts"
+import type { LogBase, LogStore, StorageError, WriteBatch } from "../RaftStorage.ts"
 
 export interface LogWriter {
   /** Queues a write. Never waits; what can pile up is bounded by what the leader may have uncommitted. */
@@ -56,8 +56,8 @@ export const merge = (first: WriteBatch, second: WriteBatch): WriteBatch => {
   const kept = cut === undefined ? first.blocks : first.blocks.flatMap((block) => before(block, cut))
   const reachesDisk = cut !== undefined && kept.length === 0
   const truncateFrom = reachesDisk && cut < (first.truncateFrom ?? Infinity) ? cut : first.truncateFrom
-  const base = second.base ?? first.base
-  const above = second.base === undefined ? kept : kept.flatMap((block) => after(block, second.base!.index))
+  const base = further(first.base, second.base)
+  const above = base === undefined ? kept : kept.flatMap((block) => after(block, base.index))
   return {
     ...(hardState === undefined ? undefined : { hardState }),
     ...(truncateFrom === undefined ? undefined : { truncateFrom }),
@@ -65,6 +65,10 @@ export const merge = (first: WriteBatch, second: WriteBatch): WriteBatch => {
     blocks: above.concat(second.blocks)
   }
 }
+
+/** A log never begins earlier than it did. */
+const further = (first: LogBase | undefined, second: LogBase | undefined): LogBase | undefined =>
+  first === undefined || (second !== undefined && second.index > first.index) ? second : first
 
 const after = (block: LogEntry.EntryBlock, index: LogIndex.LogIndex): Array<LogEntry.EntryBlock> => {
   if (block.firstIndex > index) return [block]
