@@ -1,8 +1,8 @@
 /**
  * The fiber that puts a leader's snapshot together, piece by piece, on disk.
  *
- * Pieces arrive in order, twice, or not at all; it keeps those that go on where it is, and tells the leader
- * after each how far it has got. A part that is left when a transfer breaks off is taken up again if the
+ * Pieces arrive in any order, twice, or not at all; it writes those that go on where it is, holds a few that
+ * have overtaken others, and tells the leader after each how far it has got. A part that is left when a transfer breaks off is taken up again if the
  * same snapshot comes once more. When the last piece is durable the actor hears of it.
  */
 import * as Effect from "effect/Effect"
@@ -17,6 +17,9 @@ import type { SnapshotStore, SnapshotWriter, StorageError } from "../RaftStorage
 /** Pieces that wait for the disk; more are dropped, and sent again by the leader. */
 const maxWaitingPieces = 16
 
+/** Pieces that are held until those before them come. A leader has no more than this under way. */
+const maxHeldPieces = 4
+
 export interface SnapshotReceiver {
   readonly keep: (piece: KeepSnapshotPiece) => void
   /** Works for ever; fails with the disk. */
@@ -27,7 +30,11 @@ interface Transfer {
   readonly snapshotId: string
   readonly writer: SnapshotWriter
   readonly scope: Scope.Closeable
+  /** Pieces that came before their turn. */
+  held: ReadonlyArray<Piece>
 }
+
+type Piece = KeepSnapshotPiece["piece"]
 
 export const make = (options: {
   readonly store: SnapshotStore
@@ -45,22 +52,24 @@ export const make = (options: {
       return ended === undefined ? Effect.void : Scope.close(ended.scope, Exit.void)
     })
 
-    const open = ({ snapshot }: KeepSnapshotPiece["piece"]) =>
+    const open = ({ snapshot }: Piece) =>
       Effect.gen(function* () {
-        if (current?.snapshotId === snapshot.id) return current.writer
+        if (current?.snapshotId === snapshot.id) return current
         yield* close
         const scope = yield* Scope.fork(yield* Effect.scope)
         const opening = options.store.writer({ meta: snapshot, purpose: "Receive", resume: true })
         const writer = yield* Scope.provide(opening, scope)
-        current = { snapshotId: snapshot.id, writer, scope }
-        return writer
+        current = { snapshotId: snapshot.id, writer, scope, held: [] }
+        return current
       })
 
     const keep = ({ from, piece }: KeepSnapshotPiece) =>
       Effect.gen(function* () {
-        const writer = yield* open(piece)
-        const missing = writer.offset() - piece.offset
-        if (missing >= 0 && missing < piece.data.byteLength) yield* writer.write(piece.data.subarray(missing))
+        const transfer = yield* open(piece)
+        const { writer } = transfer
+        const pieces = [...transfer.held, piece].sort((one, other) => one.offset - other.offset)
+        for (const next of pieces) yield* writeRest(writer, next)
+        transfer.held = pieces.filter(({ offset }) => offset > writer.offset()).slice(0, maxHeldPieces)
         if (writer.offset() < piece.sizeBytes) {
           options.onProgress(from, piece.snapshot.id, writer.offset())
           return
@@ -77,3 +86,9 @@ export const make = (options: {
       run: Effect.forever(Effect.flatMap(Queue.take(inbox), keep), { disableYield: true })
     }
   })
+
+/** Writes what `piece` has of the bytes that are wanted next. */
+const writeRest = (writer: SnapshotWriter, { offset, data }: Piece): Effect.Effect<void, StorageError> => {
+  const known = writer.offset() - offset
+  return known >= 0 && known < data.byteLength ? writer.write(data.subarray(known)) : Effect.void
+}
