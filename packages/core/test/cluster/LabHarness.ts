@@ -49,6 +49,10 @@ export interface Lab {
   readonly nCommitted: (index: LogIndex) => Committed
   /** The commands that a server has applied since it started, in order. */
   readonly commands: (server: NodeId) => ReadonlyArray<string>
+  /** What a server's machine holds now, by whatever way it got there. */
+  readonly journal: (server: NodeId) => Effect.Effect<ReadonlyArray<string>>
+  /** The size of the log on a server's disk. */
+  readonly logBytes: (server: NodeId) => Effect.Effect<number>
   /** Which command, counted from 1, stands at an index that is applied. */
   readonly placeOf: (index: LogIndex) => number
   /** The labs' `Start`: `undefined` where the server is not the leader. */
@@ -118,12 +122,13 @@ const make = (cluster: JournalCluster): Lab => {
   })
 
   const nCommitted = (index: LogIndex): Committed => {
-    const found = servers.flatMap((server) => {
-      const entry = cluster.applied(server)[index - 1]
-      return entry?.kind === "Command" ? [Journal.machine.command.decode(entry.payload)] : []
-    })
-    for (const command of found) assert.strictEqual(command, found[0], `at index ${index}`)
-    return { count: found.length, command: found[0] }
+    // A server that was given a snapshot has applied what that stands for.
+    const entry = cluster.appliedAt(index)
+    if (entry?.kind !== "Command") return { count: 0, command: undefined }
+    return {
+      count: servers.filter((server) => cluster.appliedIndex(server) >= index).length,
+      command: Journal.machine.command.decode(entry.payload)
+    }
   }
 
   const submit = (server: NodeId, command: string) =>
@@ -188,9 +193,18 @@ const make = (cluster: JournalCluster): Lab => {
         .filter((entry) => entry.kind === "Command")
         .map((entry) => Journal.machine.command.decode(entry.payload)),
     placeOf: (index) => {
-      const longest = servers.map(cluster.applied).sort((a, b) => b.length - a.length)[0]!
-      return longest.slice(0, index).filter((entry) => entry.kind === "Command").length
+      let place = 0
+      for (let at = LogIndexModule.zero; at < index; at = next(at)) {
+        if (cluster.appliedAt(next(at))?.kind === "Command") place++
+      }
+      return place
     },
+    journal: (server) =>
+      Effect.orDie(cluster.raft(server).read((journal) => journal, { consistency: "stale" })),
+    logBytes: (server) =>
+      Effect.map(cluster.disk.durable(cluster.identityOf(server)), ({ blocks }) =>
+        blocks.reduce((sum, block) => sum + block.bytes.byteLength, 0)
+      ),
     submit,
     submitAtLeader,
     one,
