@@ -14,6 +14,7 @@ import { cas } from "./commands/Cas.ts"
 import { remove } from "./commands/Delete.ts"
 import { demo } from "./commands/Demo.ts"
 import { get } from "./commands/Get.ts"
+import { inspect } from "./commands/Inspect.ts"
 import { maelstrom } from "./commands/Maelstrom.ts"
 import { put } from "./commands/Put.ts"
 import { serve } from "./commands/Serve.ts"
@@ -25,7 +26,7 @@ const effectRaft = Command.make("effect-raft").pipe(
   Command.withDescription(
     "Run, watch and break a replicated key-value cluster. Begin with `effect-raft up`, or let `effect-raft demo` tell a story."
   ),
-  Command.withSubcommands([up, demo, serve, put, get, remove, cas, status, sim, maelstrom])
+  Command.withSubcommands([up, demo, serve, put, get, remove, cas, status, inspect, sim, maelstrom])
 )
 
 const presenter: CliOutput.Presenter = {
