@@ -38,6 +38,8 @@ export class MemoryDisk extends Context.Service<
     readonly failNextWrite: (identity: StorageIdentity, fate?: Fate) => Effect.Effect<void>
     /** What the node would find if it crashed now and lost its write in flight. */
     readonly durable: (identity: StorageIdentity) => Effect.Effect<RecoveredState>
+    /** The same without a copy, for a look that is over before the next write. */
+    readonly peek: (identity: StorageIdentity) => Pick<RecoveredState, "hardState" | "blocks">
     /** Batches acknowledged so far, over all restarts. */
     readonly acknowledgedWrites: (identity: StorageIdentity) => Effect.Effect<number>
   }
@@ -117,6 +119,7 @@ export const make = (): MemoryDisk["Service"] => {
       change(identity, (disk) => {
         disk.nextFailure = fate
       }),
+    peek: (identity) => diskOf(identity).state,
     durable: (identity) => Effect.sync(() => contents(diskOf(identity))),
     acknowledgedWrites: (identity) => Effect.sync(() => diskOf(identity).acknowledged)
   })

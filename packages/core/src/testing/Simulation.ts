@@ -27,6 +27,7 @@ import * as Breakdown from "./simulation/Breakdown.ts"
 import * as Clients from "./simulation/Clients.ts"
 import * as Commitment from "./simulation/Commitment.ts"
 import * as Coverage from "./simulation/Coverage.ts"
+import * as Disks from "./simulation/Disks.ts"
 import * as Divergence from "./simulation/Divergence.ts"
 import * as Nemesis from "./simulation/Nemesis.ts"
 import { NodeClock } from "./simulation/NodeClock.ts"
@@ -135,9 +136,8 @@ const life = <Self, Command, Reply, View>(
     const cover = Coverage.tracerOf(notes.counters)
     const compare = Divergence.repliesTracer(machine.machine, (found) => fail("Divergence", found.message))
     const breakdowns = Breakdown.make((what) => fail("Breakdown", what))
-    const remind = Promises.tracerOf((what) => fail("Promises", what))
-    const disks = () =>
-      cluster.nodeIds.map((nodeId) => Effect.runSync(cluster.disk.durable(cluster.identityOf(nodeId))).blocks)
+    const disks = Disks.of(() => cluster)
+    const remind = Promises.tracerOf(disks, (what) => fail("Promises", what))
     const count = Commitment.tracerOf(disks, (what) => fail("Commitment", what))
     const watch = [cover, compare, breakdowns.tracerOf, remind, count]
     let isStorm = false

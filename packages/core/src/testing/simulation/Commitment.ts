@@ -4,38 +4,23 @@
  * committed by counting replicas" (section 5.4.2).
  */
 import * as RaftLog from "../../consensus/RaftLog.ts"
-import * as LogEntry from "../../LogEntry.ts"
-import type { LogIndex } from "../../LogIndex.ts"
 import type { NodeId } from "../../NodeId.ts"
 import type { RaftTracer } from "../../RaftTrace.ts"
-import type { Term } from "../../Term.ts"
+import type { Disks } from "./Disks.ts"
 
-/** Tells of an entry that is committed too early, in a sentence. `disks` gives what every disk holds. */
+/** Tells of an entry that is committed too early, in a sentence. */
 export const tracerOf =
-  (
-    disks: () => ReadonlyArray<ReadonlyArray<LogEntry.EntryBlock>>,
-    onTooEarly: (what: string) => void
-  ): ((nodeId: NodeId) => RaftTracer) =>
-  (nodeId) => ({
+  (disks: Disks, onTooEarly: (what: string) => void) =>
+  (nodeId: NodeId): RaftTracer => ({
     onTurn: ({ before, after }) => {
       const { role, currentTerm, commitIndex, log } = after
       if (role._tag !== "Leader" || commitIndex === before.commitIndex) return
-      const term = RaftLog.termAt(log, commitIndex)
-      if (term !== currentTerm) {
-        return onTooEarly(
-          `${nodeId} leads term ${currentTerm} and commits index ${commitIndex} of term ${term} by counting`
-        )
-      }
-      const all = disks()
-      const holding = all.filter((blocks) => holds(blocks, commitIndex, term)).length
-      if (holding * 2 > all.length) return
-      onTooEarly(
-        `${nodeId} commits index ${commitIndex} of term ${term}, which is on ${holding} of ${all.length} disks`
-      )
+      const entry = { index: commitIndex, term: RaftLog.termAt(log, commitIndex) }
+      const what = `${nodeId} leads term ${currentTerm} and commits index ${commitIndex} of term ${entry.term}`
+      if (entry.term !== currentTerm) return onTooEarly(`${what} by counting`)
+      const { nodeIds } = disks
+      const holding = nodeIds.filter((nodeId) => disks.holds(nodeId, entry)).length
+      if (holding * 2 <= nodeIds.length)
+        onTooEarly(`${what}, which is on ${holding} of ${nodeIds.length} disks`)
     }
   })
-
-const holds = (blocks: ReadonlyArray<LogEntry.EntryBlock>, index: LogIndex, term: Term): boolean => {
-  const block = blocks.findLast(({ firstIndex }) => firstIndex <= index)
-  return block !== undefined && LogEntry.lastIndex(block) >= index && LogEntry.termAt(block, index) === term
-}
