@@ -55,8 +55,9 @@ export const run = (options: NodeOptions) =>
 const layerOf = (options: NodeOptions) =>
   KvServer.layer({ url: options.httpUrl }).pipe(
     Layer.provide(Kv.layer),
-    Layer.provideMerge(raftOf(options)),
-    Layer.provide(httpServerOf(options.http))
+    // Clients may come when the node is there, which may take a while where the log is long.
+    Layer.provide(httpServerOf(options.http)),
+    Layer.provideMerge(raftOf(options))
   )
 
 const raftOf = (options: NodeOptions) =>
@@ -80,11 +81,21 @@ const raftOf = (options: NodeOptions) =>
 const lastRequestsMillis = 2_000
 
 const httpServerOf = ({ host, port }: Address.HostPort) =>
-  NodeHttpServer.layer(() => NodeHttp.createServer(), {
-    host,
-    port,
-    gracefulShutdownTimeout: lastRequestsMillis
+  NodeHttpServer.layer(createServer, { host, port, gracefulShutdownTimeout: lastRequestsMillis })
+
+/**
+ * A server answers from the moment it listens. The routes are there a moment later; without this, a
+ * request in between would never be answered.
+ */
+const createServer = () => {
+  const server = NodeHttp.createServer()
+  server.on("request", (_request, response) => {
+    if (server.listenerCount("request") > 1) return
+    response.writeHead(503, { "Content-Type": "application/json", "Retry-After": "1" })
+    response.end(JSON.stringify({ error: "the node is starting", outcome: "none" }))
   })
+  return server
+}
 
 const describe = (
   { http }: NodeOptions,

@@ -43,6 +43,8 @@ export class MemoryDisk extends Context.Service<
     readonly failNextWrite: (identity: StorageIdentity, fate?: Fate) => Effect.Effect<void>
     /** What the node would find if it crashed now and lost what is in flight. */
     readonly durable: (identity: StorageIdentity) => Effect.Effect<RecoveredState>
+    /** The same without a copy, for a look that is over before the next write. */
+    readonly peek: (identity: StorageIdentity) => Pick<RecoveredState, "hardState" | "blocks">
     /** Batches acknowledged so far, over all restarts. */
     readonly acknowledgedWrites: (identity: StorageIdentity) => Effect.Effect<number>
   }
@@ -131,6 +133,7 @@ export const make = (): MemoryDisk["Service"] => {
       change(identity, (disk) => {
         disk.nextFailure = fate
       }),
+    peek: (identity) => diskOf(identity).state,
     durable: (identity) => Effect.sync(() => contents(diskOf(identity))),
     acknowledgedWrites: (identity) => Effect.sync(() => diskOf(identity).acknowledged)
   })

@@ -25,7 +25,9 @@ import * as TestCluster from "./TestCluster.ts"
 import * as History from "./History.ts"
 import * as Breakdown from "./simulation/Breakdown.ts"
 import * as Clients from "./simulation/Clients.ts"
+import * as Commitment from "./simulation/Commitment.ts"
 import * as Coverage from "./simulation/Coverage.ts"
+import * as Disks from "./simulation/Disks.ts"
 import * as Divergence from "./simulation/Divergence.ts"
 import * as Nemesis from "./simulation/Nemesis.ts"
 import { NodeClock } from "./simulation/NodeClock.ts"
@@ -133,11 +135,14 @@ const life = <Self, Command, Reply, View>(
     }
     const cover = Coverage.tracerOf(notes.counters)
     const compare = Divergence.repliesTracer(machine.machine, (found) => fail("Divergence", found.message))
-    const attend = Breakdown.tracerOf((what) => fail("Breakdown", what))
-    const remind = Promises.tracerOf((what) => fail("Promises", what))
+    const breakdowns = Breakdown.make((what) => fail("Breakdown", what))
+    const disks = Disks.of(() => cluster)
+    const remind = Promises.tracerOf(disks, (what) => fail("Promises", what))
+    const count = Commitment.tracerOf(disks, (what) => fail("Commitment", what))
+    const watch = [cover, compare, breakdowns.tracerOf, remind, count]
     let isStorm = false
 
-    const cluster = yield* TestCluster.make(machine, {
+    const cluster: TestCluster.Cluster<Command, Reply, View> = yield* TestCluster.make(machine, {
       size: plan.size,
       seed: plan.seed,
       network: linkSettings(plan),
@@ -150,7 +155,7 @@ const life = <Self, Command, Reply, View>(
         clocks.set(nodeId, clock)
         return clock
       },
-      observe: (nodeId) => RaftTrace.all([cover, compare, attend, remind].map((tracerOf) => tracerOf(nodeId)))
+      observe: (nodeId) => RaftTrace.all(watch.map((tracerOf) => tracerOf(nodeId)))
     })
     notes.trace = cluster.trace
     notes.traceEvents = cluster.traceEvents
@@ -160,6 +165,7 @@ const life = <Self, Command, Reply, View>(
     const target: Nemesis.Target = {
       cluster,
       clockOf: (nodeId) => clocks.get(nodeId)!,
+      hasStopped: breakdowns.hasStopped,
       diskMillisOf: (nodeId) => ofNode(plan.diskMillis, nodeId),
       setStorm: (isOn) => {
         isStorm = isOn

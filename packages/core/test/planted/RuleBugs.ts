@@ -182,11 +182,11 @@ export const ruleBugs: ReadonlyArray<Bug> = [
     replace: "matchIndex: LogIndex.plus(options.nextIndex, -1),"
   },
   {
-    name: "a lost probe is never sent again",
-    claim: "the leader retries AppendEntries indefinitely (paper, 5.3)",
-    file: "consensus/Replication.ts",
-    find: "cursor.hasProbed && !isBeatDue",
-    replace: "cursor.hasProbed"
+    name: "a leader that is refused does not back off",
+    claim: "after a rejection the leader decrements nextIndex and retries (paper, 5.3)",
+    file: "consensus/Progress.ts",
+    find: "nextIndex: LogIndex.max(nextIndex, LogIndex.plus(progress.matchIndex, 1)),",
+    replace: "nextIndex: progress.nextIndex,"
   },
   {
     name: "a new leader appends no no-op",

@@ -1,9 +1,11 @@
 /**
  * The clients of a simulated cluster: each makes one request after the other, at a node of its choice, and
- * writes down what it was told.
+ * writes down what it was told. It does not wait for ever: a leader that nobody hears collects the commands
+ * of those who have gone.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type * as Result from "effect/Result"
 import * as LogIndex from "../../LogIndex.ts"
 import type { Raft } from "../../Raft.ts"
@@ -49,6 +51,7 @@ const runClient = <Command, Reply, View>(
       const didNotHappen = (error: RaftError) => input._tag === "Read" || error.outcome === "none"
       const told = yield* ask(cluster.raft(node), input).pipe(
         (asked) => recorder.record(asked, { client, input, output: (answer) => answer, didNotHappen }),
+        Effect.timeoutOption(plan.patienceMillis),
         Effect.result
       )
       last = { input, outcome: outcomeOf(told, didNotHappen) }
@@ -65,9 +68,9 @@ const ask = <Command, Reply, View>(
     : Effect.map(raft.read(request.query), (value) => ({ value, index: LogIndex.zero }))
 
 const outcomeOf = (
-  told: Result.Result<Answer, RaftError>,
+  told: Result.Result<Option.Option<Answer>, RaftError>,
   didNotHappen: (error: RaftError) => boolean
 ): Outcome<Answer> => {
-  if (told._tag === "Success") return { _tag: "Ok", output: told.success }
-  return { _tag: didNotHappen(told.failure) ? "Fail" : "Unknown" }
+  if (told._tag === "Failure") return { _tag: didNotHappen(told.failure) ? "Fail" : "Unknown" }
+  return Option.isSome(told.success) ? { _tag: "Ok", output: told.success.value } : { _tag: "Unknown" }
 }

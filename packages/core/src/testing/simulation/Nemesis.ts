@@ -16,6 +16,8 @@ export interface Target {
     "nodeIds" | "network" | "disk" | "identityOf" | "start" | "stop" | "kill" | "isUp" | "leaders"
   >
   readonly clockOf: (nodeId: NodeId) => NodeClock
+  /** Whether a node no longer runs, also where it stopped itself. */
+  readonly hasStopped: (nodeId: NodeId) => boolean
   /** How long a write takes where no fault makes it slower. */
   readonly diskMillisOf: (nodeId: NodeId) => number
   readonly setStorm: (isOn: boolean) => void
@@ -33,8 +35,13 @@ export const run = (
     { concurrency: "unbounded", discard: true }
   )
 
-/** Takes everything back, whatever is still on, and starts all who are down. */
-export const healAll = ({ cluster, clockOf, setStorm }: Target): Effect.Effect<void, RaftStartError> =>
+/** Takes everything back, whatever is still on, and starts all who are down. Those who run are not helped. */
+export const healAll = ({
+  cluster,
+  clockOf,
+  hasStopped,
+  setStorm
+}: Target): Effect.Effect<void, RaftStartError> =>
   Effect.gen(function* () {
     cluster.network.heal()
     setStorm(false)
@@ -43,8 +50,9 @@ export const healAll = ({ cluster, clockOf, setStorm }: Target): Effect.Effect<v
       clockOf(nodeId).resume()
       yield* cluster.disk.mend(cluster.identityOf(nodeId))
     }
-    // A node whose disk has failed looks up, but has stopped itself.
-    for (const nodeId of cluster.nodeIds) yield* restart(cluster, nodeId, Effect.void)
+    for (const nodeId of cluster.nodeIds) {
+      if (hasStopped(nodeId)) yield* restart(cluster, nodeId, Effect.void)
+    }
   })
 
 const restart = (cluster: Target["cluster"], nodeId: NodeId, whileDown: Effect.Effect<void>) =>

@@ -62,6 +62,8 @@ export const Plan = Schema.Struct({
   clients: Schema.Int,
   /** Operations of all clients together in a second. */
   operationsPerSecond: Schema.Int,
+  /** How long a client waits for an answer before it goes on without. */
+  patienceMillis: Schema.Int,
   /** Whether ready fibers run in an order drawn from the seed. */
   interleave: Schema.Boolean,
   /** How every link behaves all the time. */
@@ -114,6 +116,7 @@ export const draw = (seed: string, bounds: Bounds = {}): Plan => {
     durationMillis,
     clients: bounds.clients ?? dice.within([1, 6]),
     operationsPerSecond: bounds.operationsPerSecond ?? oneOf(dice, [5, 20, 50, 100]),
+    patienceMillis: oneOf(dice, [50, 300, 60_000]),
     interleave: dice.happens(0.5),
     network: {
       delayMillis: oneOf(dice, [
@@ -154,59 +157,99 @@ const drawDisks = (dice: Dice, nodes: ReadonlyArray<NodeId>): ReadonlyArray<numb
   return nodes.map(() => (areSlow ? oneOf(dice, [0, 2, 10, 50, 150]) : 0))
 }
 
+/** Of what kind the faults of a run are, how dense, how long, and whom they seek. */
+interface Weather {
+  readonly kinds: ReadonlyArray<FaultKind>
+  readonly everyMillis: number
+  readonly lengths: ReadonlyArray<readonly [number, number]>
+  /** Draws whom a fault befalls. */
+  readonly victim: () => Victim
+}
+
+const drawWeather = (dice: Dice, nodes: ReadonlyArray<NodeId>): Weather =>
+  dice.happens(0.4) ? drawUsurpations(dice, nodes) : drawSwarm(dice, nodes)
+
+/** One leader after the other is cut off, stopped or killed, and comes back to find another in its place. */
+const drawUsurpations = (dice: Dice, nodes: ReadonlyArray<NodeId>): Weather => ({
+  kinds: [isolate, crash, oneOf(dice, [isolate, crash, pause])],
+  everyMillis: oneOf(dice, [300, 600, 1_200]),
+  lengths: [[1, oneOf(dice, [1_000, 2_000])]],
+  victim: drawVictims(dice, nodes, 0.75)
+})
+
+const drawSwarm = (dice: Dice, nodes: ReadonlyArray<NodeId>): Weather => {
+  const variety = oneOf(dice, [0.1, 0.35])
+  return {
+    kinds: faultKinds.filter(() => dice.happens(variety)),
+    everyMillis: oneOf(dice, [200, 500, 1_000, 2_000]),
+    lengths: oneOf(dice, [[short], [middle], [long], [short, middle, long]]),
+    victim: drawVictims(dice, nodes, oneOf(dice, [0, 0.5, 0.9]))
+  }
+}
+
+const drawVictims =
+  (dice: Dice, nodes: ReadonlyArray<NodeId>, leaderShare: number): Weather["victim"] =>
+  () =>
+    dice.happens(leaderShare) ? "leader" : oneOf(dice, nodes)
+
+const short = [1, 50] as const
+const middle = [50, 800] as const
+const long = [600, 4_000] as const
+
 const drawFaults = (
   dice: Dice,
   nodes: ReadonlyArray<NodeId>,
   durationMillis: number
 ): Array<ScheduledFault> => {
-  const kinds = faultKinds.filter(() => dice.happens(0.35))
-  if (kinds.length === 0) return []
-  const everyMillis = oneOf(dice, [300, 800, 2_000])
+  const { kinds, everyMillis, lengths, victim } = drawWeather(dice, nodes)
   const faults: Array<ScheduledFault> = []
+  if (kinds.length === 0) return faults
   // The first second belongs to the first election, mostly.
   for (let at = dice.within([0, 1_500]); at < durationMillis; at += dice.within([1, 2 * everyMillis])) {
     faults.push({
       atMillis: at,
-      forMillis: dice.within(
-        oneOf(dice, [
-          [1, 50],
-          [50, 1_000],
-          [500, 4_000]
-        ] as const)
-      ),
-      fault: oneOf(dice, kinds)(dice, nodes)
+      forMillis: dice.within(oneOf(dice, lengths)),
+      fault: oneOf(dice, kinds)(dice, nodes, victim)
     })
   }
   return faults
 }
 
-/** Half of all misfortune befalls the leader. */
-const drawVictim = (dice: Dice, nodes: ReadonlyArray<NodeId>): Victim =>
-  dice.happens(0.5) ? "leader" : oneOf(dice, nodes)
+type FaultKind = (dice: Dice, nodes: ReadonlyArray<NodeId>, victim: () => Victim) => Fault
 
-const faultKinds: ReadonlyArray<(dice: Dice, nodes: ReadonlyArray<NodeId>) => Fault> = [
+const isolate: FaultKind = (_dice, _nodes, victim) => ({ _tag: "Isolate", node: victim() })
+
+const pause: FaultKind = (_dice, _nodes, victim) => ({ _tag: "Pause", node: victim() })
+
+const crash: FaultKind = (dice, _nodes, victim) => ({
+  _tag: "Crash",
+  node: victim(),
+  keepsUnsynced: dice.happens(0.5)
+})
+
+const faultKinds: ReadonlyArray<FaultKind> = [
   (dice, nodes) => ({ _tag: "Partition", groups: drawGroups(dice, nodes) }),
-  (dice, nodes) => ({ _tag: "OneWay", from: drawVictim(dice, nodes), to: oneOf(dice, nodes) }),
-  (dice, nodes) => ({ _tag: "Isolate", node: drawVictim(dice, nodes) }),
+  (dice, nodes, victim) => ({ _tag: "OneWay", from: victim(), to: oneOf(dice, nodes) }),
+  isolate,
   (dice, nodes) => ({
     _tag: "Flap",
     one: oneOf(dice, nodes),
     other: oneOf(dice, nodes),
     periodMillis: dice.within([5, 400])
   }),
-  (dice, nodes) => ({ _tag: "Crash", node: drawVictim(dice, nodes), keepsUnsynced: dice.happens(0.5) }),
+  crash,
   () => ({ _tag: "Blackout" }),
-  (dice, nodes) => ({ _tag: "Restart", node: drawVictim(dice, nodes) }),
-  (dice, nodes) => ({ _tag: "Pause", node: drawVictim(dice, nodes) }),
-  (dice, nodes) => ({
+  (_dice, _nodes, victim) => ({ _tag: "Restart", node: victim() }),
+  pause,
+  (dice, _nodes, victim) => ({
     _tag: "SlowDisk",
-    node: drawVictim(dice, nodes),
+    node: victim(),
     latencyMillis: dice.within([1, 300])
   }),
-  (dice, nodes) => ({ _tag: "HangingDisk", node: drawVictim(dice, nodes) }),
-  (dice, nodes) => ({
+  (_dice, _nodes, victim) => ({ _tag: "HangingDisk", node: victim() }),
+  (dice, _nodes, victim) => ({
     _tag: "FailingWrite",
-    node: drawVictim(dice, nodes),
+    node: victim(),
     keepsUnsynced: dice.happens(0.5)
   }),
   (dice, nodes) => ({

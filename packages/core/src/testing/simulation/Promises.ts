@@ -1,80 +1,69 @@
 /**
- * Whether nodes keep their word over a crash: "persistent state is updated on stable storage before
- * responding to RPCs" (paper, figure 2).
+ * Whether nodes promise only what a crash cannot take back: "persistent state is updated on stable storage
+ * before responding to RPCs" (paper, figure 2).
  *
- * A vote and an acknowledgement are promises. What a node has promised it must still know when it starts
- * again: that it voted in the term, and for whom, and the entries that it said it had.
+ * A vote is a promise, for another or for oneself, and so is an acknowledgement. The moment it is sent, the
+ * disk must hold it.
  */
 import type { NodeState } from "../../consensus/NodeState.ts"
 import * as RaftLog from "../../consensus/RaftLog.ts"
-import * as LogIndex from "../../LogIndex.ts"
 import type { NodeId } from "../../NodeId.ts"
 import type { RaftMessage } from "../../RaftMessage.ts"
 import type { RaftTracer } from "../../RaftTrace.ts"
-import * as Term from "../../Term.ts"
+import type { Term } from "../../Term.ts"
+import type { Disks } from "./Disks.ts"
 
-/** What a node has said, over all its lives. */
-interface Word {
-  vote: { readonly term: Term.Term; readonly candidate: NodeId } | undefined
-  /** The last entry that it said it had, and has not been told to remove since. */
-  entry: { readonly index: LogIndex.LogIndex; readonly term: Term.Term }
-}
-
-/** Tells of a broken promise, in a sentence. */
-export const tracerOf = (onBroken: (what: string) => void): ((nodeId: NodeId) => RaftTracer) => {
-  const words = new Map<NodeId, Word>()
-  return (nodeId) => {
-    const word = words.get(nodeId) ?? { vote: undefined, entry: { index: LogIndex.zero, term: Term.zero } }
-    words.set(nodeId, word)
-    let log = RaftLog.empty()
+/** Tells of a promise without a disk behind it, in a sentence. */
+export const tracerOf =
+  (disks: Disks, onEmpty: (what: string) => void) =>
+  (nodeId: NodeId): RaftTracer => {
+    let state: NodeState | undefined
     return {
-      onStart: (state) => {
-        log = state.log
-        const problem = brokenVote(word, state) ?? brokenEntry(word, state)
-        if (problem !== undefined) onBroken(`${nodeId} ${problem}, and does not know it after its restart`)
+      onStart: (initial) => {
+        state = initial
       },
-      onTurn: ({ after, actions }) => {
-        log = after.log
-        for (const action of actions) {
-          if (action._tag === "Persist" && action.truncateFrom !== undefined) {
-            const last = LogIndex.min(word.entry.index, LogIndex.plus(action.truncateFrom, -1))
-            word.entry = { index: last, term: RaftLog.termAt(log, last) ?? Term.zero }
-          }
-        }
+      onTurn: ({ after }) => {
+        state = after
       },
-      onSend: (to, message) => give(word, { self: nodeId, to, message, log })
+      onSend: (to, message) => {
+        const promise = promiseOf(disks, { self: nodeId, state: state!, to, message })
+        if (promise !== undefined) onEmpty(`${nodeId} says that ${promise}, before that is on its disk`)
+      }
     }
   }
+
+interface Said {
+  readonly self: NodeId
+  readonly state: NodeState
+  readonly to: NodeId
+  readonly message: RaftMessage
 }
 
-const give = (
-  word: Word,
-  said: {
-    readonly self: NodeId
-    readonly to: NodeId
-    readonly message: RaftMessage
-    readonly log: RaftLog.RaftLog
-  }
-): void => {
-  const { self, to, message, log } = said
-  if (message._tag === "RequestVote") word.vote = { term: message.term, candidate: self }
-  if (message._tag === "RequestVoteReply" && message.granted) {
-    word.vote = { term: message.term, candidate: to }
-  }
-  const isMatch = message._tag === "AppendAccepted" || message._tag === "InstallSnapshotReply"
-  if (isMatch && message.matchIndex > word.entry.index) {
-    const term = RaftLog.termAt(log, message.matchIndex)
-    if (term !== undefined) word.entry = { index: message.matchIndex, term }
+/** What is promised and not on the disk. */
+const promiseOf = (disks: Disks, { self, state, to, message }: Said): string | undefined => {
+  switch (message._tag) {
+    case "RequestVote":
+      return emptyVote(disks, self, { term: message.term, candidate: self })
+    case "RequestVoteReply":
+      return message.granted ? emptyVote(disks, self, { term: message.term, candidate: to }) : undefined
+    case "AppendAccepted":
+    case "InstallSnapshotReply": {
+      // An answer of an earlier term waited for the disk while a new leader may have cut the log.
+      if (message.term !== state.currentTerm) return undefined
+      const entry = { index: message.matchIndex, term: RaftLog.termAt(state.log, message.matchIndex) }
+      return disks.holds(self, entry) ? undefined : `it has the entry of term ${entry.term} at ${entry.index}`
+    }
+    default:
+      return undefined
   }
 }
 
-const brokenVote = ({ vote }: Word, { currentTerm, votedFor }: NodeState): string | undefined =>
-  vote === undefined || currentTerm > vote.term || (currentTerm === vote.term && votedFor === vote.candidate)
-    ? undefined
-    : `voted for ${vote.candidate} in term ${vote.term}`
-
-/** A log that begins later than the entry has a snapshot for it. */
-const brokenEntry = ({ entry }: Word, { log }: NodeState): string | undefined =>
-  entry.index <= log.base.index || RaftLog.termAt(log, entry.index) === entry.term
-    ? undefined
-    : `said that it had the entry of term ${entry.term} at index ${entry.index}`
+const emptyVote = (
+  disks: Disks,
+  self: NodeId,
+  vote: { readonly term: Term; readonly candidate: NodeId }
+): string | undefined => {
+  const { currentTerm, votedFor } = disks.hardState(self)
+  const isKept = currentTerm > vote.term || (currentTerm === vote.term && votedFor === vote.candidate)
+  return isKept ? undefined : `it votes for ${vote.candidate} in term ${vote.term}`
+}

@@ -1,0 +1,26 @@
+/**
+ * What a leader calls committed: an entry that is "stored on a majority of the servers" (paper, section
+ * 5.3), on their disks, and of its own term, because "only log entries from the leader's current term are
+ * committed by counting replicas" (section 5.4.2).
+ */
+import * as RaftLog from "../../consensus/RaftLog.ts"
+import type { NodeId } from "../../NodeId.ts"
+import type { RaftTracer } from "../../RaftTrace.ts"
+import type { Disks } from "./Disks.ts"
+
+/** Tells of an entry that is committed too early, in a sentence. */
+export const tracerOf =
+  (disks: Disks, onTooEarly: (what: string) => void) =>
+  (nodeId: NodeId): RaftTracer => ({
+    onTurn: ({ before, after }) => {
+      const { role, currentTerm, commitIndex, log } = after
+      if (role._tag !== "Leader" || commitIndex === before.commitIndex) return
+      const entry = { index: commitIndex, term: RaftLog.termAt(log, commitIndex) }
+      const what = `${nodeId} leads term ${currentTerm} and commits index ${commitIndex} of term ${entry.term}`
+      if (entry.term !== currentTerm) return onTooEarly(`${what} by counting`)
+      const { nodeIds } = disks
+      const holding = nodeIds.filter((nodeId) => disks.holds(nodeId, entry)).length
+      if (holding * 2 <= nodeIds.length)
+        onTooEarly(`${what}, which is on ${holding} of ${nodeIds.length} disks`)
+    }
+  })
