@@ -20,11 +20,16 @@ import type { JournalCluster } from "./ClusterTest.ts"
 const brokenPromise = (disk: RecoveredState, to: NodeId, message: RaftMessage): string | undefined => {
   const { currentTerm, votedFor } = disk.hardState
   const lastBlock = disk.blocks[disk.blocks.length - 1]
-  const lastIndex = lastBlock === undefined ? 0 : LogEntry.lastIndex(lastBlock)
+  // What a snapshot stands for is on disk as well.
+  const lastIndex = Math.max(
+    disk.snapshot?.lastIndex ?? 0,
+    lastBlock === undefined ? 0 : LogEntry.lastIndex(lastBlock)
+  )
   if (message._tag === "RequestVoteReply" && message.granted && votedFor !== to) {
     return `a vote for ${to}; the disk has ${votedFor}`
   }
-  if (message._tag === "AppendAccepted" && message.matchIndex > lastIndex) {
+  const isMatch = message._tag === "AppendAccepted" || message._tag === "InstallSnapshotReply"
+  if (isMatch && message.matchIndex > lastIndex) {
     return `entries to ${message.matchIndex}; the disk has ${lastIndex}`
   }
   // A pre-vote names a term that nobody is in yet; forwarding is not a matter of consensus.
@@ -37,15 +42,23 @@ const slowDown = (cluster: JournalCluster, nodeId: NodeId) =>
     cluster.disk.setWriteLatencyMillis(cluster.identityOf(nodeId), millis)
   )
 
-for (let round = 1; round <= 5; round++) {
+/** Rounds with the default settings, in which no log is ever compacted, and rounds in which all are. */
+const plain = { what: "", config: {} }
+const compacting = {
+  what: ", with snapshots",
+  config: { snapshotEveryEntries: 4, snapshotTrailingEntries: 0 }
+}
+
+for (const [round, { what, config }] of [plain, plain, plain, compacting, compacting, compacting].entries()) {
   let held = 0
   const broken: Array<string> = []
   let observed: JournalCluster | undefined
 
   clusterTest(
-    `no message promises what is not on disk (${round})`,
+    `no message promises what is not on disk (${round + 1}${what})`,
     {
       size: 3,
+      config,
       network: LinkFaults.unreliable,
       observe: (from) => ({
         onSend: (to, message) => {
