@@ -44,7 +44,7 @@ export class MemoryDisk extends Context.Service<
     /** What the node would find if it crashed now and lost what is in flight. */
     readonly durable: (identity: StorageIdentity) => Effect.Effect<RecoveredState>
     /** The same without a copy, for a look that is over before the next write. */
-    readonly peek: (identity: StorageIdentity) => Pick<RecoveredState, "hardState" | "blocks">
+    readonly peek: (identity: StorageIdentity) => Pick<RecoveredState, "hardState" | "base" | "blocks">
     /** Batches acknowledged so far, over all restarts. */
     readonly acknowledgedWrites: (identity: StorageIdentity) => Effect.Effect<number>
   }

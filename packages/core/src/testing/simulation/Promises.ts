@@ -50,6 +50,8 @@ const promiseOf = (disks: Disks, { self, state, to, message }: Said): string | u
     case "InstallSnapshotReply": {
       // An answer of an earlier term waited for the disk while a new leader may have cut the log.
       if (message.term !== state.currentTerm) return undefined
+      // A log begins later only when the snapshot that stands for the rest is on the disk.
+      if (message.matchIndex <= state.log.base.index) return undefined
       const entry = { index: message.matchIndex, term: RaftLog.termAt(state.log, message.matchIndex) }
       return disks.holds(self, entry) ? undefined : `it has the entry of term ${entry.term} at ${entry.index}`
     }
