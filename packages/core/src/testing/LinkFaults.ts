@@ -16,7 +16,9 @@ export interface LinkSettings {
   readonly replyLoss: number
   /** Probability that a message arrives twice, each time with a delay of its own. */
   readonly duplication: number
-  /** Probability that a reply is held back for `heldMillis` on top of its delay. */
+  /** Probability that a request is held back for `heldMillis` on top of its delay. */
+  readonly heldRequests: number
+  /** The same for a reply. */
   readonly heldReplies: number
   readonly heldMillis: readonly [least: number, most: number]
   /** No message overtakes another: delays lengthen, as on a TCP connection, instead of reordering. */
@@ -30,6 +32,7 @@ export const reliable: LinkSettings = {
   requestLoss: 0,
   replyLoss: 0,
   duplication: 0,
+  heldRequests: 0,
   heldReplies: 0,
   heldMillis: [200, 2200],
   inOrder: false
@@ -92,7 +95,7 @@ export const lost = -1
 export const drawDelay = (dice: Dice, settings: LinkSettings, reply: boolean): number => {
   if (dice.happens(reply ? settings.replyLoss : settings.requestLoss)) return lost
   const delayMillis = dice.within(reply ? settings.replyDelayMillis : settings.requestDelayMillis)
-  return reply && dice.happens(settings.heldReplies)
+  return dice.happens(reply ? settings.heldReplies : settings.heldRequests)
     ? delayMillis + dice.within(settings.heldMillis)
     : delayMillis
 }

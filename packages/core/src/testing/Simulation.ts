@@ -206,6 +206,7 @@ const linkSettings = ({ network }: Plan.Plan): LinkSettings => ({
   requestLoss: network.loss,
   replyLoss: network.loss,
   duplication: network.duplication,
+  heldRequests: network.heldRequests,
   heldReplies: network.heldReplies,
   inOrder: network.inOrder
 })

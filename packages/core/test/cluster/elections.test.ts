@@ -244,7 +244,9 @@ for (const successor of ["n1", "n5"] as const) {
         requestLoss: 0,
         replyLoss: 0,
         duplication: 0,
+        heldRequests: 0,
         heldReplies: 0,
+        heldRequests: 0,
         heldMillis: [0, 0],
         inOrder: true
       },

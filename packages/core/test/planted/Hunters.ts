@@ -4,7 +4,7 @@
 import { execFile } from "node:child_process"
 import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { createRequire } from "node:module"
-import { tmpdir } from "node:os"
+import { availableParallelism, tmpdir } from "node:os"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Bug } from "./Bug.ts"
@@ -75,6 +75,9 @@ export const test = async (
   }
 }
 
+/** How many may look at a time. */
+export const width = availableParallelism()
+
 const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
 
 const vitest = path.join(
@@ -82,10 +85,10 @@ const vitest = path.join(
   "vitest.mjs"
 )
 
-/** Runs Node with the bug planted. */
+/** Runs Node with the bug planted. The rule tests' random walk takes SEEDS seeds. */
 const node = (bug: Bug | undefined, args: ReadonlyArray<string>): Promise<{ readonly output: string }> =>
   new Promise((resolve, reject) => {
-    const env = { ...process.env, PLANTED_BUG: bug?.name ?? "" }
+    const env = { ...process.env, PLANTED_BUG: bug?.name ?? "", SEEDS: "100" }
     execFile(process.execPath, args, { env, maxBuffer: 2 ** 26 }, (error, stdout, stderr) => {
       if (error !== null && typeof error.code !== "number") reject(error)
       else if (error !== null && stdout === "") reject(new Error(stderr))

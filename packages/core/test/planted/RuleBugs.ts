@@ -235,13 +235,6 @@ export const ruleBugs: ReadonlyArray<Bug> = [
       "  const request: ReadRequest = { requestId"
   },
   {
-    name: "an answer to a read from before the restart is believed",
-    claim: "the answer belongs to the question (thesis, 6.4)",
-    file: "consensus/NodeState.ts",
-    find: "nextRequestId: options.firstRequestId,",
-    replace: "nextRequestId: 0,"
-  },
-  {
     name: "reads are forgotten when the leader steps down",
     claim: "every call ends (DESIGN, 2)",
     file: "consensus/ReadIndex.ts",

@@ -71,6 +71,7 @@ export const Plan = Schema.Struct({
     delayMillis: Schema.Tuple([Schema.Int, Schema.Int]),
     loss: Schema.Finite,
     duplication: Schema.Finite,
+    heldRequests: Schema.Finite,
     heldReplies: Schema.Finite,
     inOrder: Schema.Boolean
   }),
@@ -116,7 +117,7 @@ export const draw = (seed: string, bounds: Bounds = {}): Plan => {
     durationMillis,
     clients: bounds.clients ?? dice.within([1, 6]),
     operationsPerSecond: bounds.operationsPerSecond ?? oneOf(dice, [5, 20, 50, 100]),
-    patienceMillis: oneOf(dice, [50, 300, 60_000]),
+    patienceMillis: oneOf(dice, [100, 1_000, 60_000]),
     interleave: dice.happens(0.5),
     network: {
       delayMillis: oneOf(dice, [
@@ -128,7 +129,8 @@ export const draw = (seed: string, bounds: Bounds = {}): Plan => {
         [0, 300]
       ] as const),
       loss: isRough ? oneOf(dice, [0, 0.01, 0.1, 0.2]) : 0,
-      duplication: isRough ? oneOf(dice, [0, 0.05, 0.2]) : 0,
+      duplication: isRough ? oneOf(dice, [0, 0.05, 0.3]) : 0,
+      heldRequests: isRough ? oneOf(dice, [0, 0, 0.05, 0.2]) : 0,
       heldReplies: isRough ? oneOf(dice, [0, 0, 0.1, 0.5]) : 0,
       inOrder: dice.happens(0.3)
     },

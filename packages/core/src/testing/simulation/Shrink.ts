@@ -54,6 +54,7 @@ const simplifications: ReadonlyArray<(plan: Plan) => Plan | undefined> = [
   (plan) => (plan.interleave ? { ...plan, interleave: false } : undefined),
   (plan) => withNetwork(plan, plan.network.loss > 0, { loss: 0 }),
   (plan) => withNetwork(plan, plan.network.duplication > 0, { duplication: 0 }),
+  (plan) => withNetwork(plan, plan.network.heldRequests > 0, { heldRequests: 0 }),
   (plan) => withNetwork(plan, plan.network.heldReplies > 0, { heldReplies: 0 }),
   (plan) => withNetwork(plan, plan.network.delayMillis[1] > 0, { delayMillis: [0, 0] }),
   (plan) =>
