@@ -246,7 +246,6 @@ for (const successor of ["n1", "n5"] as const) {
         duplication: 0,
         heldRequests: 0,
         heldReplies: 0,
-        heldRequests: 0,
         heldMillis: [0, 0],
         inOrder: true
       },
