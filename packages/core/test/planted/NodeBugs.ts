@@ -89,13 +89,6 @@ export const nodeBugs: ReadonlyArray<Bug> = [
     replace: ""
   },
   {
-    name: "a restarted leader denies that it took a command",
-    claim: "a refusal says that the command surely did not happen (docs/ARCHITECTURE.md)",
-    file: "internal/Admission.ts",
-    find: "this.forgottenUpTo = bornIn",
-    replace: "this.forgottenUpTo = 0"
-  },
-  {
     name: "a leader's silence is taken for a refusal",
     claim: "a command of which nothing is known is not tried again (docs/ARCHITECTURE.md)",
     file: "internal/Forwarder.ts",
