@@ -9,7 +9,7 @@ export const nodeBugs: ReadonlyArray<Bug> = [
     name: "the actor sends without waiting for the disk",
     claim: "servers update stable storage before they respond (paper, figure 2)",
     file: "RaftNode.ts",
-    find: 'else if (action._tag === "SendWhenDurable") heldBack.push(action)',
+    find: 'else if (action._tag === "SendWhenDurable") holdBack(action)',
     replace: 'else if (action._tag === "SendWhenDurable") send(action.to, action.message)'
   },
   {
@@ -70,9 +70,8 @@ export const nodeBugs: ReadonlyArray<Bug> = [
     name: "a restarted node applies its log to the state from before",
     claim: "a restarted machine begins where lastApplied says (paper, figure 2)",
     file: "RaftNode.ts",
-    find: "Applier.make({ machine, slots, tracer })",
-    replace:
-      "Applier.make({ machine: { ...machine, make: () => (storage[nodeId] ??= machine.make()) }, slots, tracer })"
+    find: "Applier.make({\n      machine,",
+    replace: "Applier.make({\n      machine: { ...machine, make: () => (storage[nodeId] ??= machine.make()) },"
   },
   {
     name: "a read runs before the state is fresh enough",

@@ -17,5 +17,10 @@ export default defineConfig({
       load: (id) => (bug !== undefined && id === path ? plant(bug) : undefined)
     }
   ],
-  test: { include: ["rules/*.test.ts", "scripts.test.ts"], testTimeout: 120_000 }
+  test: {
+    include: ["rules/*.test.ts", "scripts.test.ts"],
+    testTimeout: 120_000,
+    // What was kept of one run would be the code of the next, whose bug is another.
+    fsModuleCache: false
+  }
 })

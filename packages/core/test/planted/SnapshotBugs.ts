@@ -1,0 +1,122 @@
+/**
+ * Bugs around snapshots and compaction: what may be dropped, what a snapshot replaces, and in which order
+ * snapshot and log reach the disk.
+ */
+import type { Bug } from "./Bug.ts"
+
+export const snapshotBugs: ReadonlyArray<Bug> = [
+  {
+    name: "a snapshot drops the newer entries behind it",
+    claim: "entries after one with the same index and term are kept (paper, figure 13, step 6)",
+    file: "consensus/Snapshotting.ts",
+    find: "const isInLog = RaftLog.termAt(state.log, lastIndex) === lastTerm",
+    replace: "const isInLog = RaftLog.termAt(state.log, lastIndex) === -1"
+  },
+  {
+    name: "a snapshot keeps the entries behind a conflict",
+    claim: "a log without the snapshot's last entry is discarded whole (paper, figure 13, step 7)",
+    file: "consensus/Snapshotting.ts",
+    find: "const isInLog = RaftLog.termAt(state.log, lastIndex) === lastTerm",
+    replace: "const isInLog = RaftLog.termAt(state.log, lastIndex) !== undefined"
+  },
+  {
+    name: "an old snapshot replaces a newer log",
+    claim: "a snapshot never replaces what is committed (paper, 7)",
+    file: "consensus/Snapshotting.ts",
+    find: "if (lastIndex <= state.commitIndex) return { ...state, snapshot }",
+    replace: ""
+  },
+  {
+    name: "the log is compacted past the snapshot",
+    claim: "only what a snapshot on disk covers may go (paper, 7)",
+    file: "consensus/Snapshotting.ts",
+    find: "const index = lastToDrop(known, snapshot.lastIndex)",
+    replace:
+      "const index = LogIndex.min(known.log.lastIndex, LogIndex.plus(lastToDrop(known, snapshot.lastIndex), 1))"
+  },
+  {
+    name: "what is not on disk is said to be installed",
+    claim: "servers update stable storage before they respond (paper, figure 2)",
+    file: "consensus/Snapshotting.ts",
+    find: "const matchIndex = LogIndex.min(lastIndex, following.durability.index)",
+    replace: "const matchIndex = lastIndex"
+  },
+  {
+    name: "a start takes a log that ends before the snapshot as it is",
+    claim: "a log begins after its snapshot or before it (paper, 7)",
+    file: "consensus/Snapshotting.ts",
+    find: "return RaftLog.termAt(log, base.index) === base.term",
+    replace: "return RaftLog.termAt(log, base.index) !== base.term"
+  },
+  {
+    name: "a restarted node forgets that its snapshot is committed",
+    claim: "what a snapshot covers was committed (paper, 7)",
+    file: "consensus/NodeState.ts",
+    find: "commitIndex: options.snapshot?.lastIndex ?? LogIndex.zero,",
+    replace: "commitIndex: LogIndex.zero,"
+  },
+  {
+    name: "the log is compacted before the snapshot is on disk",
+    claim: "a snapshot is durable before the log that it replaces goes (docs/ARCHITECTURE.md)",
+    file: "internal/Snapshotter.ts",
+    find: "yield* writer.commit\n        options.onTaken",
+    replace: "yield* Effect.forkIn(writer.commit, yield* Effect.scope)\n        options.onTaken"
+  },
+  {
+    name: "a received snapshot is used before it is on disk",
+    claim: "a snapshot is durable before the log that it replaces goes (docs/ARCHITECTURE.md)",
+    file: "internal/SnapshotReceiver.ts",
+    find: "yield* writer.commit\n        yield* close",
+    replace: "yield* close"
+  },
+  {
+    name: "a heartbeat below the log's beginning claims that nothing matches",
+    claim: "what a snapshot covers is the leader's too (paper, 5.4.3)",
+    file: "consensus/LogMatching.ts",
+    find: "if (prevLogIndex < state.log.base.index) return undefined",
+    replace: ""
+  },
+  {
+    name: "a leader appends after an entry that only its snapshot covers",
+    claim: "a leader that has dropped the entry sends its snapshot (paper, 7)",
+    file: "consensus/Replication.ts",
+    find: "cursor.nextIndex <= state.log.base.index",
+    replace: "cursor.nextIndex < state.log.base.index"
+  },
+  {
+    name: "a machine goes on from its old state after a snapshot was installed",
+    claim: "the machine is reset from the snapshot (paper, figure 13, step 8)",
+    file: "internal/Applier.ts",
+    find: "yield* Effect.try({ try: () => instance.restore(pieces), catch: (cause) => failure(lastIndex, cause) })",
+    replace: ""
+  },
+  {
+    name: "a snapshot is said to cover one entry more than it does",
+    claim: "lastIncludedIndex is the last entry that the snapshot replaces (paper, figure 13)",
+    file: "internal/Snapshotter.ts",
+    find: "const { log, index } = moment\n        // The",
+    replace:
+      "const { log } = moment\n        const index = LogIndex.min(log.lastIndex, LogIndex.plus(moment.index, 1))\n        // The"
+  },
+  {
+    name: "time in the log begins anew behind a snapshot",
+    claim: "the timestamps of entries never decrease (docs/ARCHITECTURE.md)",
+    file: "consensus/Replication.ts",
+    find: "state.snapshot?.lastTimestampMillis ?? 0",
+    replace: "0"
+  },
+  {
+    name: "callers whose entries a snapshot covers are forgotten",
+    claim: "every call ends (DESIGN, 2)",
+    file: "internal/Applier.ts",
+    find: "slots.failUpTo(lastIndex)",
+    replace: ""
+  },
+  {
+    name: "a leader whose disk hangs leads on",
+    claim: "a leader whose own disk makes no progress steps down (DESIGN, 2)",
+    file: "consensus/CheckQuorum.ts",
+    find: "if (stamp.nowMillis - disk.sinceMillis >= state.config.electionTimeoutMillis) {",
+    replace: "if (stamp.nowMillis - disk.sinceMillis >= Number.POSITIVE_INFINITY) {"
+  }
+]
