@@ -71,7 +71,8 @@ export const nodeBugs: ReadonlyArray<Bug> = [
     claim: "a restarted machine begins where lastApplied says (paper, figure 2)",
     file: "RaftNode.ts",
     find: "Applier.make({\n      machine,",
-    replace: "Applier.make({\n      machine: { ...machine, make: () => (storage[nodeId] ??= machine.make()) },"
+    replace:
+      "Applier.make({\n      machine: { ...machine, make: () => (storage[nodeId] ??= machine.make()) },"
   },
   {
     name: "a read runs before the state is fresh enough",
