@@ -64,6 +64,7 @@ import type { StorageError } from "./RaftStorage.ts"
 import { RaftTrace } from "./RaftTrace.ts"
 import { RaftTransport } from "./RaftTransport.ts"
 import type { TransportError } from "./RaftTransport.ts"
+import * as SessionAnswer from "./sessions/SessionAnswer.ts"
 import type { StateMachine } from "./StateMachine.ts"
 
 /** What a node is made of. All ids are checked by the caller. */
@@ -201,7 +202,10 @@ export const make = <Command, Reply, View>(
       admission: new Admission(state.currentTerm),
       currentTerm: () => state.currentTerm,
       isLeader: () => state.role._tag === "Leader",
-      encodeReply: (reply) => machine.reply.encode(reply as Reply),
+      encodeReply: (kind, reply) =>
+        kind === "Session"
+          ? SessionAnswer.encode(reply as SessionAnswer.SessionAnswer)
+          : machine.reply.encode(reply as Reply),
       propose,
       send: (to, message) => send(to, message)
     })
@@ -302,7 +306,7 @@ export const make = <Command, Reply, View>(
           if (readSlots.has(request.readId)) readIds.push(request.readId)
         } else if (!request.slot.isAbandoned()) {
           proposed.push(request.slot)
-          drafts.push({ kind: "Command", payload: request.slot.payload })
+          drafts.push({ kind: request.slot.kind, payload: request.slot.payload })
         }
       }
       if (drafts.length > 0) events.push({ _tag: "Proposed", drafts })

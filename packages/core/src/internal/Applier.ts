@@ -16,7 +16,8 @@ import * as LogIndex from "../LogIndex.ts"
 import { MachineFailure } from "../RaftError.ts"
 import type { SnapshotReader, SnapshotStore, StorageError } from "../RaftStorage.ts"
 import type { RaftTracer } from "../RaftTrace.ts"
-import type { Instance, StateMachine } from "../StateMachine.ts"
+import type { StateMachine } from "../StateMachine.ts"
+import * as Replica from "./Replica.ts"
 import type { ReplySlots } from "./ReplySlots.ts"
 import type { Moment } from "./Snapshotter.ts"
 
@@ -47,7 +48,7 @@ export const make = <Command, Reply, View>(options: {
 }): Effect.Effect<Applier<View>> =>
   Effect.gen(function* () {
     const { machine, slots, tracer } = options
-    const instance = machine.make()
+    const replica = Replica.make(machine)
     const wake = yield* Queue.dropping<void>(1)
     let log = RaftLog.empty()
     let committed = LogIndex.zero
@@ -63,7 +64,7 @@ export const make = <Command, Reply, View>(options: {
       try {
         for (const block of RaftLog.blocksBetween(log, LogIndex.plus(applied, 1), last)) {
           for (const entry of LogEntry.entries(block)) {
-            const reply = applyEntry(machine, instance, entry, slots, answers)
+            const reply = applyEntry(replica, entry, slots, answers)
             applied = entry.index
             tracer.onApplied?.(entry, reply)
           }
@@ -92,7 +93,10 @@ export const make = <Command, Reply, View>(options: {
       }
       const pieces = yield* readAll(reader)
       const { lastIndex } = reader.meta
-      yield* Effect.try({ try: () => instance.restore(pieces), catch: (cause) => failure(lastIndex, cause) })
+      yield* Effect.try({
+        try: () => replica.restore(reader.meta, pieces),
+        catch: (cause) => failure(lastIndex, cause)
+      })
       applied = lastIndex
       tracer.onRestored?.(lastIndex)
       slots.failUpTo(lastIndex)
@@ -108,7 +112,7 @@ export const make = <Command, Reply, View>(options: {
             try: applyPortion,
             catch: (cause) => failure(LogIndex.plus(applied, 1), cause)
           })
-          options.onPortion({ log, index: applied, snapshot: instance.snapshot })
+          options.onPortion({ log, index: applied, snapshot: replica.snapshot })
         }
         release()
         if (applied < committed) yield* Effect.yieldNow
@@ -132,7 +136,7 @@ export const make = <Command, Reply, View>(options: {
         Queue.offerUnsafe(wake, undefined)
       },
       appliedIndex: () => applied,
-      view: instance.view,
+      view: replica.view,
       whenApplied: (index, resume) => {
         if (applied >= index) return resume()
         readers.push({ index, resume })
@@ -156,18 +160,14 @@ const readAll = (reader: SnapshotReader): Effect.Effect<ReadonlyArray<Uint8Array
     return pieces
   })
 
-const applyEntry = <Command, Reply, View>(
-  machine: StateMachine<Command, Reply, View>,
-  instance: Instance<Command, Reply, View>,
+const applyEntry = <View>(
+  replica: Replica.Replica<View>,
   entry: LogEntry.LogEntry,
   slots: ReplySlots,
   answers: Array<() => void>
-): Reply | undefined => {
-  const { index, term, timestampMillis } = entry
-  const reply =
-    entry.kind === "Command"
-      ? instance.apply(machine.command.decode(entry.payload), { index, term, timestampMillis })
-      : undefined
+): unknown => {
+  const { index, term } = entry
+  const reply = replica.apply(entry)
   // For every kind: another leader's no-op may stand where somebody waits for a command.
   const slot = slots.take({ index, term })
   if (slot !== undefined) answers.push(() => slot.onApplied({ index, term }, reply))

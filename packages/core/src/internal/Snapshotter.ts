@@ -14,13 +14,14 @@ import type { Membership } from "../Membership.ts"
 import type { RaftConfig } from "../RaftConfig.ts"
 import type { SnapshotStore, StorageError } from "../RaftStorage.ts"
 import type { SnapshotMeta } from "../Snapshot.ts"
+import type { ReplicaSnapshot } from "./Replica.ts"
 
 /** The machine right after it has applied `index`. */
 export interface Moment {
   readonly log: RaftLog.RaftLog
   readonly index: LogIndex.LogIndex
-  /** Takes the machine's view of this very moment. */
-  readonly snapshot: () => Iterable<Uint8Array>
+  /** Takes a view of this very moment. */
+  readonly snapshot: () => ReplicaSnapshot
 }
 
 interface Taken {
@@ -83,14 +84,16 @@ export const make = (options: {
         // The entry has gone meanwhile: a leader's snapshot is about to take the place of all this.
         if (index <= log.base.index) return
         const { term, timestampMillis } = RaftLog.entryAt(log, index)
+        const { sessionBytes, pieces } = moment.snapshot()
         const meta = {
           id: options.makeId(index),
           lastIndex: index,
           lastTerm: term,
           lastTimestampMillis: timestampMillis,
-          membership: options.membership()
+          membership: options.membership(),
+          ...(sessionBytes === 0 ? undefined : { sessionBytes })
         }
-        isBusy = Queue.offerUnsafe(inbox, { meta, pieces: moment.snapshot() })
+        isBusy = Queue.offerUnsafe(inbox, { meta, pieces })
         lastIndex = index
       },
       startAfter: (index) => {
