@@ -57,8 +57,8 @@ export const clientHello = 0x16
 const firstByte = (raw: Net.Socket): Effect.Effect<number | undefined, ConnectionLost> =>
   Effect.callback((resume) => {
     const look = () => {
-      const bytes: Buffer | null = raw.read()
-      if (bytes === null) return
+      const bytes: unknown = raw.read()
+      if (!(bytes instanceof Uint8Array)) return
       forget()
       raw.unshift(bytes)
       resume(Effect.succeed(bytes[0]))
