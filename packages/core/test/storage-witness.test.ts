@@ -52,7 +52,7 @@ const saidBy = (exit: Exit.Exit<unknown, unknown>): string | undefined => {
   if (Exit.isSuccess(exit)) return undefined
   const error = Cause.squash(exit.cause)
   assert.instanceOf(error, StorageWitness.StorageBroken)
-  return (error as Error).message
+  return error.message
 }
 
 describe("a witness of a store", () => {
