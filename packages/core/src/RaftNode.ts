@@ -64,6 +64,7 @@ import type { StorageError } from "./RaftStorage.ts"
 import { RaftTrace } from "./RaftTrace.ts"
 import { RaftTransport } from "./RaftTransport.ts"
 import type { TransportError } from "./RaftTransport.ts"
+import type { MachineSnapshot, SnapshotMeta } from "./Snapshot.ts"
 import type { StateMachine } from "./StateMachine.ts"
 
 /** What a node is made of. All ids are checked by the caller. */
@@ -93,6 +94,8 @@ export interface RaftNode<View> {
   /** Waits until a read may be answered from {@link RaftNode.view}. */
   readonly readable: Effect.Effect<void, RaftError>
   readonly view: () => View
+  /** The machine's state as it is now, in the form of a snapshot. */
+  readonly snapshot: () => MachineSnapshot
   readonly appliedBeyond: (index: LogIndex.LogIndex) => Effect.Effect<RaftLog, RaftError>
   /** Told whenever role, term, leader or membership has changed. */
   readonly watchers: Watchers
@@ -168,12 +171,18 @@ export const make = <Command, Reply, View>(
       for (const action of actions) if (action._tag === "Persist") logWriter.enqueue(action satisfies Persist)
     }
     persist(firstActions)
+    const describePlace = ({ index, term, timestampMillis }: Snapshotter.Place): SnapshotMeta => ({
+      id: `${nodeId}-${index}-${Math.floor(random.nextDoubleUnsafe() * 2 ** 45).toString(36)}`,
+      lastIndex: index,
+      lastTerm: term,
+      lastTimestampMillis: timestampMillis,
+      membership: state.membership
+    })
     const snapshotter = yield* Snapshotter.make({
       config,
       store: store.snapshots,
       lastIndex: state.snapshot?.lastIndex ?? LogIndex.zero,
-      membership: () => state.membership,
-      makeId: (index) => `${nodeId}-${index}-${Math.floor(random.nextDoubleUnsafe() * 2 ** 45).toString(36)}`,
+      describe: describePlace,
       onTaken: mailbox.signal
     })
     const receiver = yield* SnapshotReceiver.make({
@@ -438,6 +447,10 @@ export const make = <Command, Reply, View>(
       forward: forwarder.forward,
       readable,
       view: applier.view,
+      snapshot: () => {
+        const moment = applier.moment()
+        return { meta: describePlace(moment.place), pieces: moment.snapshot() }
+      },
       appliedBeyond: (index) => Effect.raceFirst(applier.appliedBeyond(index), Deferred.await(ended)),
       watchers,
       attributesOf: endpoint.attributesOf,

@@ -18,7 +18,8 @@ import type { SnapshotReader, SnapshotStore, StorageError } from "../RaftStorage
 import type { RaftTracer } from "../RaftTrace.ts"
 import type { Instance, StateMachine } from "../StateMachine.ts"
 import type { ReplySlots } from "./ReplySlots.ts"
-import type { Moment } from "./Snapshotter.ts"
+import * as Term from "../Term.ts"
+import type { Moment, Place } from "./Snapshotter.ts"
 
 /** Entries applied before other fibers get their turn. */
 const portion = 512
@@ -30,6 +31,8 @@ export interface Applier<View> {
   readonly restore: (index: LogIndex.LogIndex) => void
   readonly appliedIndex: () => LogIndex.LogIndex
   readonly view: () => View
+  /** The machine as it is now. */
+  readonly moment: () => Moment
   /** Runs `resume` as soon as `index` is applied: at once where it is. */
   readonly whenApplied: (index: LogIndex.LogIndex, resume: () => void) => void
   /** Waits until more than `index` is applied, and gives the log in which that is. */
@@ -52,6 +55,7 @@ export const make = <Command, Reply, View>(options: {
     let log = RaftLog.empty()
     let committed = LogIndex.zero
     let applied = LogIndex.zero
+    let place: Place = { index: LogIndex.zero, term: Term.zero, timestampMillis: 0 }
     let readers: Array<{ readonly index: LogIndex.LogIndex; readonly resume: () => void }> = []
     let moved = Latch.makeUnsafe(false)
     /** A snapshot that reaches further than what is applied waits to be restored. */
@@ -65,6 +69,7 @@ export const make = <Command, Reply, View>(options: {
           for (const entry of LogEntry.entries(block)) {
             const reply = applyEntry(machine, instance, entry, slots, answers)
             applied = entry.index
+            place = entry
             tracer.onApplied?.(entry, reply)
           }
         }
@@ -73,6 +78,8 @@ export const make = <Command, Reply, View>(options: {
         for (const answer of answers) answer()
       }
     }
+
+    const moment = (): Moment => ({ log, place, snapshot: instance.snapshot })
 
     const release = (): void => {
       const ready = readers.filter((reader) => reader.index <= applied)
@@ -91,9 +98,10 @@ export const make = <Command, Reply, View>(options: {
         return yield* new MachineFailure({ index: restoreTo, detail: "its snapshot is gone" })
       }
       const pieces = yield* readAll(reader)
-      const { lastIndex } = reader.meta
+      const { lastIndex, lastTerm, lastTimestampMillis } = reader.meta
       yield* Effect.try({ try: () => instance.restore(pieces), catch: (cause) => failure(lastIndex, cause) })
       applied = lastIndex
+      place = { index: lastIndex, term: lastTerm, timestampMillis: lastTimestampMillis }
       tracer.onRestored?.(lastIndex)
       slots.failUpTo(lastIndex)
     }).pipe(Effect.scoped)
@@ -108,7 +116,7 @@ export const make = <Command, Reply, View>(options: {
             try: applyPortion,
             catch: (cause) => failure(LogIndex.plus(applied, 1), cause)
           })
-          options.onPortion({ log, index: applied, snapshot: instance.snapshot })
+          options.onPortion(moment())
         }
         release()
         if (applied < committed) yield* Effect.yieldNow
@@ -133,6 +141,7 @@ export const make = <Command, Reply, View>(options: {
       },
       appliedIndex: () => applied,
       view: instance.view,
+      moment,
       whenApplied: (index, resume) => {
         if (applied >= index) return resume()
         readers.push({ index, resume })
