@@ -30,6 +30,7 @@ import type { RaftTransport, TransportError } from "./RaftTransport.ts"
 import type { SessionId } from "./SessionId.ts"
 import type { SessionOperations } from "./sessions/SessionOperations.ts"
 import * as SessionRecord from "./sessions/SessionRecord.ts"
+import type { MachineSnapshot } from "./Snapshot.ts"
 import type { StateMachineClass } from "./StateMachine.ts"
 import { Term } from "./Term.ts"
 
@@ -113,6 +114,12 @@ export interface Raft<Command, Reply, View> {
     f: (view: View) => A,
     options?: { readonly consistency?: Consistency }
   ) => Effect.Effect<A, RaftError>
+
+  /**
+   * The machine's state as bytes, for a backup: as of now, with everything that was answered before the
+   * call began. Cheap to take; what is held back for it in memory grows with what is written meanwhile.
+   */
+  readonly snapshot: Effect.Effect<MachineSnapshot, RaftError>
 
   /** The node's present view. */
   readonly status: Effect.Effect<RaftStatus>
@@ -274,6 +281,10 @@ const face = <Self, Command, Reply, View>(
         Effect.mapError(because),
         Effect.map(() => f(node.view()))
       ),
+    snapshot: readable("linearizable").pipe(
+      Effect.mapError(because),
+      Effect.map(() => node.snapshot())
+    ),
     status: Effect.sync(status),
     changes,
     leader: changes.pipe(

@@ -65,6 +65,7 @@ import { RaftTrace } from "./RaftTrace.ts"
 import { RaftTransport } from "./RaftTransport.ts"
 import type { TransportError } from "./RaftTransport.ts"
 import * as SessionAnswer from "./sessions/SessionAnswer.ts"
+import type { MachineSnapshot, SnapshotMeta } from "./Snapshot.ts"
 import type { StateMachine } from "./StateMachine.ts"
 
 /** What a node is made of. All ids are checked by the caller. */
@@ -94,6 +95,8 @@ export interface RaftNode<View> {
   /** Waits until a read may be answered from {@link RaftNode.view}. */
   readonly readable: Effect.Effect<void, RaftError>
   readonly view: () => View
+  /** The machine's state as it is now, in the form of a snapshot. */
+  readonly snapshot: () => MachineSnapshot
   readonly appliedBeyond: (index: LogIndex.LogIndex) => Effect.Effect<RaftLog, RaftError>
   /** Told whenever role, term, leader or membership has changed. */
   readonly watchers: Watchers
@@ -169,12 +172,22 @@ export const make = <Command, Reply, View>(
       for (const action of actions) if (action._tag === "Persist") logWriter.enqueue(action satisfies Persist)
     }
     persist(firstActions)
+    const describePlace = (
+      { index, term, timestampMillis }: Snapshotter.Place,
+      sessionBytes: number
+    ): SnapshotMeta => ({
+      id: `${nodeId}-${index}-${Math.floor(random.nextDoubleUnsafe() * 2 ** 45).toString(36)}`,
+      lastIndex: index,
+      lastTerm: term,
+      lastTimestampMillis: timestampMillis,
+      membership: state.membership,
+      ...(sessionBytes === 0 ? undefined : { sessionBytes })
+    })
     const snapshotter = yield* Snapshotter.make({
       config,
       store: store.snapshots,
       lastIndex: state.snapshot?.lastIndex ?? LogIndex.zero,
-      membership: () => state.membership,
-      makeId: (index) => `${nodeId}-${index}-${Math.floor(random.nextDoubleUnsafe() * 2 ** 45).toString(36)}`,
+      describe: describePlace,
       onTaken: mailbox.signal
     })
     const receiver = yield* SnapshotReceiver.make({
@@ -442,6 +455,11 @@ export const make = <Command, Reply, View>(
       forward: forwarder.forward,
       readable,
       view: applier.view,
+      snapshot: () => {
+        const moment = applier.moment()
+        const { pieces, sessionBytes } = moment.snapshot()
+        return { meta: describePlace(moment.place, sessionBytes), pieces }
+      },
       appliedBeyond: (index) => Effect.raceFirst(applier.appliedBeyond(index), Deferred.await(ended)),
       watchers,
       attributesOf: endpoint.attributesOf,

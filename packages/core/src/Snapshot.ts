@@ -31,6 +31,13 @@ export const SnapshotMeta = Schema.Struct({
 })
 export type SnapshotMeta = typeof SnapshotMeta.Type
 
+/** A machine's state at one moment. What comes later does not change it, however late it is read. */
+export interface MachineSnapshot {
+  readonly meta: SnapshotMeta
+  /** The bytes of the state. Made as they are asked for. */
+  readonly pieces: Iterable<Uint8Array>
+}
+
 const codec = Schema.fromJsonString(Schema.toCodecJson(SnapshotMeta))
 const encodeJson = Schema.encodeSync(codec)
 const decodeJson = Schema.decodeSync(codec)

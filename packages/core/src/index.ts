@@ -1,6 +1,9 @@
 /**
  * The public modules of the core, one namespace each.
  */
+export * as Backup from "./Backup.ts"
+export * as BackupError from "./BackupError.ts"
+export * as BackupFormat from "./BackupFormat.ts"
 export * as LogEntry from "./LogEntry.ts"
 export * as LogIndex from "./LogIndex.ts"
 export * as Membership from "./Membership.ts"

@@ -19,7 +19,8 @@ import type { RaftTracer } from "../RaftTrace.ts"
 import type { StateMachine } from "../StateMachine.ts"
 import * as Replica from "./Replica.ts"
 import type { ReplySlots } from "./ReplySlots.ts"
-import type { Moment } from "./Snapshotter.ts"
+import * as Term from "../Term.ts"
+import type { Moment, Place } from "./Snapshotter.ts"
 
 /** Entries applied before other fibers get their turn. */
 const portion = 512
@@ -31,6 +32,8 @@ export interface Applier<View> {
   readonly restore: (index: LogIndex.LogIndex) => void
   readonly appliedIndex: () => LogIndex.LogIndex
   readonly view: () => View
+  /** The machine as it is now. */
+  readonly moment: () => Moment
   /** Runs `resume` as soon as `index` is applied: at once where it is. */
   readonly whenApplied: (index: LogIndex.LogIndex, resume: () => void) => void
   /** Waits until more than `index` is applied, and gives the log in which that is. */
@@ -53,6 +56,7 @@ export const make = <Command, Reply, View>(options: {
     let log = RaftLog.empty()
     let committed = LogIndex.zero
     let applied = LogIndex.zero
+    let place: Place = { index: LogIndex.zero, term: Term.zero, timestampMillis: 0 }
     let readers: Array<{ readonly index: LogIndex.LogIndex; readonly resume: () => void }> = []
     let moved = Latch.makeUnsafe(false)
     /** A snapshot that reaches further than what is applied waits to be restored. */
@@ -66,6 +70,7 @@ export const make = <Command, Reply, View>(options: {
           for (const entry of LogEntry.entries(block)) {
             const reply = applyEntry(replica, entry, slots, answers)
             applied = entry.index
+            place = entry
             tracer.onApplied?.(entry, reply)
           }
         }
@@ -74,6 +79,8 @@ export const make = <Command, Reply, View>(options: {
         for (const answer of answers) answer()
       }
     }
+
+    const moment = (): Moment => ({ log, place, snapshot: replica.snapshot })
 
     const release = (): void => {
       const ready = readers.filter((reader) => reader.index <= applied)
@@ -92,12 +99,13 @@ export const make = <Command, Reply, View>(options: {
         return yield* new MachineFailure({ index: restoreTo, detail: "its snapshot is gone" })
       }
       const pieces = yield* readAll(reader)
-      const { lastIndex } = reader.meta
+      const { lastIndex, lastTerm, lastTimestampMillis } = reader.meta
       yield* Effect.try({
         try: () => replica.restore(reader.meta, pieces),
         catch: (cause) => failure(lastIndex, cause)
       })
       applied = lastIndex
+      place = { index: lastIndex, term: lastTerm, timestampMillis: lastTimestampMillis }
       tracer.onRestored?.(lastIndex)
       slots.failUpTo(lastIndex)
     }).pipe(Effect.scoped)
@@ -112,7 +120,7 @@ export const make = <Command, Reply, View>(options: {
             try: applyPortion,
             catch: (cause) => failure(LogIndex.plus(applied, 1), cause)
           })
-          options.onPortion({ log, index: applied, snapshot: replica.snapshot })
+          options.onPortion(moment())
         }
         release()
         if (applied < committed) yield* Effect.yieldNow
@@ -137,6 +145,7 @@ export const make = <Command, Reply, View>(options: {
       },
       appliedIndex: () => applied,
       view: replica.view,
+      moment,
       whenApplied: (index, resume) => {
         if (applied >= index) return resume()
         readers.push({ index, resume })

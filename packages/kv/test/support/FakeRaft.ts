@@ -7,6 +7,7 @@ import { ClusterId, defaultGroup, NodeId } from "@effect-raft/core/NodeId"
 import type { RaftStatus } from "@effect-raft/core/Raft"
 import type { RaftError } from "@effect-raft/core/RaftError"
 import * as LocalSessions from "@effect-raft/core/testing/LocalSessions"
+import type { SnapshotMeta } from "@effect-raft/core/Snapshot"
 import * as StateMachineContract from "@effect-raft/core/testing/StateMachineContract"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -80,6 +81,11 @@ export const make = (name = "n1"): FakeRaft => {
           fake.reads.push(options?.consistency ?? "linearizable")
           return fake.failWith === undefined ? Effect.succeed(f(instance.view())) : Effect.fail(fake.failWith)
         }),
+      snapshot: Effect.suspend(() =>
+        fake.failWith === undefined
+          ? Effect.succeed({ meta: snapshotMeta(status()), pieces: instance.snapshot() })
+          : Effect.fail(fake.failWith)
+      ),
       status: Effect.sync(status),
       changes: Stream.sync(status),
       leader: Stream.sync(() => fake.leader),
@@ -89,6 +95,14 @@ export const make = (name = "n1"): FakeRaft => {
   }
   return fake
 }
+
+const snapshotMeta = ({ appliedIndex, membership, term: lastTerm }: RaftStatus): SnapshotMeta => ({
+  id: `n1-${appliedIndex}`,
+  lastIndex: appliedIndex,
+  lastTerm,
+  lastTimestampMillis: 1,
+  membership
+})
 
 /** A term, for errors that want one. */
 export const term = (number: number): Term => number as Term
