@@ -94,5 +94,9 @@ export const layerOf = (place: Place): Layer => {
   return topLevelLayers[place.inner.replace(/\.ts$/, "")] ?? "public"
 }
 
+/** Whether the file is shipped for tests: `src/testing/` of any package. */
+export const isTestingKit = (place: Place): boolean =>
+  place.root === "packages" && place.part === "src" && place.inner.startsWith("testing/")
+
 /** `consensus/Election` for `consensus/Election.ts`. */
 export const moduleName = (place: Place): string => place.inner.replace(/\.ts$/, "")

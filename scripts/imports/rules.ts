@@ -133,7 +133,7 @@ const packageMayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   kv: ["core"]
 }
 
-/** The one port that an adapter implements; beside it, it sees the plain data of the core. */
+/** The one port that an adapter implements; beside it, it sees the plain data of the core. Its testing kit sees more. */
 const portOfAdapter: Readonly<Record<string, string>> = {
   "transport-tcp": "RaftTransport",
   "storage-file": "RaftStorage"
@@ -146,13 +146,14 @@ const packageDirection = ({ from, to }: Reference): string | undefined => {
   if (!(packageMayImport[from.name] ?? []).includes(to.name)) return `${from.name} imports ${to.name}`
   const port = portOfAdapter[from.name]
   if (port === undefined || Place.layerOf(to) === "data" || Place.moduleName(to) === port) return undefined
+  if (Place.isTestingKit(from) && Place.isTestingKit(to)) return undefined
   return `${from.name} imports ${Place.moduleName(to)}: it may see the plain data of the core and ${port}`
 }
 
 const testingStaysInTests = ({ from, to }: Reference): string | undefined => {
-  if (to === undefined || to.name !== "core" || Place.layerOf(to) !== "testing") return undefined
+  if (to === undefined || !Place.isTestingKit(to)) return undefined
   if (from.root === "apps" || from.part === "test") return undefined
-  if (Place.isCoreSource(from) && Place.layerOf(from) === "testing") return undefined
+  if (Place.isTestingKit(from)) return undefined
   return "code that is not a test imports testing"
 }
 

@@ -33,10 +33,14 @@ export const defaultSnapshotChunkBytes = 64 * 1024
 export const layer = (options: FileStorageOptions): Layer.Layer<RaftStorage, never, LogFileSystem> =>
   Layer.effect(
     RaftStorage,
-    Effect.map(LogFileSystem, (files) =>
-      RaftStorage.of({ open: (identity) => open(files, options, identity) })
-    )
+    Effect.map(LogFileSystem, (files) => make(files, options))
   )
+
+/** The same without a layer, for who has the files in hand. */
+export const make = (
+  files: LogFileSystem["Service"],
+  options: FileStorageOptions
+): RaftStorage["Service"] => ({ open: (identity) => open(files, options, identity) })
 
 const open = Effect.fnUntraced(function* (
   files: LogFileSystem["Service"],

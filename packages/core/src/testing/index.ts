@@ -2,6 +2,7 @@
  * The testing kit: clusters in memory, faults from a seed, the paper's properties checked at every step,
  * and one contract suite for each port.
  */
+export * as FaultyDisk from "./FaultyDisk.ts"
 export * as History from "./History.ts"
 export * as Invariants from "./Invariants.ts"
 export * as KvHistory from "./KvHistory.ts"
@@ -18,3 +19,4 @@ export * as Simulate from "./Simulate.ts"
 export * as Simulation from "./Simulation.ts"
 export * as SimulationRuntime from "./SimulationRuntime.ts"
 export * as StateMachineContract from "./StateMachineContract.ts"
+export * as StorageWitness from "./StorageWitness.ts"
