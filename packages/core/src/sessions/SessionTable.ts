@@ -99,7 +99,11 @@ export class SessionTable {
   private open({ limits, maxSessions }: SessionRecord.Open, at: Place): SessionAnswer {
     if (this.sessions.size >= maxSessions) this.sweep()
     if (this.sessions.size >= maxSessions) return { _tag: "Full", bound: "maxSessions", limit: maxSessions }
-    if (this.sessions.size === 0) this.nextSweepMillis = this.nowMillis + sweepEveryMillis
+    if (this.sessions.size === 0) {
+      this.nextSweepMillis = this.nowMillis + sweepEveryMillis
+      // Before the first session there was nobody to wait for; a node that starts here knows no more.
+      this.termBeganMillis = 0
+    }
     const id = { index: at.index, term: at.term }
     this.sessions.set(at.index, {
       id,
