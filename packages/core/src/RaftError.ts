@@ -76,6 +76,26 @@ export class InvalidCommand extends Schema.TaggedError<InvalidCommand>()("Invali
   }
 }
 
+/** The machine cannot answer this query: it does not fit its schema, or the machine answers none. */
+export class InvalidQuery extends Schema.TaggedError<InvalidQuery>()("InvalidQuery", {
+  detail: Schema.String
+}) {
+  override get message() {
+    return `The machine cannot answer this query: ${this.detail}`
+  }
+}
+
+/** No node took the request of a remote client within `waitedMillis`. Surely did not happen. */
+export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
+  waitedMillis: Schema.Finite,
+  /** What went wrong last. */
+  detail: Schema.String
+}) {
+  override get message() {
+    return `No node took the request within ${this.waitedMillis} ms: ${this.detail}`
+  }
+}
+
 /** Entries from this index were compacted away; the first one still held is `firstHeld`. */
 export class Compacted extends Schema.TaggedError<Compacted>()("Compacted", {
   requested: LogIndex,
@@ -128,6 +148,8 @@ export const RaftErrorReason = Schema.Union([
   Overloaded,
   CommandTooLarge,
   InvalidCommand,
+  InvalidQuery,
+  Unreachable,
   Compacted,
   ShuttingDown,
   StorageFailure,

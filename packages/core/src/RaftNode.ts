@@ -37,6 +37,7 @@ import * as LogWriter from "./internal/LogWriter.ts"
 import * as Mailbox from "./internal/Mailbox.ts"
 import { RaftRules } from "./internal/RaftRules.ts"
 import { ReadSlots } from "./internal/ReadSlots.ts"
+import type { ReadDone } from "./internal/ReadSlots.ts"
 import { ReplySlots } from "./internal/ReplySlots.ts"
 import type { ProposalSlot } from "./internal/ReplySlots.ts"
 import * as RoleScope from "./internal/RoleScope.ts"
@@ -90,8 +91,10 @@ export interface RaftNode<View> {
   readonly abandon: (index: LogIndex.LogIndex) => void
   /** Passes a command on to `leader` and waits for what becomes of it. */
   readonly forward: Forwarder.Forwarder["forward"]
-  /** Waits until a read may be answered from {@link RaftNode.view}. */
-  readonly readable: Effect.Effect<void, RaftError>
+  /** Tells when a read may be answered from {@link RaftNode.view}, and gives the number of the wait. */
+  readonly read: (done: ReadDone) => number
+  /** Nobody waits any more for what {@link RaftNode.read} gave this number. */
+  readonly forgetRead: (readId: number) => void
   readonly view: () => View
   readonly appliedBeyond: (index: LogIndex.LogIndex) => Effect.Effect<RaftLog, RaftError>
   /** Told whenever role, term, leader or membership has changed. */
@@ -417,17 +420,12 @@ export const make = <Command, Reply, View>(
       Effect.forkScoped
     )
 
-    const readable = Effect.suspend(() => {
-      if (stopped !== undefined) return Effect.fail(new RaftError({ reason: stopped }))
-      const slot = readSlots.open(nowMillis())
-      if (!mailbox.request({ _tag: "Read", readId: slot.readId })) {
-        readSlots.fail([slot.readId], tooManyRequests(config))
-      }
-      return Effect.ensuring(
-        Deferred.await(slot.ready),
-        Effect.sync(() => readSlots.forget(slot.readId))
-      )
-    })
+    const read = (done: ReadDone): number => {
+      const readId = readSlots.open(nowMillis(), done)
+      if (stopped !== undefined) readSlots.fail([readId], stopped)
+      else if (!mailbox.request({ _tag: "Read", readId })) readSlots.fail([readId], tooManyRequests(config))
+      return readId
+    }
 
     return {
       state: () => state,
@@ -436,7 +434,8 @@ export const make = <Command, Reply, View>(
       propose,
       abandon: (index) => slots.forget(index),
       forward: forwarder.forward,
-      readable,
+      read,
+      forgetRead: (readId) => readSlots.forget(readId),
       view: applier.view,
       appliedBeyond: (index) => Effect.raceFirst(applier.appliedBeyond(index), Deferred.await(ended)),
       watchers,
