@@ -133,7 +133,7 @@ const packageMayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   kv: ["core"]
 }
 
-/** The ports that an adapter implements or serves; beside them, it sees the plain data of the core. */
+/** The ports that an adapter implements or serves; beside them, it sees the plain data of the core. Its testing kit sees more. */
 const portsOfAdapter: Readonly<Record<string, ReadonlyArray<string>>> = {
   "transport-tcp": ["RaftTransport", "RaftClientTransport", "ClientEntrance"],
   "storage-file": ["RaftStorage"]
@@ -147,14 +147,15 @@ const packageDirection = ({ from, to }: Reference): string | undefined => {
   const ports = portsOfAdapter[from.name]
   if (ports === undefined || Place.layerOf(to) === "data" || ports.includes(Place.moduleName(to)))
     return undefined
+  if (Place.isTestingKit(from) && Place.isTestingKit(to)) return undefined
   const seen = ports.join(", ")
   return `${from.name} imports ${Place.moduleName(to)}: it may see the plain data of the core and ${seen}`
 }
 
 const testingStaysInTests = ({ from, to }: Reference): string | undefined => {
-  if (to === undefined || to.name !== "core" || Place.layerOf(to) !== "testing") return undefined
+  if (to === undefined || !Place.isTestingKit(to)) return undefined
   if (from.root === "apps" || from.part === "test") return undefined
-  if (Place.isCoreSource(from) && Place.layerOf(from) === "testing") return undefined
+  if (Place.isTestingKit(from)) return undefined
   return "code that is not a test imports testing"
 }
 

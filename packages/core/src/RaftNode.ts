@@ -65,6 +65,8 @@ import type { StorageError } from "./RaftStorage.ts"
 import { RaftTrace } from "./RaftTrace.ts"
 import { RaftTransport } from "./RaftTransport.ts"
 import type { TransportError } from "./RaftTransport.ts"
+import * as SessionAnswer from "./sessions/SessionAnswer.ts"
+import type { MachineSnapshot, SnapshotMeta } from "./Snapshot.ts"
 import type { StateMachine } from "./StateMachine.ts"
 
 /** What a node is made of. All ids are checked by the caller. */
@@ -96,6 +98,8 @@ export interface RaftNode<View> {
   /** Nobody waits any more for what {@link RaftNode.read} gave this number. */
   readonly forgetRead: (readId: number) => void
   readonly view: () => View
+  /** The machine's state as it is now, in the form of a snapshot. */
+  readonly snapshot: () => MachineSnapshot
   readonly appliedBeyond: (index: LogIndex.LogIndex) => Effect.Effect<RaftLog, RaftError>
   /** Told whenever role, term, leader or membership has changed. */
   readonly watchers: Watchers
@@ -171,12 +175,22 @@ export const make = <Command, Reply, View>(
       for (const action of actions) if (action._tag === "Persist") logWriter.enqueue(action satisfies Persist)
     }
     persist(firstActions)
+    const describePlace = (
+      { index, term, timestampMillis }: Snapshotter.Place,
+      sessionBytes: number
+    ): SnapshotMeta => ({
+      id: `${nodeId}-${index}-${Math.floor(random.nextDoubleUnsafe() * 2 ** 45).toString(36)}`,
+      lastIndex: index,
+      lastTerm: term,
+      lastTimestampMillis: timestampMillis,
+      membership: state.membership,
+      ...(sessionBytes === 0 ? undefined : { sessionBytes })
+    })
     const snapshotter = yield* Snapshotter.make({
       config,
       store: store.snapshots,
       lastIndex: state.snapshot?.lastIndex ?? LogIndex.zero,
-      membership: () => state.membership,
-      makeId: (index) => `${nodeId}-${index}-${Math.floor(random.nextDoubleUnsafe() * 2 ** 45).toString(36)}`,
+      describe: describePlace,
       onTaken: mailbox.signal
     })
     const receiver = yield* SnapshotReceiver.make({
@@ -204,7 +218,10 @@ export const make = <Command, Reply, View>(
       admission: new Admission(state.currentTerm),
       currentTerm: () => state.currentTerm,
       isLeader: () => state.role._tag === "Leader",
-      encodeReply: (reply) => machine.reply.encode(reply as Reply),
+      encodeReply: (kind, reply) =>
+        kind === "Session"
+          ? SessionAnswer.encode(reply as SessionAnswer.SessionAnswer)
+          : machine.reply.encode(reply as Reply),
       propose,
       send: (to, message) => send(to, message)
     })
@@ -305,7 +322,7 @@ export const make = <Command, Reply, View>(
           if (readSlots.has(request.readId)) readIds.push(request.readId)
         } else if (!request.slot.isAbandoned()) {
           proposed.push(request.slot)
-          drafts.push({ kind: "Command", payload: request.slot.payload })
+          drafts.push({ kind: request.slot.kind, payload: request.slot.payload })
         }
       }
       if (drafts.length > 0) events.push({ _tag: "Proposed", drafts })
@@ -437,6 +454,11 @@ export const make = <Command, Reply, View>(
       read,
       forgetRead: (readId) => readSlots.forget(readId),
       view: applier.view,
+      snapshot: () => {
+        const moment = applier.moment()
+        const { pieces, sessionBytes } = moment.snapshot()
+        return { meta: describePlace(moment.place, sessionBytes), pieces }
+      },
       appliedBeyond: (index) => Effect.raceFirst(applier.appliedBeyond(index), Deferred.await(ended)),
       watchers,
       attributesOf: endpoint.attributesOf,

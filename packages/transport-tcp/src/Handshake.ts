@@ -3,8 +3,8 @@
  *
  * Both ends of a new connection first send a preamble of eight bytes: "ERAFT", a zero and the version of
  * the protocol. Then the dialler says hello: cluster, group, who it is, whom it expects, and facts about
- * itself. The listener answers `Accept` with facts of its own, or `Refuse` with the reason in words, and
- * closes. Preamble, `Refuse` and their meaning stay as they are in every later version, so that a node of
+ * itself; a dialler that does not trust who answers says `Refuse` instead. The listener answers `Accept`
+ * with facts of its own, or `Refuse` with the reason in words, and closes. Preamble, `Refuse` and their meaning stay as they are in every later version, so that a node of
  * another version, too, is told why.
  */
 import { ClusterId, GroupId, NodeId } from "@effect-raft/core/NodeId"
@@ -103,6 +103,17 @@ export const decodeAnswer = (reader: FrameReader): Answer => {
   reader.finish()
   return { _tag: "Accept", attributes }
 }
+
+/** What a caller begins with: a hello, or its reasons to go away again. */
+export type Greeting =
+  | { readonly _tag: "Hello"; readonly hello: Hello }
+  | { readonly _tag: "Refuse"; readonly reason: string }
+
+/** Reads the first frame of a caller; throws `MalformedFrame`. */
+export const decodeGreeting = (reader: FrameReader): Greeting =>
+  reader.type === frameTypes.Refuse
+    ? { _tag: "Refuse", reason: printable(reader.text()) }
+    : { _tag: "Hello", hello: decodeHello(reader) }
 
 /** The bytes that attributes take in a hello; more than {@link maxHandshakeBytes} cannot be told. */
 export const attributesBytes = (attributes: Attributes): number =>

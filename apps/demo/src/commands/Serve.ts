@@ -67,7 +67,7 @@ export const serve = Command.make("serve", flags, (input) =>
   )
 ).pipe(
   Command.validate((input) => {
-    const mistake = Flags.timingMistake(input) ?? membersMistake(input) ?? portsMistake(input)
+    const mistake = Flags.timingMistake(input) ?? Flags.membersMistake(input) ?? portsMistake(input)
     return mistake === undefined
       ? Effect.void
       : Effect.fail(new CliError.ValidationError({ message: mistake }))
@@ -91,14 +91,6 @@ export const serve = Command.make("serve", flags, (input) =>
 const loadNode = Effect.promise(() => import("../Node.ts"))
 
 const stdinEnded = Stdio.Stdio.use(({ stdin }) => Effect.ignore(Stream.runDrain(stdin)))
-
-const membersMistake = (input: {
-  readonly nodeId: string
-  readonly members: Readonly<Record<string, string>>
-}) =>
-  input.nodeId in input.members
-    ? undefined
-    : `--member does not list this node: --node-id is ${input.nodeId}, the members are ${Object.keys(input.members).join(", ")}`
 
 const portsMistake = (input: {
   readonly http: Address.HostPort

@@ -163,6 +163,7 @@ class VisitOfNode<Command, Reply, View> implements Visit {
 
 /** The place of a remote client's command. */
 class RemoteProposal implements ProposalSlot {
+  readonly kind = "Command"
   readonly payload: Uint8Array
   private readonly id: number
   private readonly visit: AnswersProposals
