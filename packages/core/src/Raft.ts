@@ -11,7 +11,10 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as NodeState from "./consensus/NodeState.ts"
 import * as RaftLog from "./consensus/RaftLog.ts"
+import type { ClientEntrance } from "./ClientEntrance.ts"
+import * as Entrance from "./internal/Entrance.ts"
 import * as LocalProposal from "./internal/LocalProposal.ts"
+import * as LocalRead from "./internal/LocalRead.ts"
 import * as ProposalCalls from "./internal/ProposalCalls.ts"
 import * as Routing from "./internal/Routing.ts"
 import * as SessionCalls from "./internal/SessionCalls.ts"
@@ -132,6 +135,9 @@ export interface Raft<Command, Reply, View> {
 
   /** What a peer told about itself when it connected, such as the URL of its HTTP API. */
   readonly attributesOf: (nodeId: NodeId) => Readonly<Record<string, string>>
+
+  /** Where listeners hand in what remote clients ask; see `ClientServer`. */
+  readonly entrance: ClientEntrance["Service"]
 
   /** Never succeeds; fails when the node has stopped by itself: its disk or its machine failed. */
   readonly failure: Effect.Effect<never, RaftError>
@@ -262,7 +268,7 @@ const face = <Self, Command, Reply, View>(
           const reason = node.stopped()
           return reason === undefined ? Effect.void : Effect.fail(reason)
         })
-      : Routing.atLeader(node, () => Effect.mapError(node.readable, (error) => error.reason))
+      : Routing.atLeader(node, () => LocalRead.readable(node))
 
   return {
     nodeId,
@@ -292,6 +298,7 @@ const face = <Self, Command, Reply, View>(
       Stream.changes
     ),
     attributesOf: node.attributesOf,
+    entrance: Entrance.make({ machine, node, clusterId, groupId, nodeId, config }),
     failure: node.failure
   }
 }

@@ -43,6 +43,8 @@ export class RaftConfig extends Schema.Class<RaftConfig>("effect-raft/RaftConfig
     maxUncommittedBytes: positive(64 * 1024 * 1024),
     /** Proposals and reads that wait in the mailbox. Past it they answer `Overloaded`. */
     maxQueuedRequests: positive(16_384),
+    /** Requests of one remote client's connection that are unanswered. Past it they answer `Overloaded`. */
+    maxClientRequests: positive(8192),
     /** Peer messages that wait in the mailbox. Past it they are dropped, as a network might. */
     maxQueuedMessages: positive(16_384),
     /** Size of one encoded command. Larger ones answer `CommandTooLarge`. */

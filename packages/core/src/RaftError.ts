@@ -77,6 +77,26 @@ export class InvalidCommand extends Schema.TaggedError<InvalidCommand>()("Invali
   }
 }
 
+/** The machine cannot answer this query: it does not fit its schema, or the machine answers none. */
+export class InvalidQuery extends Schema.TaggedError<InvalidQuery>()("InvalidQuery", {
+  detail: Schema.String
+}) {
+  override get message() {
+    return `The machine cannot answer this query: ${this.detail}`
+  }
+}
+
+/** No node took the request of a remote client within `waitedMillis`. Surely did not happen. */
+export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
+  waitedMillis: Schema.Finite,
+  /** What went wrong last. */
+  detail: Schema.String
+}) {
+  override get message() {
+    return `No node took the request within ${this.waitedMillis} ms: ${this.detail}`
+  }
+}
+
 /**
  * The session was closed, has been idle for longer than its timeout, or never was. The call did not apply its
  * command. `outcome` is "unknown" where an earlier try of the same command may have, before the session
@@ -159,6 +179,8 @@ export const RaftErrorReason = Schema.Union([
   Overloaded,
   CommandTooLarge,
   InvalidCommand,
+  InvalidQuery,
+  Unreachable,
   SessionExpired,
   AlreadyAcknowledged,
   Compacted,

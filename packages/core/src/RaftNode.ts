@@ -37,6 +37,7 @@ import * as LogWriter from "./internal/LogWriter.ts"
 import * as Mailbox from "./internal/Mailbox.ts"
 import { RaftRules } from "./internal/RaftRules.ts"
 import { ReadSlots } from "./internal/ReadSlots.ts"
+import type { ReadDone } from "./internal/ReadSlots.ts"
 import { ReplySlots } from "./internal/ReplySlots.ts"
 import type { ProposalSlot } from "./internal/ReplySlots.ts"
 import * as RoleScope from "./internal/RoleScope.ts"
@@ -92,8 +93,10 @@ export interface RaftNode<View> {
   readonly abandon: (index: LogIndex.LogIndex) => void
   /** Passes a command on to `leader` and waits for what becomes of it. */
   readonly forward: Forwarder.Forwarder["forward"]
-  /** Waits until a read may be answered from {@link RaftNode.view}. */
-  readonly readable: Effect.Effect<void, RaftError>
+  /** Tells when a read may be answered from {@link RaftNode.view}, and gives the number of the wait. */
+  readonly read: (done: ReadDone) => number
+  /** Nobody waits any more for what {@link RaftNode.read} gave this number. */
+  readonly forgetRead: (readId: number) => void
   readonly view: () => View
   /** The machine's state as it is now, in the form of a snapshot. */
   readonly snapshot: () => MachineSnapshot
@@ -434,17 +437,12 @@ export const make = <Command, Reply, View>(
       Effect.forkScoped
     )
 
-    const readable = Effect.suspend(() => {
-      if (stopped !== undefined) return Effect.fail(new RaftError({ reason: stopped }))
-      const slot = readSlots.open(nowMillis())
-      if (!mailbox.request({ _tag: "Read", readId: slot.readId })) {
-        readSlots.fail([slot.readId], tooManyRequests(config))
-      }
-      return Effect.ensuring(
-        Deferred.await(slot.ready),
-        Effect.sync(() => readSlots.forget(slot.readId))
-      )
-    })
+    const read = (done: ReadDone): number => {
+      const readId = readSlots.open(nowMillis(), done)
+      if (stopped !== undefined) readSlots.fail([readId], stopped)
+      else if (!mailbox.request({ _tag: "Read", readId })) readSlots.fail([readId], tooManyRequests(config))
+      return readId
+    }
 
     return {
       state: () => state,
@@ -453,7 +451,8 @@ export const make = <Command, Reply, View>(
       propose,
       abandon: (index) => slots.forget(index),
       forward: forwarder.forward,
-      readable,
+      read,
+      forgetRead: (readId) => readSlots.forget(readId),
       view: applier.view,
       snapshot: () => {
         const moment = applier.moment()

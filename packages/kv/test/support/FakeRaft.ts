@@ -90,6 +90,16 @@ export const make = (name = "n1"): FakeRaft => {
       changes: Stream.sync(status),
       leader: Stream.sync(() => fake.leader),
       attributesOf: (id) => (id === "n2" ? { http: "http://127.0.0.1:8002" } : {}),
+      entrance: {
+        welcome: () => ({
+          clusterId: ClusterId.make("test"),
+          groupId: defaultGroup,
+          nodeId,
+          maxInFlight: 1,
+          leaderAt: null
+        }),
+        admit: () => ({ take: () => undefined, end: () => undefined })
+      },
       failure: Deferred.await(failure)
     })
   }
