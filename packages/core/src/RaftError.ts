@@ -7,6 +7,7 @@
  */
 import * as Schema from "effect/Schema"
 import { LogIndex } from "./LogIndex.ts"
+import { describe, MembershipRejection } from "./MembershipChange.ts"
 import { NodeId } from "./NodeId.ts"
 import { Term } from "./Term.ts"
 
@@ -76,6 +77,15 @@ export class InvalidCommand extends Schema.TaggedError<InvalidCommand>()("Invali
   }
 }
 
+/** The leader refuses to change the membership now, or in this way. Surely did not happen. */
+export class MembershipRejected extends Schema.TaggedError<MembershipRejected>()("MembershipRejected", {
+  rejection: MembershipRejection
+}) {
+  override get message() {
+    return `The membership was not changed: ${describe(this.rejection)}`
+  }
+}
+
 /** Entries from this index were compacted away; the first one still held is `firstHeld`. */
 export class Compacted extends Schema.TaggedError<Compacted>()("Compacted", {
   requested: LogIndex,
@@ -128,6 +138,7 @@ export const RaftErrorReason = Schema.Union([
   Overloaded,
   CommandTooLarge,
   InvalidCommand,
+  MembershipRejected,
   Compacted,
   ShuttingDown,
   StorageFailure,

@@ -33,6 +33,7 @@ export const beginTerm = (state: NodeState, stamp: Stamp, emit: Emit): NodeState
       _tag: "Leader",
       termStartIndex: noOpIndex,
       progress: new Map(peersOf(state).map((peer) => [peer, progress])),
+      settledIndex: LogIndex.zero,
       beat: 0,
       disk: { persisted: state.durability.persisted, sinceMillis: stamp.nowMillis },
       round: 0,
@@ -42,7 +43,8 @@ export const beginTerm = (state: NodeState, stamp: Stamp, emit: Emit): NodeState
   return appendDrafts(leading, [{ kind: "NoOp", payload: new Uint8Array(0) }], stamp, emit)
 }
 
-const appendDrafts = (
+/** Adds entries of the present term to a leader's log. */
+export const appendDrafts = (
   state: NodeState,
   drafts: ReadonlyArray<LogEntry.Draft>,
   stamp: Stamp,

@@ -42,7 +42,8 @@ export const make = (options: {
   readonly store: SnapshotStore
   /** The last index that a snapshot on disk covers. */
   readonly lastIndex: LogIndex.LogIndex
-  readonly membership: () => Membership
+  /** The membership that was in force at an index. */
+  readonly membershipAt: (index: LogIndex.LogIndex) => Membership
   /** A name that no other snapshot has. */
   readonly makeId: (index: LogIndex.LogIndex) => string
   readonly onTaken: (event: SnapshotTaken) => void
@@ -88,7 +89,7 @@ export const make = (options: {
           lastIndex: index,
           lastTerm: term,
           lastTimestampMillis: timestampMillis,
-          membership: options.membership()
+          membership: options.membershipAt(index)
         }
         isBusy = Queue.offerUnsafe(inbox, { meta, pieces: moment.snapshot() })
         lastIndex = index

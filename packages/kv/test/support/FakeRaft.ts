@@ -76,6 +76,7 @@ export const make = (name = "n1"): FakeRaft => {
           fake.reads.push(options?.consistency ?? "linearizable")
           return fake.failWith === undefined ? Effect.succeed(f(instance.view())) : Effect.fail(fake.failWith)
         }),
+      changeMembership: () => Effect.succeed(status().membership),
       status: Effect.sync(status),
       changes: Stream.sync(status),
       leader: Stream.sync(() => fake.leader),
