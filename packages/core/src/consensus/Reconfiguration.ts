@@ -144,9 +144,10 @@ const withProgress = (state: Leading, added: ReadonlyArray<NodeId>, stamp: Stamp
   const progress = new Map(state.role.progress)
   const unknown = Progress.initial({
     nextIndex: LogIndex.plus(state.log.lastIndex, 1),
+    memberSince: latestIndex(state),
     nowMillis: stamp.nowMillis
   })
-  for (const peer of added) progress.set(peer, { ...unknown, epoch: (progress.get(peer)?.epoch ?? 0) + 1 })
+  for (const peer of added) progress.set(peer, unknown)
   return { ...state, role: { ...state.role, progress } }
 }
 

@@ -152,6 +152,7 @@ const onAnswer = (
 
 /** How far a replicator has sent. */
 export interface Cursor {
+  readonly memberSince: LogIndex.LogIndex
   readonly epoch: number
   /** The next index to send. */
   readonly nextIndex: LogIndex.LogIndex
@@ -165,6 +166,7 @@ export interface Cursor {
 
 /** A replicator that has sent nothing yet. */
 export const initialCursor: Cursor = {
+  memberSince: LogIndex.zero,
   epoch: -1,
   nextIndex: LogIndex.zero,
   hasProbed: false,
@@ -221,9 +223,15 @@ const bareHeartbeat = (state: NodeState, role: Leader): AppendEntries => ({
 
 /** Starts over when the rules say so, and never sends again what already matches. */
 const catchUp = (cursor: Cursor, progress: Progress.Progress): Cursor =>
-  cursor.epoch === progress.epoch
+  cursor.epoch === progress.epoch && cursor.memberSince === progress.memberSince
     ? { ...cursor, nextIndex: LogIndex.max(cursor.nextIndex, LogIndex.plus(progress.matchIndex, 1)) }
-    : { ...cursor, epoch: progress.epoch, nextIndex: progress.nextIndex, hasProbed: false }
+    : {
+        ...cursor,
+        memberSince: progress.memberSince,
+        epoch: progress.epoch,
+        nextIndex: progress.nextIndex,
+        hasProbed: false
+      }
 
 const entriesToSend = (
   state: NodeState,
@@ -291,6 +299,7 @@ const sent = (
   const last = blocks[blocks.length - 1]
   const isAhead = progress.mode === "Replicate" && last !== undefined
   return {
+    memberSince: cursor.memberSince,
     epoch: cursor.epoch,
     nextIndex: isAhead ? LogIndex.plus(LogEntry.lastIndex(last), 1) : cursor.nextIndex,
     hasProbed: progress.mode === "Probe",
