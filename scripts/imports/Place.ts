@@ -69,6 +69,7 @@ const topLevelLayers: Readonly<Record<string, Layer>> = {
   LogIndex: "data",
   LogEntry: "data",
   Membership: "data",
+  MembershipChange: "data",
   Snapshot: "data",
   RaftMessage: "data",
   RaftError: "data",

@@ -7,7 +7,7 @@
  * ask for.
  */
 import * as LogEntry from "../LogEntry.ts"
-import * as LogIndex from "../LogIndex.ts"
+import type * as LogIndex from "../LogIndex.ts"
 import * as Membership from "../Membership.ts"
 
 /** A membership, and the index from which on it is in force. */

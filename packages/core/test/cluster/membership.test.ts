@@ -11,7 +11,7 @@ import { NodeId } from "../../src/NodeId.ts"
 import { clusterTest } from "./ClusterTest.ts"
 import type { JournalCluster } from "./ClusterTest.ts"
 
-const id = NodeId.make
+const id = (name: string) => NodeId.make(name)
 
 const add = (nodeId: NodeId): MembershipChange => ({
   _tag: "AddLearner",

@@ -50,7 +50,7 @@ describe("a configuration is in force as soon as it is in the log (section 6)", 
     expect(node.actionsOf("MembershipSettled")).toEqual([])
   })
 
-  it("it is over when it is committed", () => {
+  it("is over when it is committed", () => {
     const node = settled()
       .changes(add("n4"))
       .receives("n2", Build.accepted({ term: 2, match: 2 }))
@@ -85,7 +85,7 @@ describe("a configuration is in force as soon as it is in the log (section 6)", 
     expect(node.state.commitIndex).toBe(2)
   })
 
-  it("it is in force again after a restart", () => {
+  it("is in force again after a restart", () => {
     const node = settled().changes(add("n4")).crashesAndRestarts()
     expect(node.members).toBe("n1 n2 n3 | n4")
   })
