@@ -4,6 +4,7 @@
 export * as LogEntry from "./LogEntry.ts"
 export * as LogIndex from "./LogIndex.ts"
 export * as Membership from "./Membership.ts"
+export * as MembershipChange from "./MembershipChange.ts"
 export * as MemoryStorage from "./MemoryStorage.ts"
 export * as MemoryTransport from "./MemoryTransport.ts"
 export * as NodeId from "./NodeId.ts"
