@@ -16,9 +16,11 @@ import * as LogIndex from "../LogIndex.ts"
 import { MachineFailure } from "../RaftError.ts"
 import type { SnapshotReader, SnapshotStore, StorageError } from "../RaftStorage.ts"
 import type { RaftTracer } from "../RaftTrace.ts"
-import type { Instance, StateMachine } from "../StateMachine.ts"
+import type { StateMachine } from "../StateMachine.ts"
+import * as Replica from "./Replica.ts"
 import type { ReplySlots } from "./ReplySlots.ts"
-import type { Moment } from "./Snapshotter.ts"
+import * as Term from "../Term.ts"
+import type { Moment, Place } from "./Snapshotter.ts"
 
 /** Entries applied before other fibers get their turn. */
 const portion = 512
@@ -30,6 +32,8 @@ export interface Applier<View> {
   readonly restore: (index: LogIndex.LogIndex) => void
   readonly appliedIndex: () => LogIndex.LogIndex
   readonly view: () => View
+  /** The machine as it is now. */
+  readonly moment: () => Moment
   /** Runs `resume` as soon as `index` is applied: at once where it is. */
   readonly whenApplied: (index: LogIndex.LogIndex, resume: () => void) => void
   /** Waits until more than `index` is applied, and gives the log in which that is. */
@@ -47,11 +51,12 @@ export const make = <Command, Reply, View>(options: {
 }): Effect.Effect<Applier<View>> =>
   Effect.gen(function* () {
     const { machine, slots, tracer } = options
-    const instance = machine.make()
+    const replica = Replica.make(machine)
     const wake = yield* Queue.dropping<void>(1)
     let log = RaftLog.empty()
     let committed = LogIndex.zero
     let applied = LogIndex.zero
+    let place: Place = { index: LogIndex.zero, term: Term.zero, timestampMillis: 0 }
     let readers: Array<{ readonly index: LogIndex.LogIndex; readonly resume: () => void }> = []
     let moved = Latch.makeUnsafe(false)
     /** A snapshot that reaches further than what is applied waits to be restored. */
@@ -63,8 +68,9 @@ export const make = <Command, Reply, View>(options: {
       try {
         for (const block of RaftLog.blocksBetween(log, LogIndex.plus(applied, 1), last)) {
           for (const entry of LogEntry.entries(block)) {
-            const reply = applyEntry(machine, instance, entry, slots, answers)
+            const reply = applyEntry(replica, entry, slots, answers)
             applied = entry.index
+            place = entry
             tracer.onApplied?.(entry, reply)
           }
         }
@@ -73,6 +79,8 @@ export const make = <Command, Reply, View>(options: {
         for (const answer of answers) answer()
       }
     }
+
+    const moment = (): Moment => ({ log, place, snapshot: replica.snapshot })
 
     const release = (): void => {
       const ready = readers.filter((reader) => reader.index <= applied)
@@ -91,9 +99,13 @@ export const make = <Command, Reply, View>(options: {
         return yield* new MachineFailure({ index: restoreTo, detail: "its snapshot is gone" })
       }
       const pieces = yield* readAll(reader)
-      const { lastIndex } = reader.meta
-      yield* Effect.try({ try: () => instance.restore(pieces), catch: (cause) => failure(lastIndex, cause) })
+      const { lastIndex, lastTerm, lastTimestampMillis } = reader.meta
+      yield* Effect.try({
+        try: () => replica.restore(reader.meta, pieces),
+        catch: (cause) => failure(lastIndex, cause)
+      })
       applied = lastIndex
+      place = { index: lastIndex, term: lastTerm, timestampMillis: lastTimestampMillis }
       tracer.onRestored?.(lastIndex)
       slots.failUpTo(lastIndex)
     }).pipe(Effect.scoped)
@@ -108,7 +120,7 @@ export const make = <Command, Reply, View>(options: {
             try: applyPortion,
             catch: (cause) => failure(LogIndex.plus(applied, 1), cause)
           })
-          options.onPortion({ log, index: applied, snapshot: instance.snapshot })
+          options.onPortion(moment())
         }
         release()
         if (applied < committed) yield* Effect.yieldNow
@@ -132,7 +144,8 @@ export const make = <Command, Reply, View>(options: {
         Queue.offerUnsafe(wake, undefined)
       },
       appliedIndex: () => applied,
-      view: instance.view,
+      view: replica.view,
+      moment,
       whenApplied: (index, resume) => {
         if (applied >= index) return resume()
         readers.push({ index, resume })
@@ -156,18 +169,14 @@ const readAll = (reader: SnapshotReader): Effect.Effect<ReadonlyArray<Uint8Array
     return pieces
   })
 
-const applyEntry = <Command, Reply, View>(
-  machine: StateMachine<Command, Reply, View>,
-  instance: Instance<Command, Reply, View>,
+const applyEntry = <View>(
+  replica: Replica.Replica<View>,
   entry: LogEntry.LogEntry,
   slots: ReplySlots,
   answers: Array<() => void>
-): Reply | undefined => {
-  const { index, term, timestampMillis } = entry
-  const reply =
-    entry.kind === "Command"
-      ? instance.apply(machine.command.decode(entry.payload), { index, term, timestampMillis })
-      : undefined
+): unknown => {
+  const { index, term } = entry
+  const reply = replica.apply(entry)
   // For every kind: another leader's no-op may stand where somebody waits for a command.
   const slot = slots.take({ index, term })
   if (slot !== undefined) answers.push(() => slot.onApplied({ index, term }, reply))
