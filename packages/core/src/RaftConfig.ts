@@ -39,10 +39,17 @@ export class RaftConfig extends Schema.Class<RaftConfig>("effect-raft/RaftConfig
     maxInflightEntries: positive(16_384),
     /** Bytes sent to one follower and not yet acknowledged. Past it the leader waits. */
     maxInflightBytes: positive(8 * 1024 * 1024),
+    /**
+     * How much of the committed log a learner may lack when it becomes a voter, in bytes. More is refused:
+     * until it has caught up it would not count for the quorum that needs it (thesis, section 4.2.1).
+     */
+    maxPromotionLagBytes: natural(1024 * 1024),
     /** Bytes a leader holds uncommitted. Past it proposals answer `Overloaded`. */
     maxUncommittedBytes: positive(64 * 1024 * 1024),
     /** Proposals and reads that wait in the mailbox. Past it they answer `Overloaded`. */
     maxQueuedRequests: positive(16_384),
+    /** Requests of one remote client's connection that are unanswered. Past it they answer `Overloaded`. */
+    maxClientRequests: positive(8192),
     /** Peer messages that wait in the mailbox. Past it they are dropped, as a network might. */
     maxQueuedMessages: positive(16_384),
     /** Size of one encoded command. Larger ones answer `CommandTooLarge`. */

@@ -7,6 +7,7 @@
  */
 import * as Schema from "effect/Schema"
 import { LogIndex } from "./LogIndex.ts"
+import { describe, MembershipRejection } from "./MembershipChange.ts"
 import { NodeId } from "./NodeId.ts"
 import { SessionId, show } from "./SessionId.ts"
 import { Term } from "./Term.ts"
@@ -74,6 +75,35 @@ export class InvalidCommand extends Schema.TaggedError<InvalidCommand>()("Invali
 }) {
   override get message() {
     return `The command does not fit the machine's schema: ${this.detail}`
+  }
+}
+
+/** The leader refuses to change the membership now, or in this way. Surely did not happen. */
+export class MembershipRejected extends Schema.TaggedError<MembershipRejected>()("MembershipRejected", {
+  rejection: MembershipRejection
+}) {
+  override get message() {
+    return `The membership was not changed: ${describe(this.rejection)}`
+  }
+}
+
+/** The machine cannot answer this query: it does not fit its schema, or the machine answers none. */
+export class InvalidQuery extends Schema.TaggedError<InvalidQuery>()("InvalidQuery", {
+  detail: Schema.String
+}) {
+  override get message() {
+    return `The machine cannot answer this query: ${this.detail}`
+  }
+}
+
+/** No node took the request of a remote client within `waitedMillis`. Surely did not happen. */
+export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
+  waitedMillis: Schema.Finite,
+  /** What went wrong last. */
+  detail: Schema.String
+}) {
+  override get message() {
+    return `No node took the request within ${this.waitedMillis} ms: ${this.detail}`
   }
 }
 
@@ -159,6 +189,9 @@ export const RaftErrorReason = Schema.Union([
   Overloaded,
   CommandTooLarge,
   InvalidCommand,
+  MembershipRejected,
+  InvalidQuery,
+  Unreachable,
   SessionExpired,
   AlreadyAcknowledged,
   Compacted,

@@ -1,16 +1,23 @@
 /**
  * The public modules of the core, one namespace each.
  */
+export * as ClientEntrance from "./ClientEntrance.ts"
+export * as ClientMessage from "./ClientMessage.ts"
+export * as ClientServer from "./ClientServer.ts"
 export * as Backup from "./Backup.ts"
 export * as BackupError from "./BackupError.ts"
 export * as BackupFormat from "./BackupFormat.ts"
 export * as LogEntry from "./LogEntry.ts"
 export * as LogIndex from "./LogIndex.ts"
 export * as Membership from "./Membership.ts"
+export * as MembershipChange from "./MembershipChange.ts"
+export * as MemoryClientTransport from "./MemoryClientTransport.ts"
 export * as MemoryStorage from "./MemoryStorage.ts"
 export * as MemoryTransport from "./MemoryTransport.ts"
 export * as NodeId from "./NodeId.ts"
 export * as Raft from "./Raft.ts"
+export * as RaftClient from "./RaftClient.ts"
+export * as RaftClientTransport from "./RaftClientTransport.ts"
 export * as RaftConfig from "./RaftConfig.ts"
 export * as RaftError from "./RaftError.ts"
 export * as RaftMessage from "./RaftMessage.ts"

@@ -81,6 +81,7 @@ export const make = (name = "n1"): FakeRaft => {
           fake.reads.push(options?.consistency ?? "linearizable")
           return fake.failWith === undefined ? Effect.succeed(f(instance.view())) : Effect.fail(fake.failWith)
         }),
+      changeMembership: () => Effect.succeed(status().membership),
       snapshot: Effect.suspend(() =>
         fake.failWith === undefined
           ? Effect.succeed({ meta: snapshotMeta(status()), pieces: instance.snapshot() })
@@ -90,6 +91,16 @@ export const make = (name = "n1"): FakeRaft => {
       changes: Stream.sync(status),
       leader: Stream.sync(() => fake.leader),
       attributesOf: (id) => (id === "n2" ? { http: "http://127.0.0.1:8002" } : {}),
+      entrance: {
+        welcome: () => ({
+          clusterId: ClusterId.make("test"),
+          groupId: defaultGroup,
+          nodeId,
+          maxInFlight: 1,
+          leaderAt: null
+        }),
+        admit: () => ({ take: () => undefined, end: () => undefined })
+      },
       failure: Deferred.await(failure)
     })
   }
