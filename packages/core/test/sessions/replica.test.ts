@@ -71,7 +71,7 @@ describe("Replica", () => {
       const other = Replica.make(machine)
       other.restore(metaOf(sessionBytes), cut(bytes, size))
       assert.deepStrictEqual(other.view(), ["a", "b"])
-      const again = other.apply(ofSession(4, 1, "b")) as SessionAnswer
+      const again = other.apply(ofSession(4, 1, "b")) as object
       assert.deepInclude(again, { _tag: "Applied", index: 3, isRepeated: true })
       assert.deepStrictEqual(other.view(), ["a", "b"])
     }
@@ -84,7 +84,7 @@ describe("Replica", () => {
     one.apply(ofSession(3, 2, "b"))
     const other = Replica.make(machine)
     other.restore(metaOf(sessionBytes), [...pieces])
-    assert.deepInclude(other.apply(ofSession(3, 2, "b")) as SessionAnswer, { isRepeated: false })
+    assert.deepInclude(other.apply(ofSession(3, 2, "b")) as object, { isRepeated: false })
     assert.deepStrictEqual(other.view(), ["a", "b"])
   })
 

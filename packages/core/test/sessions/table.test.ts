@@ -13,6 +13,9 @@ import { SessionModel, toExpected } from "../../src/testing/SessionModel.ts"
 import type { Term } from "../../src/Term.ts"
 import { limits, TableDriver } from "./TableDriver.ts"
 
+const expectPart = (answer: SessionAnswer.SessionAnswer, part: object) =>
+  assert.deepInclude(answer as object, part)
+
 const tagOf = (answer: SessionAnswer.SessionAnswer) => answer._tag
 
 describe("a command of a session", () => {
@@ -22,7 +25,7 @@ describe("a command of a session", () => {
     const first = driver.command(1, session, 1)
     const second = driver.command(2, session, 1)
     assert.strictEqual(driver.applied, 1)
-    assert.deepInclude(first, { _tag: "Applied", index: 2, isRepeated: false })
+    expectPart(first, { _tag: "Applied", index: 2, isRepeated: false })
     assert.deepStrictEqual(second, { ...first, isRepeated: true })
   })
 
@@ -30,7 +33,7 @@ describe("a command of a session", () => {
     const driver = new TableDriver()
     const [one, other] = [driver.opened(0), driver.opened(0)]
     driver.command(1, one, 1)
-    assert.deepInclude(driver.command(1, other, 1), { isRepeated: false })
+    expectPart(driver.command(1, other, 1), { isRepeated: false })
     assert.strictEqual(driver.applied, 2)
   })
 
@@ -38,8 +41,8 @@ describe("a command of a session", () => {
     const driver = new TableDriver()
     const session = driver.opened(0)
     driver.command(1, session, 2)
-    assert.deepInclude(driver.command(1, session, 1), { _tag: "Applied", isRepeated: false })
-    assert.deepInclude(driver.command(1, session, 2), { isRepeated: true })
+    expectPart(driver.command(1, session, 1), { _tag: "Applied", isRepeated: false })
+    expectPart(driver.command(1, session, 2), { isRepeated: true })
   })
 
   it("that its client has given up is not applied when it comes late", () => {
@@ -144,20 +147,20 @@ describe("bounds", () => {
     const driver = new TableDriver()
     const session = driver.opened(0)
     for (const sequence of [1, 2, 3]) driver.command(1, session, sequence)
-    const full = { _tag: "Full", bound: "maxSessionReplies", limit: 3 }
+    const full = { _tag: "Full", bound: "maxSessionReplies", limit: 3 } as const
     assert.deepStrictEqual(driver.command(1, session, 4), full)
     assert.strictEqual(driver.applied, 3)
-    assert.deepInclude(driver.command(1, session, 4, 2), { _tag: "Applied", isRepeated: false })
+    expectPart(driver.command(1, session, 4, 2), { _tag: "Applied", isRepeated: false })
   })
 
   it("refuse a command past maxReplyBytes until answers are acknowledged", () => {
     const driver = new TableDriver(60)
     const session = driver.opened(0)
     for (const sequence of [1, 2]) driver.command(1, session, sequence)
-    const full = { _tag: "Full", bound: "maxSessionReplyBytes", limit: 100 }
+    const full = { _tag: "Full", bound: "maxSessionReplyBytes", limit: 100 } as const
     assert.deepStrictEqual(driver.command(1, session, 3), full)
     driver.keepAlive(1, session, 2)
-    assert.deepInclude(driver.command(1, session, 3), { _tag: "Applied" })
+    expectPart(driver.command(1, session, 3), { _tag: "Applied" })
   })
 
   it("hold for many sessions that never acknowledge", () => {
