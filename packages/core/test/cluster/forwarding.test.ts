@@ -11,6 +11,9 @@ import * as LinkFaults from "../../src/testing/LinkFaults.ts"
 import { clusterTest } from "./ClusterTest.ts"
 import type { JournalCluster } from "./ClusterTest.ts"
 
+/** The request timeout, and the next turn of the node, which a heartbeat brings at the latest. */
+const givenUpWithin = "3105 millis"
+
 const journal = (all: ReadonlyArray<string>) => all
 
 const elect = (cluster: JournalCluster) =>
