@@ -69,14 +69,19 @@ const topLevelLayers: Readonly<Record<string, Layer>> = {
   LogIndex: "data",
   LogEntry: "data",
   Membership: "data",
+  SessionId: "data",
   Snapshot: "data",
   RaftMessage: "data",
+  ClientMessage: "data",
   RaftError: "data",
   RaftConfig: "data",
   RaftTransport: "ports",
+  RaftClientTransport: "ports",
+  ClientEntrance: "ports",
   RaftStorage: "ports",
   StateMachine: "ports",
   MemoryTransport: "ports",
+  MemoryClientTransport: "ports",
   MemoryStorage: "ports",
   MemorySnapshots: "ports",
   RaftMetrics: "telemetry",
@@ -89,10 +94,15 @@ export const layerOf = (place: Place): Layer => {
   const [folder, ...rest] = place.inner.split("/")
   if (folder === "testing") return "testing"
   if (isBarrel(place)) return "barrel"
+  if (folder === "sessions") return "data"
   if (rest.length > 0 && (folder === "consensus" || folder === "internal" || folder === "roles"))
     return folder
   return topLevelLayers[place.inner.replace(/\.ts$/, "")] ?? "public"
 }
+
+/** Whether the file is shipped for tests: `src/testing/` of any package. */
+export const isTestingKit = (place: Place): boolean =>
+  place.root === "packages" && place.part === "src" && place.inner.startsWith("testing/")
 
 /** `consensus/Election` for `consensus/Election.ts`. */
 export const moduleName = (place: Place): string => place.inner.replace(/\.ts$/, "")

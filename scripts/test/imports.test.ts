@@ -198,6 +198,16 @@ describe("package-direction", () => {
     assert.deepEqual(broken("consensus/Election"), ["package-direction"])
     assert.deepEqual(broken("Raft"), ["package-direction"])
   })
+
+  it("the testing kit of an adapter sees that of the core, and not what is under it", () => {
+    const broken = (module: string) =>
+      rulesBroken(
+        "packages/storage-file/src/testing/X.ts",
+        `import * as X from "@effect-raft/core/${module}"`
+      )
+    assert.deepEqual(broken("testing/FaultyDisk"), [])
+    assert.deepEqual(broken("Raft"), ["package-direction"])
+  })
 })
 
 describe("testing-stays-in-tests", () => {
@@ -209,6 +219,13 @@ describe("testing-stays-in-tests", () => {
   it("nor does another package", () => {
     const text = `import * as RaftTest from "@effect-raft/core/testing/RaftTest"`
     assert.deepEqual(rulesBroken("packages/kv/src/Kv.ts", text), ["testing-stays-in-tests"])
+  })
+
+  it("nor does a package import a testing kit of its own", () => {
+    const text = `import * as SimulatedFiles from "./testing/SimulatedFiles.ts"`
+    assert.deepEqual(rulesBroken("packages/storage-file/src/FileStorage.ts", text), [
+      "testing-stays-in-tests"
+    ])
   })
 
   it("tests and apps do", () => {

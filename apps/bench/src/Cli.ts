@@ -13,8 +13,9 @@ import * as Measurement from "./Measurement.ts"
 import type { Bench, Finding, Scenario } from "./Scenario.ts"
 import * as Summary from "./Summary.ts"
 import { disk } from "./scenarios/Disk.ts"
+import { versus } from "./scenarios/Versus.ts"
 
-const scenarios: ReadonlyArray<Scenario> = [disk]
+const scenarios: ReadonlyArray<Scenario> = [disk, versus]
 
 const flags = {
   names: Argument.Literals(

@@ -143,3 +143,12 @@ export const timingMistake = (flags: {
   flags.heartbeatIntervalMillis * 2 <= flags.electionTimeoutMillis
     ? undefined
     : `--heartbeat (${flags.heartbeatIntervalMillis}) must be at most half of --election-timeout (${flags.electionTimeoutMillis})`
+
+/** What is wrong with --node-id and --member together, or nothing. */
+export const membersMistake = (flags: {
+  readonly nodeId: string
+  readonly members: Readonly<Record<string, string>>
+}): string | undefined =>
+  flags.nodeId in flags.members
+    ? undefined
+    : `--member does not list this node: --node-id is ${flags.nodeId}, the members are ${Object.keys(flags.members).join(", ")}`

@@ -4,6 +4,7 @@
  */
 import { Kv } from "@effect-raft/kv/Kv"
 import { Status } from "@effect-raft/kv/KvApi"
+import { describe } from "@effect-raft/kv/KvConnectFailure"
 import * as KvClient from "@effect-raft/kv/KvClient"
 import type { EndpointsInvalid } from "@effect-raft/kv/KvEndpoints"
 import type { KvError } from "@effect-raft/kv/KvError"
@@ -12,6 +13,9 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import * as ExitCode from "./ExitCode.ts"
 
 /** What a node says of itself. */
@@ -61,3 +65,57 @@ export const status = (url: string): Effect.Effect<NodeStatus | undefined> =>
     Effect.provide(FetchHttpClient.layer),
     Effect.catch(() => Effect.succeed(undefined))
   )
+
+/** How long a node may take to begin a backup, and between two pieces of it, in milliseconds. */
+const firstPieceMillis = 5_000
+const nextPieceMillis = 60_000
+
+/** The bytes of a backup, from the first of these nodes that can begin one. */
+export const backup = ({ endpoints, timeoutMillis = 10_000 }: Nodes) =>
+  Effect.firstSuccessOf(endpoints.map(beginBackup)).pipe(
+    Effect.retry({
+      while: (error) => error.exitCode === ExitCode.unavailable,
+      schedule: Schedule.spaced(250).pipe(Schedule.upTo({ duration: timeoutMillis }))
+    }),
+    Effect.provide(FetchHttpClient.layer)
+  )
+
+const beginBackup = Effect.fnUntraced(function* (endpoint: string) {
+  const client = HttpClient.withScope(yield* HttpClient.HttpClient)
+  const response = yield* client.get(new URL("/backup", endpoint)).pipe(
+    Effect.timeout(firstPieceMillis),
+    Effect.mapError((error) =>
+      cannotBegin(endpoint, error._tag === "TimeoutError" ? "no answer" : describe(error))
+    )
+  )
+  if (response.status !== 200) return yield* refusal(endpoint, response)
+  return response.stream.pipe(
+    Stream.mapError((error) => brokenOff(endpoint, error.message)),
+    Stream.timeoutOrElse({
+      duration: nextPieceMillis,
+      orElse: () => Stream.fail(brokenOff(endpoint, `nothing came for ${nextPieceMillis / 1_000} s`))
+    })
+  )
+})
+
+/** Another attempt may help where the node said so; it does not where this is no such node. */
+const refusal = (endpoint: string, response: HttpClientResponse.HttpClientResponse) =>
+  response.status === 503
+    ? HttpClientResponse.schemaBodyJson(Refusal)(response).pipe(
+        Effect.orElseSucceed(() => ({ message: "it cannot serve now" })),
+        Effect.flatMap(({ message }) => Effect.fail(cannotBegin(endpoint, message)))
+      )
+    : Effect.fail(
+        ExitCode.fail(`${endpoint} answered ${response.status} to GET /backup; is it a node of this version?`)
+      )
+
+const Refusal = Schema.Struct({ message: Schema.String })
+
+const cannotBegin = (endpoint: string, detail: string) =>
+  new ExitCode.CommandFailed({
+    message: `No node can begin a backup: ${endpoint}: ${detail}`,
+    exitCode: ExitCode.unavailable
+  })
+
+const brokenOff = (endpoint: string, detail: string) =>
+  ExitCode.fail(`The backup from ${endpoint} broke off: ${detail}; nothing was kept. Try again`)

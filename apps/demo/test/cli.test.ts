@@ -78,7 +78,11 @@ describe("help", () => {
   it.live("names every command, and every flag of a command", () =>
     Effect.gen(function* () {
       const root = yield* InProcess.run(["--help"])
-      for (const command of ["up", "demo", "serve", "put", "get", "delete", "cas", "status"]) {
+      const commands = [
+        ...["up", "demo", "serve", "put", "get", "delete", "cas", "status"],
+        ...["backup", "restore", "inspect", "sim", "maelstrom"]
+      ]
+      for (const command of commands) {
         expect(root.said.join("\n")).toMatch(new RegExp(`^ +${command} `, "m"))
       }
       const serve = (yield* InProcess.run(["serve", "--help"])).said.join("\n")

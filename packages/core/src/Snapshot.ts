@@ -22,9 +22,21 @@ export const SnapshotMeta = Schema.Struct({
   /** The leader's clock in it, in milliseconds since the epoch: time in the log goes on from there. */
   lastTimestampMillis: Schema.Finite,
   /** The membership in force there. */
-  membership: Membership
+  membership: Membership,
+  /**
+   * How many bytes at its beginning are the clients' sessions (see `sessions/SessionSection`); the machine's
+   * own follow. Absent where there are none, as in all snapshots of programs without sessions.
+   */
+  sessionBytes: Schema.optionalKey(Schema.Natural)
 })
 export type SnapshotMeta = typeof SnapshotMeta.Type
+
+/** A machine's state at one moment. What comes later does not change it, however late it is read. */
+export interface MachineSnapshot {
+  readonly meta: SnapshotMeta
+  /** The bytes of the state. Made as they are asked for. */
+  readonly pieces: Iterable<Uint8Array>
+}
 
 const codec = Schema.fromJsonString(Schema.toCodecJson(SnapshotMeta))
 const encodeJson = Schema.encodeSync(codec)

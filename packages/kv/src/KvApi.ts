@@ -201,6 +201,9 @@ export const Unhealthy = Schema.Struct({
   reason: Schema.String
 }).pipe(HttpApiSchema.status(503))
 
+/** The bytes of a backup (see `Backup` in the core). */
+export const backupContentType = "application/vnd.effect-raft.backup"
+
 const status = HttpApiEndpoint.get("status", "/status", { success: Status }).annotate(
   OpenApi.Summary,
   "What this node is doing"
@@ -217,6 +220,14 @@ const metrics = HttpApiEndpoint.get("metrics", "/metrics", {
   )
 }).annotate(OpenApi.Summary, "Metrics for Prometheus")
 
+const backup = HttpApiEndpoint.get("backup", "/backup", {
+  success: HttpApiSchema.StreamUint8Array({ contentType: backupContentType }),
+  error: Unavailable
+}).annotate(
+  OpenApi.Summary,
+  "All keys, values and revisions of one moment, for `effect-raft restore`; one at a time on a node"
+)
+
 /** Reading and writing keys. */
 export class KeysGroup extends HttpApiGroup.make("keys")
   .add(put, get, remove)
@@ -224,8 +235,8 @@ export class KeysGroup extends HttpApiGroup.make("keys")
   // A misspelt condition must not make a write unconditional.
   .annotate(HttpApi.QueryParseOptions, { onExcessProperty: "error" }) {}
 
-/** Looking at the node. */
-export class NodeGroup extends HttpApiGroup.make("node").add(status, health, metrics) {}
+/** Looking at the node, and taking a copy of what it holds. */
+export class NodeGroup extends HttpApiGroup.make("node").add(status, health, metrics, backup) {}
 
 /** The whole API. */
 export class KvApi extends HttpApi.make("effect-raft-kv")

@@ -1,5 +1,5 @@
 /**
- * The handlers that tell about the node: `/status`, `/health` and `/metrics`.
+ * The handlers that tell about the node, `/status`, `/health` and `/metrics`, and `/backup`.
  */
 import type { RaftStatus } from "@effect-raft/core/Raft"
 import * as Membership from "@effect-raft/core/Membership"
@@ -8,6 +8,7 @@ import type { RaftError } from "@effect-raft/core/RaftError"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
+import * as KvBackups from "./KvBackups.ts"
 import * as KvApi from "./KvApi.ts"
 import { KvMachine } from "./KvMachine.ts"
 import * as KvMetrics from "./KvMetrics.ts"
@@ -35,7 +36,10 @@ export const layer = (options: { readonly url: string | null }) =>
       const urlOf = (id: NodeId): string | null =>
         id === raft.nodeId ? options.url : (raft.attributesOf(id)[httpAttribute] ?? null)
 
+      const backups = yield* KvBackups.make(raft)
+
       return handlers.handleAll({
+        backup: () => backups.take,
         status: () => Effect.map(raft.status, (status) => describe(status, urlOf)),
         health: () => Effect.flatMap(raft.status, (status) => judge(status, failure)),
         metrics: () =>

@@ -24,7 +24,7 @@ const keysPrefix = "/kv/"
 
 const allowedOn: ReadonlyArray<readonly [path: RegExp, allow: string]> = [
   [/^\/kv\/./s, "GET, HEAD, PUT, DELETE"],
-  [/^\/(status|health|metrics|openapi\.json|docs)$/, "GET, HEAD"]
+  [/^\/(status|health|metrics|backup|openapi\.json|docs)$/, "GET, HEAD"]
 ]
 
 /** Answers to what no route answers. */

@@ -26,17 +26,21 @@ export interface FileStorageOptions {
   readonly snapshotChunkBytes?: number
 }
 
-const defaultSegmentBytes = 16 * 1024 * 1024
-const defaultSnapshotChunkBytes = 64 * 1024
+export const defaultSegmentBytes = 16 * 1024 * 1024
+export const defaultSnapshotChunkBytes = 64 * 1024
 
 /** The store of one node in `directory`. Opening it may fail with any reason of `StorageError`. */
 export const layer = (options: FileStorageOptions): Layer.Layer<RaftStorage, never, LogFileSystem> =>
   Layer.effect(
     RaftStorage,
-    Effect.map(LogFileSystem, (files) =>
-      RaftStorage.of({ open: (identity) => open(files, options, identity) })
-    )
+    Effect.map(LogFileSystem, (files) => make(files, options))
   )
+
+/** The same without a layer, for who has the files in hand. */
+export const make = (
+  files: LogFileSystem["Service"],
+  options: FileStorageOptions
+): RaftStorage["Service"] => ({ open: (identity) => open(files, options, identity) })
 
 const open = Effect.fnUntraced(function* (
   files: LogFileSystem["Service"],
@@ -46,7 +50,9 @@ const open = Effect.fnUntraced(function* (
   const path = typeof options.directory === "string" ? options.directory : options.directory(identity)
   const directory = yield* files.openDirectory(path)
   // Before it is locked, so that not even a lock file is left in a directory that is not ours.
-  yield* refuse(StoreDirectory.strangersIn(directory.path, yield* directory.list))
+  const names = yield* directory.list
+  yield* refuse(StoreDirectory.strangersIn(directory.path, names))
+  yield* refuse(StoreDirectory.unfinishedRestoreIn(directory.path, names))
   yield* directory.lock
   yield* refuse(StoreDirectory.lostLogIn(directory.path, yield* directory.list))
   const { segmentBytes = defaultSegmentBytes, snapshotChunkBytes = defaultSnapshotChunkBytes } = options

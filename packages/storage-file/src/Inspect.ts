@@ -33,7 +33,9 @@ export const inspect = Effect.fnUntraced(function* (
 })
 
 const lookAtAll = Effect.fnUntraced(function* (directory: ReadableDirectory, names: ReadonlyArray<string>) {
-  const reason = StoreDirectory.strangersIn(directory.path, names)
+  const reason =
+    StoreDirectory.strangersIn(directory.path, names) ??
+    StoreDirectory.unfinishedRestoreIn(directory.path, names)
   if (reason !== undefined) return yield* new RaftStorage.StorageError({ reason })
   const numbers = SegmentHeader.numbersOf(names)
   const segments = yield* Effect.forEach(numbers, (number) => InspectFiles.segment(directory, number))

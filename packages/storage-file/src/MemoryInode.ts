@@ -53,6 +53,10 @@ export const sync = (inode: Inode, hasFailed: boolean): void => {
   inode.unsynced = []
 }
 
+/** Written, and not durable yet. */
+export const unsyncedBytes = ({ unsynced }: Inode): number =>
+  unsynced.reduce((bytes, change) => bytes + ("cutAt" in change ? 0 : change.bytes.byteLength), 0)
+
 /** The power fails. Returns what is left of a budget of first bytes. */
 export const crash = (inode: Inode, kept: UnsyncedBytes, budget: number): number => {
   if ("sectors" in kept) keepSectors(inode, kept.sectors)

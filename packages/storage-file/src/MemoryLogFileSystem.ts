@@ -25,11 +25,18 @@ export interface RestartOptions {
 }
 
 export interface MemoryLogFileSystem {
+  readonly files: LogFileSystem["Service"]
   readonly layer: Layer.Layer<LogFileSystem>
   /** Operations that changed something, or tried to, since the beginning. */
   readonly operations: () => number
-  /** The operation after the next `count` others fails with this error. */
-  readonly failAfter: (count: number, code: "EIO" | "ENOSPC") => void
+  /** The operation after the next `count` others fails with this error; `onFailure` is told which it was. */
+  readonly failAfter: (count: number, code: "EIO" | "ENOSPC", onFailure?: (operation: string) => void) => void
+  /** No failure waits any more, nor does the end of the power. */
+  readonly mend: () => void
+  /** Whether the power has gone, as `powerOffAfter` said, and `restart` has not brought it back. */
+  readonly isPowerOff: () => boolean
+  /** Bytes that a loss of power may take now. */
+  readonly unsyncedBytes: () => number
   /** After the next `count` operations and the writing of one more, if it is a write, nothing works. */
   readonly powerOffAfter: (count: number) => void
   /** The power fails, and comes back. Whatever is still open is dead, and all locks are free. */
@@ -49,12 +56,18 @@ interface Directory {
   owner: string | undefined
 }
 
+interface Failure {
+  readonly at: number
+  readonly code: string
+  readonly onFailure: (operation: string) => void
+}
+
 interface Machine {
   readonly directories: Map<string, Directory>
   /** Grows when what is open dies. */
   life: number
   operations: number
-  failure: { readonly at: number; readonly code: string } | undefined
+  failure: Failure | undefined
   powerOffAt: number
 }
 
@@ -66,29 +79,37 @@ export const make = (): MemoryLogFileSystem => {
     failure: undefined,
     powerOffAt: Infinity
   }
-  const files = (directory: string) => directoryOf(machine, directory).names
+  const namesIn = (directory: string) => directoryOf(machine, directory).names
+  const files = LogFileSystem.of({
+    openDirectory: (path) => Effect.sync(() => toLogDirectory(machine, path)),
+    lookInto: (path) =>
+      machine.directories.has(path)
+        ? Effect.succeed(toReadableDirectory(machine, path))
+        : Effect.fail(ioFailed("list", path)(new Errno("ENOENT", "no directory")))
+  })
   return {
-    layer: Layer.succeed(LogFileSystem, {
-      openDirectory: (path) => Effect.sync(() => toLogDirectory(machine, path)),
-      lookInto: (path) =>
-        machine.directories.has(path)
-          ? Effect.succeed(toReadableDirectory(machine, path))
-          : Effect.fail(ioFailed("list", path)(new Errno("ENOENT", "no directory")))
-    }),
+    files,
+    layer: Layer.succeed(LogFileSystem, files),
     operations: () => machine.operations,
-    failAfter: (count, code) => {
-      machine.failure = { at: machine.operations + count, code }
+    failAfter: (count, code, onFailure = () => undefined) => {
+      machine.failure = { at: machine.operations + count, code, onFailure }
     },
+    mend: () => {
+      machine.failure = undefined
+      machine.powerOffAt = Infinity
+    },
+    isPowerOff: () => machine.operations > machine.powerOffAt,
+    unsyncedBytes: () => unsyncedBytes(machine),
     powerOffAfter: (count) => {
       machine.powerOffAt = machine.operations + count
     },
     restart: (options) => restart(machine, options),
     kill: () => endLife(machine),
-    bytesOf: (directory, name) => files(directory).get(name)?.visible ?? new Uint8Array(0),
+    bytesOf: (directory, name) => namesIn(directory).get(name)?.visible ?? new Uint8Array(0),
     replace: (directory, name, bytes) =>
-      void files(directory).set(name, { visible: bytes, durable: bytes.slice(), unsynced: [] }),
-    remove: (directory, name) => void files(directory).delete(name),
-    namesOf: (directory) => Array.from(files(directory).keys())
+      void namesIn(directory).set(name, { visible: bytes, durable: bytes.slice(), unsynced: [] }),
+    remove: (directory, name) => void namesIn(directory).delete(name),
+    namesOf: (directory) => Array.from(namesIn(directory).keys())
   }
 }
 
@@ -107,11 +128,22 @@ const endLife = (machine: Machine): void => {
   for (const directory of machine.directories.values()) directory.owner = undefined
 }
 
+const inodesOf = ({ durableNames, names }: Directory): ReadonlySet<Inode> =>
+  new Set([...names.values(), ...durableNames.values()])
+
+const unsyncedBytes = (machine: Machine): number => {
+  let bytes = 0
+  for (const directory of machine.directories.values()) {
+    for (const inode of inodesOf(directory)) bytes += MemoryInode.unsyncedBytes(inode)
+  }
+  return bytes
+}
+
 const restart = (machine: Machine, { bytes, names }: RestartOptions): void => {
   endLife(machine)
   let budget = "firstBytes" in bytes ? bytes.firstBytes : Infinity
   for (const directory of machine.directories.values()) {
-    for (const inode of new Set([...directory.names.values(), ...directory.durableNames.values()])) {
+    for (const inode of inodesOf(directory)) {
       budget = MemoryInode.crash(inode, bytes, budget)
     }
     keepNames(directory, typeof names === "string" ? () => names === "Kept" : names)
@@ -150,7 +182,7 @@ const changing = <A>(
     try: () => {
       expectAlive(machine, life)
       const position = machine.operations++
-      const failure = machine.failure?.at === position ? machine.failure.code : undefined
+      const failure = failureAt(machine, position, operation)
       const result = change(failure)
       if (failure !== undefined) throw new Errno(failure, failure)
       if (position >= machine.powerOffAt) throw new Errno("POWER", "the power went off")
@@ -158,6 +190,12 @@ const changing = <A>(
     },
     catch: ioFailed(operation, location)
   })
+
+const failureAt = ({ failure }: Machine, position: number, operation: string): string | undefined => {
+  if (failure?.at !== position) return undefined
+  failure.onFailure(operation)
+  return failure.code
+}
 
 const looking = <A>(machine: Machine, life: number, operation: string, location: string, look: () => A) =>
   Effect.try({

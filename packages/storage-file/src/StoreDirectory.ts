@@ -7,16 +7,30 @@ import * as SnapshotFormat from "./SnapshotFormat.ts"
 
 type Names = ReadonlyArray<string>
 
+/** Stands in a directory as long as it is being made from a backup. */
+export const restoringFileName = "store.restoring"
+
 const shownNames = 3
 
 /** Names files of somebody else, where there is no log of ours beside them. */
 export const strangersIn = (path: string, names: Names): NotAStore | undefined => {
   const strangers = names.filter((name) => !isExpected(name))
   if (strangers.length === 0 || SegmentHeader.numbersOf(names).length > 0) return undefined
-  const shown = strangers.slice(0, shownNames).join(", ")
-  const rest = strangers.length - shownNames
-  return new NotAStore({ location: path, found: rest > 0 ? `${shown} and ${rest} more` : shown })
+  return new NotAStore({ location: path, found: shorten(strangers) })
 }
+
+/** A few names in words. */
+export const shorten = (names: Names): string => {
+  const shown = names.slice(0, shownNames).join(", ")
+  const rest = names.length - shownNames
+  return rest > 0 ? `${shown} and ${rest} more` : shown
+}
+
+/** What is there was to become a store, and is none yet. */
+export const unfinishedRestoreIn = (path: string, names: Names): NotAStore | undefined =>
+  names.includes(restoringFileName)
+    ? new NotAStore({ location: path, found: "a restore that was not finished" })
+    : undefined
 
 /** A node whose log is gone must not begin anew under its old name: it could vote twice in one term. */
 export const lostLogIn = (path: string, names: Names): DamagedStore | undefined => {
@@ -30,10 +44,8 @@ export const lostLogIn = (path: string, names: Names): DamagedStore | undefined 
 const isOfSnapshot = (name: string): boolean =>
   SnapshotFormat.isSnapshotName(name) || SnapshotFormat.isPartName(name)
 
-/** Our own files, hidden ones, and what a new file system has at its root. */
+/** Hidden files, and what a new file system has at its root. */
+export const isOfFileSystem = (name: string): boolean => name.startsWith(".") || name === "lost+found"
+
 const isExpected = (name: string): boolean =>
-  name.startsWith("store.") ||
-  name.startsWith(".") ||
-  name === "lost+found" ||
-  SegmentHeader.isUnfinished(name) ||
-  isOfSnapshot(name)
+  isOfFileSystem(name) || name.startsWith("store.") || SegmentHeader.isUnfinished(name) || isOfSnapshot(name)

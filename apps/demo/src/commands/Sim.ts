@@ -13,6 +13,7 @@ import * as Flags from "../Flags.ts"
 import { workload } from "../sim/KvWorkload.ts"
 import * as SimFiles from "../sim/SimFiles.ts"
 import * as SimReport from "../sim/SimReport.ts"
+import * as SimStorage from "../sim/SimStorage.ts"
 
 const parseDuration = (text: string): number => {
   const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? []
@@ -64,6 +65,13 @@ const flags = {
     ),
     Flag.withDefault("swarm" as const)
   ),
+  storage: Flag.Literals("storage", SimStorage.kinds).pipe(
+    Flag.withDescription(
+      "What the nodes write on: memory, the write-ahead log on files that forget and tear (wal), or the one or the " +
+        "other, drawn from the seed (mixed)"
+    ),
+    Flag.withDefault("mixed" as const)
+  ),
   trace: Flag.String("trace").pipe(
     Flag.withMetavar("FILE"),
     Flag.withDescription(
@@ -104,13 +112,14 @@ export const sim = Command.make(
       ...optional("operationsPerSecond", input.rate),
       ...optional("heartbeatIntervalMillis", input.heartbeat),
       faults: input.faults,
+      disks: SimStorage.disksOf(input.storage),
       trace: files.trace !== undefined,
       onRun: (progress, run) => {
         lastRun = run
         showProgress(progress)
         return realMillis() < limitMillis
       }
-    }).pipe(Effect.catchDefect((defect) => report(defect, files)))
+    }).pipe(Effect.catchDefect((defect) => report(defect, files, sameAgain(input))))
     if (lastRun !== undefined) yield* SimFiles.write(files, lastRun)
     yield* Console.log(SimReport.summaryOf(summary, realMillis()))
   })
@@ -127,17 +136,30 @@ export const sim = Command.make(
 const optional = <K extends string, A>(key: K, value: Option.Option<A>): { readonly [P in K]?: A } =>
   Option.isSome(value) ? ({ [key]: value.value } as { readonly [P in K]?: A }) : {}
 
+/** The flags that make a run of this seed the same. */
+const sameAgain = (input: {
+  readonly nodes: Option.Option<number>
+  readonly duration: Option.Option<number>
+  readonly storage: SimStorage.Kind
+}): string =>
+  [
+    Option.isSome(input.nodes) ? ` --nodes ${input.nodes.value}` : "",
+    Option.isSome(input.duration) ? ` --duration ${input.duration.value}ms` : "",
+    input.storage === "mixed" ? "" : ` --storage ${input.storage}`
+  ].join("")
+
 /** A failed run is the news that was looked for, not a crash of this program. */
 const report = (
   defect: unknown,
-  files: SimFiles.Files
+  files: SimFiles.Files,
+  again: string
 ): Effect.Effect<never, CommandFailed, FileSystem.FileSystem> =>
   defect instanceof Simulate.SimulationFailed
     ? Effect.andThen(
         SimFiles.write(files, defect.report as SimFiles.Run),
         Effect.fail(
           new CommandFailed({
-            message: `${defect.message}\n\nagain: effect-raft sim --seed ${defect.seed} --runs 1`,
+            message: `${defect.message}\n\nagain: effect-raft sim --seed ${defect.seed} --runs 1${again}`,
             exitCode: failed
           })
         )

@@ -16,9 +16,11 @@ import * as LogIndex from "../LogIndex.ts"
 import { MachineFailure } from "../RaftError.ts"
 import type { SnapshotReader, SnapshotStore, StorageError } from "../RaftStorage.ts"
 import type { RaftTracer } from "../RaftTrace.ts"
-import type { Instance, StateMachine } from "../StateMachine.ts"
+import type { StateMachine } from "../StateMachine.ts"
+import * as Term from "../Term.ts"
+import * as Replica from "./Replica.ts"
 import type { Position, ProposalSlot, ReplySlots } from "./ReplySlots.ts"
-import type { Moment } from "./Snapshotter.ts"
+import type { Moment, Place } from "./Snapshotter.ts"
 
 /** Entries applied before other fibers get their turn. */
 const portion = 512
@@ -33,6 +35,8 @@ export interface Applier<View> {
   readonly restore: (index: LogIndex.LogIndex) => void
   readonly appliedIndex: () => LogIndex.LogIndex
   readonly view: () => View
+  /** The machine as it is now. */
+  readonly moment: () => Moment
   /** Runs `resume` as soon as `index` is applied: at once where it is. */
   readonly whenApplied: (index: LogIndex.LogIndex, resume: () => void) => void
   /** Waits until more than `index` is applied, and gives the log in which that is. */
@@ -50,11 +54,12 @@ export const make = <Command, Reply, View>(options: {
 }): Effect.Effect<Applier<View>> =>
   Effect.gen(function* () {
     const { machine, slots, tracer } = options
-    const instance = machine.make()
+    const replica = Replica.make(machine)
     const hasWork = Latch.makeUnsafe(false)
     let log = RaftLog.empty()
     let committed = LogIndex.zero
     let applied = LogIndex.zero
+    let place: Place = { index: LogIndex.zero, term: Term.zero, timestampMillis: 0 }
     let readers: Array<{ readonly index: LogIndex.LogIndex; readonly resume: () => void }> = []
     /** Opens when more is applied. Made for the first who waits: mostly nobody does. */
     let moved: Latch.Latch | undefined
@@ -67,8 +72,9 @@ export const make = <Command, Reply, View>(options: {
       try {
         for (const block of RaftLog.blocksBetween(log, LogIndex.plus(applied, 1), last)) {
           for (const entry of LogEntry.entries(block)) {
-            const reply = applyEntry(machine, instance, entry, slots, answers)
+            const reply = applyEntry(replica, entry, slots, answers)
             applied = entry.index
+            place = entry
             tracer.onApplied?.(entry, reply)
           }
         }
@@ -77,6 +83,8 @@ export const make = <Command, Reply, View>(options: {
         for (const { slot, position, reply } of answers) slot.onApplied(position, reply)
       }
     }
+
+    const moment = (): Moment => ({ log, place, snapshot: replica.snapshot })
 
     const release = (): void => {
       if (readers.length > 0) {
@@ -95,9 +103,13 @@ export const make = <Command, Reply, View>(options: {
         return yield* new MachineFailure({ index: restoreTo, detail: "its snapshot is gone" })
       }
       const pieces = yield* readAll(reader)
-      const { lastIndex } = reader.meta
-      yield* Effect.try({ try: () => instance.restore(pieces), catch: (cause) => failure(lastIndex, cause) })
+      const { lastIndex, lastTerm, lastTimestampMillis } = reader.meta
+      yield* Effect.try({
+        try: () => replica.restore(reader.meta, pieces),
+        catch: (cause) => failure(lastIndex, cause)
+      })
       applied = lastIndex
+      place = { index: lastIndex, term: lastTerm, timestampMillis: lastTimestampMillis }
       tracer.onRestored?.(lastIndex)
       slots.failUpTo(lastIndex)
     }).pipe(Effect.scoped)
@@ -113,7 +125,7 @@ export const make = <Command, Reply, View>(options: {
       } catch (cause) {
         return Effect.fail(failure(LogIndex.plus(applied, 1), cause))
       }
-      options.onPortion({ log, index: applied, snapshot: instance.snapshot })
+      options.onPortion(moment())
       release()
       return applied < committed ? Effect.yieldNow : Effect.void
     })
@@ -140,7 +152,8 @@ export const make = <Command, Reply, View>(options: {
         hasWork.openUnsafe()
       },
       appliedIndex: () => applied,
-      view: instance.view,
+      view: replica.view,
+      moment,
       whenApplied: (index, resume) => {
         if (applied >= index) return resume()
         readers.push({ index, resume })
@@ -171,19 +184,17 @@ interface Answer {
   readonly reply: unknown
 }
 
-const applyEntry = <Command, Reply, View>(
-  machine: StateMachine<Command, Reply, View>,
-  instance: Instance<Command, Reply, View>,
+const applyEntry = <View>(
+  replica: Replica.Replica<View>,
   entry: LogEntry.LogEntry,
   slots: ReplySlots,
   answers: Array<Answer>
-): Reply | undefined => {
-  const meta = { index: entry.index, term: entry.term, timestampMillis: entry.timestampMillis }
-  const reply =
-    entry.kind === "Command" ? instance.apply(machine.command.decode(entry.payload), meta) : undefined
+): unknown => {
+  const position = { index: entry.index, term: entry.term }
+  const reply = replica.apply(entry)
   // For every kind: another leader's no-op may stand where somebody waits for a command.
-  const slot = slots.take(meta)
-  if (slot !== undefined) answers.push({ slot, position: meta, reply })
+  const slot = slots.take(position)
+  if (slot !== undefined) answers.push({ slot, position, reply })
   return reply
 }
 

@@ -9,32 +9,37 @@ import type { Position, ProposalSlot } from "./ReplySlots.ts"
 /** What a caller wants to wait for: a place in the leader's log, or the machine's reply. */
 export type WaitFor = "Appended" | "Applied"
 
+/** What a client wants in the log. */
+export type Proposal = Pick<ProposalSlot, "kind" | "payload">
+
 export interface Outcome {
   readonly position: Position
-  /** The machine's reply; `undefined` when only the place was waited for. */
+  /** As for a slot; `undefined` when only the place was waited for. */
   readonly reply: unknown
 }
 
 /** Proposes and waits. Interrupting it gives the slot back; the command stays where it is. */
 export const propose = <View>(
   node: RaftNode<View>,
-  payload: Uint8Array,
+  proposal: Proposal,
   waitFor: WaitFor
 ): Effect.Effect<Outcome, RaftErrorReason> =>
   Effect.callback((resume) => {
-    const slot = new LocalSlot(payload, waitFor, resume)
+    const slot = new LocalSlot(proposal, waitFor, resume)
     node.propose(slot)
     return Effect.sync(() => slot.abandon(node.abandon))
   })
 
 class LocalSlot implements ProposalSlot {
+  readonly kind: Proposal["kind"]
   readonly payload: Uint8Array
   private readonly waitFor: WaitFor
   private readonly resume: (outcome: Effect.Effect<Outcome, RaftErrorReason>) => void
   private position: Position | undefined
   private isGivenUp = false
 
-  constructor(payload: Uint8Array, waitFor: WaitFor, resume: LocalSlot["resume"]) {
+  constructor({ kind, payload }: Proposal, waitFor: WaitFor, resume: LocalSlot["resume"]) {
+    this.kind = kind
     this.payload = payload
     this.waitFor = waitFor
     this.resume = resume

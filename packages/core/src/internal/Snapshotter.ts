@@ -10,17 +10,25 @@ import * as Queue from "effect/Queue"
 import type { SnapshotTaken } from "../consensus/Event.ts"
 import * as RaftLog from "../consensus/RaftLog.ts"
 import * as LogIndex from "../LogIndex.ts"
-import type { Membership } from "../Membership.ts"
 import type { RaftConfig } from "../RaftConfig.ts"
 import type { SnapshotStore, StorageError } from "../RaftStorage.ts"
 import type { SnapshotMeta } from "../Snapshot.ts"
+import type { ReplicaSnapshot } from "./Replica.ts"
+import type { Term } from "../Term.ts"
 
-/** The machine right after it has applied `index`. */
+/** What an entry leaves behind when its command is applied: where it stood, and the leader's clock in it. */
+export interface Place {
+  readonly index: LogIndex.LogIndex
+  readonly term: Term
+  readonly timestampMillis: number
+}
+
+/** The machine right after it has applied the entry at `place`. */
 export interface Moment {
   readonly log: RaftLog.RaftLog
-  readonly index: LogIndex.LogIndex
-  /** Takes the machine's view of this very moment. */
-  readonly snapshot: () => Iterable<Uint8Array>
+  readonly place: Place
+  /** Takes a view of this very moment. */
+  readonly snapshot: () => ReplicaSnapshot
 }
 
 interface Taken {
@@ -42,9 +50,8 @@ export const make = (options: {
   readonly store: SnapshotStore
   /** The last index that a snapshot on disk covers. */
   readonly lastIndex: LogIndex.LogIndex
-  readonly membership: () => Membership
-  /** A name that no other snapshot has. */
-  readonly makeId: (index: LogIndex.LogIndex) => string
+  /** What a snapshot of the present moment stands for. */
+  readonly describe: (place: Place, sessionBytes: number) => SnapshotMeta
   readonly onTaken: (event: SnapshotTaken) => void
 }): Effect.Effect<Snapshotter> =>
   Effect.gen(function* () {
@@ -53,7 +60,7 @@ export const make = (options: {
     let lastIndex = options.lastIndex
     let isBusy = false
 
-    const isDue = ({ log, index }: Moment): boolean =>
+    const isDue = ({ log, place: { index } }: Moment): boolean =>
       index - lastIndex >= config.snapshotEveryEntries ||
       RaftLog.bytesBetween(log, LogIndex.plus(lastIndex, 1), index) >= config.snapshotEveryBytes
 
@@ -79,19 +86,12 @@ export const make = (options: {
     return {
       consider: (moment) => {
         if (isBusy || !isDue(moment)) return
-        const { log, index } = moment
+        const { log, place } = moment
         // The entry has gone meanwhile: a leader's snapshot is about to take the place of all this.
-        if (index <= log.base.index) return
-        const { term, timestampMillis } = RaftLog.entryAt(log, index)
-        const meta = {
-          id: options.makeId(index),
-          lastIndex: index,
-          lastTerm: term,
-          lastTimestampMillis: timestampMillis,
-          membership: options.membership()
-        }
-        isBusy = Queue.offerUnsafe(inbox, { meta, pieces: moment.snapshot() })
-        lastIndex = index
+        if (place.index <= log.base.index) return
+        const { pieces, sessionBytes } = moment.snapshot()
+        isBusy = Queue.offerUnsafe(inbox, { meta: options.describe(place, sessionBytes), pieces })
+        lastIndex = place.index
       },
       startAfter: (index) => {
         lastIndex = LogIndex.max(lastIndex, index)

@@ -13,42 +13,11 @@ import * as Layer from "effect/Layer"
 import * as MemorySnapshots from "../MemorySnapshots.ts"
 import * as RaftStorage from "../RaftStorage.ts"
 import type { RecoveredState, StorageIdentity, WriteBatch } from "../RaftStorage.ts"
+import type { Fate, FaultyDisk } from "./FaultyDisk.ts"
 
-/**
- * What becomes of what was written but not acknowledged: a batch, or the commit of a snapshot, is there
- * whole or not at all; so is the part of a snapshot that was not committed.
- */
-export type Fate = "Lost" | "Kept"
-
-export class MemoryDisk extends Context.Service<
-  MemoryDisk,
-  {
-    readonly storage: RaftStorage.RaftStorage["Service"]
-    /**
-     * The machine of this node loses its power: the store is closed under whoever has it open, what is in
-     * flight fails there, and meets its `fate` here ("Lost" unless told), and so do unfinished snapshots.
-     * Settings stay as they are.
-     */
-    readonly crash: (identity: StorageIdentity, fate?: Fate) => Effect.Effect<void>
-    /** The disk is replaced by an empty one, which implies a crash. */
-    readonly wipe: (identity: StorageIdentity) => Effect.Effect<void>
-    /** Every write, and every commit of a snapshot, takes this long from now on. 0, the default, is at once. */
-    readonly setWriteLatencyMillis: (identity: StorageIdentity, millis: number) => Effect.Effect<void>
-    /** Writes and commits of snapshots do not come back until `release` or a crash. */
-    readonly hang: (identity: StorageIdentity) => Effect.Effect<void>
-    readonly release: (identity: StorageIdentity) => Effect.Effect<void>
-    /** The disk is sound again: nothing hangs, nothing is slow, no failure waits. */
-    readonly mend: (identity: StorageIdentity) => Effect.Effect<void>
-    /** The next write or commit fails with `IoFailed`, and meets its `fate` ("Lost" unless told). */
-    readonly failNextWrite: (identity: StorageIdentity, fate?: Fate) => Effect.Effect<void>
-    /** What the node would find if it crashed now and lost what is in flight. */
-    readonly durable: (identity: StorageIdentity) => Effect.Effect<RecoveredState>
-    /** The same without a copy, for a look that is over before the next write. */
-    readonly peek: (identity: StorageIdentity) => Pick<RecoveredState, "hardState" | "base" | "blocks">
-    /** Batches acknowledged so far, over all restarts. */
-    readonly acknowledgedWrites: (identity: StorageIdentity) => Effect.Effect<number>
-  }
->()("@effect-raft/core/testing/MemoryDisk") {}
+export class MemoryDisk extends Context.Service<MemoryDisk, FaultyDisk>()(
+  "@effect-raft/core/testing/MemoryDisk"
+) {}
 
 /** One opening of a disk. Once it has ended, its writes fail with the reason. */
 interface Session {

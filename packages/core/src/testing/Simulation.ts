@@ -21,6 +21,8 @@ import type { TraceEvent } from "../TraceEvent.ts"
 import { Violation } from "./invariants/Invariant.ts"
 import type { LinkSettings } from "./LinkFaults.ts"
 import { reliable } from "./LinkFaults.ts"
+import type * as FaultyDisk from "./FaultyDisk.ts"
+import * as MemoryDisk from "./MemoryDisk.ts"
 import * as TestCluster from "./TestCluster.ts"
 import * as History from "./History.ts"
 import * as Breakdown from "./simulation/Breakdown.ts"
@@ -68,6 +70,8 @@ export interface RunOptions {
   /** Rules to run by instead of Raft's own, for tests of the simulation itself. */
   readonly rules?: TestCluster.Options["rules"]
   readonly trace?: boolean
+  /** Makes the disks of a run. `MemoryDisk` unless told. */
+  readonly disks?: FaultyDisk.Make
 }
 
 /** How long a cluster without faults may take until it serves again, in virtual time. */
@@ -85,6 +89,7 @@ export const run = <Self, Command, Reply, View>(
     counters: Coverage.zero(),
     keepsTrace: options.trace ?? false,
     rules: options.rules,
+    disks: options.disks ?? MemoryDisk.make,
     trace: () => [],
     traceEvents: () => []
   }
@@ -115,6 +120,7 @@ interface Notes<Command, View> {
   readonly counters: Coverage.Counters
   readonly keepsTrace: boolean
   readonly rules: TestCluster.Options["rules"]
+  readonly disks: FaultyDisk.Make
   /** Gives the trace so far. */
   trace: () => ReadonlyArray<string>
   traceEvents: () => ReadonlyArray<TraceEvent>
@@ -148,6 +154,12 @@ const life = <Self, Command, Reply, View>(
       network: linkSettings(plan),
       notifyLost: plan.notifyLost,
       config: plan.config,
+      disk: notes.disks({
+        seed: plan.seed,
+        onEvent: (event) => {
+          notes.counters[event] += 1
+        }
+      }),
       trace: notes.keepsTrace,
       ...(notes.rules === undefined ? undefined : { rules: notes.rules }),
       clockOf: (nodeId, world) => {

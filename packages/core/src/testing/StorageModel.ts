@@ -34,7 +34,9 @@ export const after = (model: StorageModel, batch: WriteBatch): StorageModel => {
 }
 
 /** What was read back, entry by entry. */
-export const ofRecovered = (recovered: RecoveredState): StorageModel => ({
+export const ofRecovered = (
+  recovered: Pick<RecoveredState, "hardState" | "base" | "blocks">
+): StorageModel => ({
   hardState: recovered.hardState,
   base: recovered.base,
   entries: recovered.blocks.flatMap(LogEntry.entries)

@@ -16,6 +16,7 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import type { NodeState } from "../consensus/NodeState.ts"
 import { leaderOf } from "../consensus/NodeState.ts"
 import type { LogEntry } from "../LogEntry.ts"
@@ -37,7 +38,7 @@ import { Advance } from "./Advance.ts"
 import * as Invariants from "./Invariants.ts"
 import type { LinkSettings } from "./LinkFaults.ts"
 import * as MemoryDisk from "./MemoryDisk.ts"
-import type { Fate } from "./MemoryDisk.ts"
+import type { Fate, FaultyDisk } from "./FaultyDisk.ts"
 import * as MemoryNetwork from "./MemoryNetwork.ts"
 import type { TraceEvent } from "../TraceEvent.ts"
 import { TraceLog } from "./TraceLog.ts"
@@ -62,8 +63,12 @@ export interface Options {
   readonly network?: LinkSettings
   /** Whether peers hear of a broken connection at once. Default true. */
   readonly notifyLost?: boolean
+  /** Facts that each node tells its peers, such as where it listens for clients. None by default. */
+  readonly attributesOf?: (nodeId: NodeId) => Readonly<Record<string, string>>
   /** Leave all nodes down; the test starts them. Default false. */
   readonly startDown?: boolean
+  /** What the nodes write on. `MemoryDisk` unless told. */
+  readonly disk?: FaultyDisk
   /** Whether a trace is kept, which costs time and memory in a long run. Default true. */
   readonly trace?: boolean
   /** Makes a node's own clock from the cluster's: drifting, jumping, standing still. */
@@ -77,7 +82,7 @@ export interface Options {
 export interface Cluster<Command, Reply, View> {
   readonly nodeIds: ReadonlyArray<NodeId>
   readonly network: MemoryNetwork.MemoryNetwork
-  readonly disk: MemoryDisk.MemoryDisk["Service"]
+  readonly disk: FaultyDisk
   readonly identityOf: (nodeId: NodeId) => StorageIdentity
 
   /** Starts a node that is down, on what its disk holds. */
@@ -87,6 +92,7 @@ export interface Cluster<Command, Reply, View> {
   /** The machine loses its power: what was not synced is gone, unless `fate` says otherwise. */
   readonly kill: (nodeId: NodeId, fate?: Fate) => Effect.Effect<void>
   readonly restart: (nodeId: NodeId) => Effect.Effect<void, Raft.RaftStartError>
+  /** Whether a node was started and not stopped since; a start on a slow disk takes its time. */
   readonly isUp: (nodeId: NodeId) => boolean
   /** The newest handle of a node; its calls fail with `ShuttingDown` while the node is down. */
   readonly raft: (nodeId: NodeId) => Raft.Raft<Command, Reply, View>
@@ -163,7 +169,7 @@ export const make = <Self, Command, Reply, View>(
       ...(options.network === undefined ? undefined : { settings: options.network }),
       notifyLost: options.notifyLost ?? true
     })
-    const disk = MemoryDisk.make()
+    const disk = options.disk ?? MemoryDisk.make()
     const trace = new TraceLog(nowMillis)
     const observe = options.observe ?? (() => RaftTrace.silent)
     const record =
@@ -174,12 +180,15 @@ export const make = <Self, Command, Reply, View>(
       Deferred.doneUnsafe(violated, Effect.die(explain(violation)))
     })
     const running = new Map<NodeId, Scope.Closeable>()
+    const starting = new Set<NodeId>()
     const handles = new Map<NodeId, Raft.Raft<Command, Reply, View>>()
     const states = new Map<NodeId, NodeState>()
     const appliedBy = new Map<NodeId, Array<LogEntry>>()
     const appliedIndexes = new Map<NodeId, LogIndex.LogIndex>()
     const everApplied = new Map<LogIndex.LogIndex, LogEntry>()
     const starts = new Map<NodeId, number>()
+    /** One start or stop of a node at a time: on a slow disk a start takes a while. */
+    const doors = new Map(nodeIds.map((nodeId) => [nodeId, Semaphore.makeUnsafe(1)]))
 
     // --- nodes ------------------------------------------------------------------------------------
 
@@ -208,8 +217,15 @@ export const make = <Self, Command, Reply, View>(
       Layer.succeed(RaftRules, options.rules ?? Transition.apply)
     )
 
-    const start = (nodeId: NodeId) =>
+    const start = (nodeId: NodeId) => throughDoor(nodeId, startIfDown(nodeId))
+
+    const throughDoor = <A, E>(nodeId: NodeId, change: Effect.Effect<A, E>) =>
+      doors.get(nodeId)!.withPermit(change)
+
+    const startIfDown = (nodeId: NodeId) =>
       Effect.gen(function* () {
+        if (running.has(nodeId)) return
+        starting.add(nodeId)
         const count = (starts.get(nodeId) ?? 0) + 1
         starts.set(nodeId, count)
         const nodeScope = yield* Scope.fork(scope)
@@ -217,6 +233,7 @@ export const make = <Self, Command, Reply, View>(
           nodeId,
           members,
           clusterId,
+          attributes: options.attributesOf?.(nodeId) ?? {},
           ...(options.config === undefined ? undefined : { config: options.config })
         })
         const context = yield* Layer.buildWithScope(
@@ -224,19 +241,23 @@ export const make = <Self, Command, Reply, View>(
           nodeScope
         ).pipe(
           Random.withSeed(`${options.seed}/${nodeId}/${count}`),
-          Effect.provideService(Clock.Clock, clockOf(nodeId, clock))
+          Effect.provideService(Clock.Clock, clockOf(nodeId, clock)),
+          Effect.onError((cause) => Scope.close(nodeScope, Exit.failCause(cause)))
         )
         handles.set(nodeId, Context.get(context, machine.Raft))
         running.set(nodeId, nodeScope)
-      })
+      }).pipe(Effect.ensuring(Effect.sync(() => starting.delete(nodeId))))
 
     const stop = (nodeId: NodeId) =>
-      Effect.suspend(() => {
-        const nodeScope = running.get(nodeId)
-        if (nodeScope === undefined) return Effect.void
-        running.delete(nodeId)
-        return Scope.close(nodeScope, Exit.void)
-      })
+      throughDoor(
+        nodeId,
+        Effect.suspend(() => {
+          const nodeScope = running.get(nodeId)
+          if (nodeScope === undefined) return Effect.void
+          running.delete(nodeId)
+          return Scope.close(nodeScope, Exit.void)
+        })
+      )
 
     const kill = (nodeId: NodeId, fate: Fate = "Lost") =>
       Effect.suspend(() => {
@@ -321,7 +342,7 @@ export const make = <Self, Command, Reply, View>(
       stop,
       kill,
       restart: (nodeId) => Effect.andThen(stop(nodeId), start(nodeId)),
-      isUp: (nodeId) => running.has(nodeId),
+      isUp: (nodeId) => running.has(nodeId) || starting.has(nodeId),
       raft,
       state,
       advance: (duration) => Effect.andThen(advance(duration), check),

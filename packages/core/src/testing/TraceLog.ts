@@ -11,7 +11,7 @@ import { detailsOf } from "../TraceEvent.ts"
 import type { TraceEvent } from "../TraceEvent.ts"
 import type { TracedEntries } from "../TracedMessage.ts"
 import * as TraceRecorder from "../TraceRecorder.ts"
-import type { Fate } from "./MemoryDisk.ts"
+import type { Fate } from "./FaultyDisk.ts"
 
 /** Collects the events of many nodes. Lines are made only when somebody wants to read them. */
 export class TraceLog {

@@ -4,9 +4,10 @@
 import * as RaftLog from "../../consensus/RaftLog.ts"
 import type { NodeId } from "../../NodeId.ts"
 import type { RaftTracer } from "../../RaftTrace.ts"
+import type { DiskEvent } from "../FaultyDisk.ts"
 
 /** How often each was met. */
-export interface Counters {
+export interface Counters extends Record<DiskEvent, number> {
   elections: number
   /** Terms in which somebody won. */
   leaders: number
@@ -45,7 +46,13 @@ export const zero = (): Counters => ({
   unknownOutcomes: 0,
   snapshotsTaken: 0,
   snapshotsInstalled: 0,
-  heldBack: 0
+  heldBack: 0,
+  tornWrites: 0,
+  failedFlushes: 0,
+  failedWrites: 0,
+  segmentsRolled: 0,
+  segmentsRemoved: 0,
+  tailsCut: 0
 })
 
 /** Adds one run's counters to a sum. */

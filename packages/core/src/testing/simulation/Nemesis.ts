@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
 import type { NodeId } from "../../NodeId.ts"
 import type { RaftStartError } from "../../Raft.ts"
 import type { Cluster } from "../TestCluster.ts"
@@ -59,8 +60,19 @@ const restart = (cluster: Target["cluster"], nodeId: NodeId, whileDown: Effect.E
   Effect.gen(function* () {
     yield* cluster.stop(nodeId)
     yield* whileDown
-    if (!cluster.isUp(nodeId)) yield* cluster.start(nodeId)
+    yield* startIfDown(cluster, nodeId)
   })
+
+/** As a supervisor does it: a start that the disk or a loss of power broke off is tried again. */
+const startIfDown = (cluster: Target["cluster"], nodeId: NodeId) =>
+  Effect.suspend(() => (cluster.isUp(nodeId) ? Effect.void : cluster.start(nodeId))).pipe(
+    Effect.retry({ while: isOfDisk, schedule: Schedule.spaced(startAgainMillis) })
+  )
+
+const startAgainMillis = 10
+
+const isOfDisk = (error: RaftStartError): boolean =>
+  error._tag === "StorageError" && error.reason._tag === "IoFailed"
 
 const crash = (
   cluster: Target["cluster"],
@@ -72,7 +84,7 @@ const crash = (
     if (!cluster.isUp(nodeId)) return
     yield* cluster.kill(nodeId, keepsUnsynced ? "Kept" : "Lost")
     yield* whileDown
-    if (!cluster.isUp(nodeId)) yield* cluster.start(nodeId)
+    yield* startIfDown(cluster, nodeId)
   })
 
 const inject = (

@@ -1,0 +1,81 @@
+/**
+ * Our own servers on the loopback interface: `effect-raft serve` processes, with their defaults but for
+ * what a scenario asks for.
+ */
+import { Status } from "@effect-raft/kv/KvApi"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as NodePath from "node:path"
+import * as NodeUrl from "node:url"
+import * as Cluster from "./Cluster.ts"
+import type { Timing } from "./EtcdCluster.ts"
+import * as Member from "./Member.ts"
+
+const mainModule = NodeUrl.fileURLToPath(new URL("../../../demo/src/main.ts", import.meta.url))
+const probeModule = new URL("../probe/Probe.ts", import.meta.url).href
+
+/** The cluster, not started yet. */
+export const make = Effect.fnUntraced(function* (options: {
+  readonly directory: string
+  readonly size: number
+  readonly protocol: "http" | "native"
+  readonly timing?: Timing
+  /** Handed to every Node, such as `--cpu-prof`. */
+  readonly nodeFlags?: ReadonlyArray<string>
+}) {
+  const fs = yield* FileSystem.FileSystem
+  yield* Effect.orDie(fs.makeDirectory(options.directory, { recursive: true }))
+  const ports = yield* Cluster.freePorts(2 * options.size)
+  const places = Array.from({ length: options.size }, (_, at) => ({
+    id: `n${at + 1}`,
+    http: `127.0.0.1:${ports[2 * at]}`,
+    peer: `127.0.0.1:${ports[2 * at + 1]}`
+  }))
+  const timing =
+    options.timing === undefined
+      ? []
+      : [
+          ...["--heartbeat", String(options.timing.heartbeatMillis)],
+          ...["--election-timeout", String(options.timing.electionMillis)]
+        ]
+  const members = yield* Effect.forEach(places, ({ http, id, peer }) =>
+    Member.make({
+      id,
+      command: process.execPath,
+      args: [
+        ...(options.nodeFlags ?? []),
+        ...["--import", probeModule],
+        mainModule,
+        "serve",
+        ...["--node-id", id],
+        ...["--directory", NodePath.join(options.directory, id)],
+        ...["--listen", peer],
+        ...["--http", http],
+        ...places.flatMap((other) => ["--member", `${other.id}=${other.peer}`]),
+        "--stop-with-stdin",
+        ...timing
+      ],
+      logFile: NodePath.join(options.directory, `${id}.log`),
+      clientAddress: http,
+      hasProbe: true
+    })
+  )
+  return {
+    subject: options.protocol === "http" ? "effect-raft over HTTP" : "effect-raft",
+    protocol: options.protocol,
+    members,
+    leader: Cluster.findLeader(members, isLeader)
+  } satisfies Cluster.Cluster
+})
+
+const isLeader = (member: Member.Member): Effect.Effect<boolean> =>
+  HttpClient.get(`http://${member.clientAddress}/status`).pipe(
+    Effect.flatMap(HttpClientResponse.schemaBodyJson(Status)),
+    Effect.map(({ role }) => role === "Leader"),
+    Effect.timeout(500),
+    Effect.provide(FetchHttpClient.layer),
+    Effect.catch(() => Effect.succeed(false))
+  )

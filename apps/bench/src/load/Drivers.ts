@@ -1,0 +1,67 @@
+/**
+ * One face for the clients of all systems that are measured: a put, and a read of a given kind.
+ */
+import { Kv } from "@effect-raft/kv/Kv"
+import * as KvClient from "@effect-raft/kv/KvClient"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as EtcdClient from "../etcd/EtcdClient.ts"
+import { BenchFailed } from "../Scenario.ts"
+import type { LoadSpec } from "./LoadSpec.ts"
+
+export interface Driver {
+  readonly put: (key: string, value: Uint8Array) => Effect.Effect<unknown, { readonly message: string }>
+  /** Whether the key has a value. */
+  readonly get: (
+    key: string,
+    consistency: "linearizable" | "stale"
+  ) => Effect.Effect<boolean, { readonly message: string }>
+}
+
+/** Connects as the spec says, until the scope closes. */
+export const make = (spec: LoadSpec): Effect.Effect<Driver, BenchFailed, Scope.Scope> => {
+  switch (spec.protocol) {
+    case "etcd":
+      return etcd(spec)
+    case "http":
+    case "native":
+      return http(spec)
+  }
+}
+
+const maxConnections = 8
+const clientsPerConnection = 32
+const timeoutMillis = 5000
+
+const etcd = ({ clients, endpoints }: LoadSpec) =>
+  Effect.map(
+    EtcdClient.make({
+      endpoints,
+      connections: Math.min(maxConnections, Math.ceil(clients / clientsPerConnection)),
+      timeoutMillis
+    }),
+    (client): Driver => ({
+      put: client.put,
+      get: (key, consistency) =>
+        Effect.map(client.get(key, { serializable: consistency === "stale" }), (count) => count > 0)
+    })
+  )
+
+const http = ({ endpoints }: LoadSpec) =>
+  Layer.build(
+    KvClient.layer({ endpoints: endpoints.map((endpoint) => `http://${endpoint}`) }).pipe(
+      Layer.provide(NodeHttpClient.layerUndici)
+    )
+  ).pipe(
+    Effect.flatMap((context) => Effect.provide(Kv, context)),
+    Effect.map(ofKv),
+    Effect.mapError((error) => new BenchFailed({ message: error.message }))
+  )
+
+const ofKv = (kv: Kv["Service"]): Driver => ({
+  put: kv.put,
+  get: (key, consistency) => Effect.map(kv.get(key, { consistency }), Option.isSome)
+})
