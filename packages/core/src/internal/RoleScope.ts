@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { NodeState } from "../consensus/NodeState.ts"
-import { peersOf } from "../consensus/NodeState.ts"
+import { replicatedTo } from "../consensus/NodeState.ts"
 import * as Candidate from "../roles/Candidate.ts"
 import * as Follower from "../roles/Follower.ts"
 import * as Leader from "../roles/Leader.ts"
@@ -14,7 +14,7 @@ import { sharesScope } from "../roles/Role.ts"
 import type { RoleContext } from "../roles/Role.ts"
 
 export interface RoleScope {
-  /** Opens the Scope that `state` belongs in, if it is not the open one. */
+  /** Opens the Scope that `state` belongs in, if it is not the open one, and lets a leader's replicators follow its peers. */
   readonly reconcile: (state: NodeState) => Effect.Effect<void>
   /** A leader's replicators send what they have. */
   readonly replicate: () => void
@@ -27,6 +27,14 @@ export const make = (node: RoleContext): Effect.Effect<RoleScope, never, Scope.S
     let openedFor: NodeState | undefined
     let current: Scope.Closeable | undefined
     let replicators: Leader.Replicators | undefined
+    /** The state for whose peers the replicators are. */
+    let reconciled: NodeState | undefined
+
+    const reconcileReplicators = (state: NodeState): Effect.Effect<void> => {
+      if (replicators === undefined || hasSamePeers(reconciled, state)) return Effect.void
+      reconciled = state
+      return replicators.reconcile(replicatedTo(state))
+    }
 
     const enter = (state: NodeState) =>
       Effect.gen(function* () {
@@ -42,17 +50,18 @@ export const make = (node: RoleContext): Effect.Effect<RoleScope, never, Scope.S
             return
           case "Leader":
             replicators = yield* Leader.makeReplicators(node)
-            yield* replicators.reconcile(peersOf(state))
+            yield* reconcileReplicators(state)
             yield* fork("heartbeat", Leader.heartbeat(node))
         }
       })
 
     return {
       reconcile: (state) => {
-        if (openedFor !== undefined && sharesScope(openedFor, state)) return Effect.void
+        if (openedFor !== undefined && sharesScope(openedFor, state)) return reconcileReplicators(state)
         return Effect.gen(function* () {
           openedFor = state
           replicators = undefined
+          reconciled = undefined
           if (current !== undefined) yield* Scope.close(current, Exit.void)
           current = yield* Scope.fork(parent)
           yield* Scope.provide(enter(state), current)
@@ -61,6 +70,14 @@ export const make = (node: RoleContext): Effect.Effect<RoleScope, never, Scope.S
       replicate: () => replicators?.send()
     }
   })
+
+/** Peers come with a membership, and go after it. */
+const hasSamePeers = (known: NodeState | undefined, { membership, role }: NodeState): boolean =>
+  known !== undefined &&
+  known.membership === membership &&
+  known.role._tag === "Leader" &&
+  role._tag === "Leader" &&
+  known.role.progress.size === role.progress.size
 
 const fork = (fiber: string, effect: Effect.Effect<void>) =>
   effect.pipe(Effect.annotateLogs({ fiber }), Effect.forkScoped({ startImmediately: true }))
