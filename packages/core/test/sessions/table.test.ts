@@ -26,7 +26,7 @@ describe("a command of a session", () => {
     const second = driver.command(2, session, 1)
     assert.strictEqual(driver.applied, 1)
     expectPart(first, { _tag: "Applied", index: 2, isRepeated: false })
-    assert.deepStrictEqual(second, { ...first, isRepeated: true })
+    assert.deepStrictEqual<object>(second, { ...first, isRepeated: true })
   })
 
   it("has a number of its session, not of the group", () => {
@@ -192,7 +192,7 @@ describe("a snapshot", () => {
     driver.command(10, session, 1)
     const second = driver.command(20, session, 2, 2)
     driver.restart()
-    assert.deepStrictEqual(driver.command(30, session, 2), { ...second, isRepeated: true })
+    assert.deepStrictEqual<object>(driver.command(30, session, 2), { ...second, isRepeated: true })
     assert.strictEqual(tagOf(driver.command(30, session, 1)), "Acknowledged")
     driver.restart()
     assert.strictEqual(tagOf(driver.command(1_030, session, 3)), "Expired")
