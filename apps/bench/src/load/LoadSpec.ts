@@ -12,6 +12,8 @@ export const LoadSpec = Schema.Struct({
   protocol: Schema.Literals(["etcd", "http", "native"]),
   /** Where the clients connect, the first before the others. */
   endpoints: Schema.Array(Schema.String),
+  /** Whom a native client asks its queries. */
+  queryAt: Schema.Literals(["leader", "any"]),
   operation: Operation,
   clients: Schema.Int,
   valueBytes: Schema.Int,
