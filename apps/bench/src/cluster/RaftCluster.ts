@@ -22,8 +22,8 @@ export const make = Effect.fnUntraced(function* (options: {
   readonly directory: string
   readonly size: number
   readonly timing?: Timing
-  /** Handed to every Node, such as `--cpu-prof`. */
-  readonly nodeFlags?: ReadonlyArray<string>
+  /** Handed to the Node of each member, such as `--cpu-prof`. */
+  readonly nodeFlags?: (id: string) => ReadonlyArray<string>
 }) {
   const fs = yield* FileSystem.FileSystem
   yield* Effect.orDie(fs.makeDirectory(options.directory, { recursive: true }))
@@ -46,7 +46,7 @@ export const make = Effect.fnUntraced(function* (options: {
       id,
       command: process.execPath,
       args: [
-        ...(options.nodeFlags ?? []),
+        ...(options.nodeFlags?.(id) ?? []),
         ...["--import", probeModule],
         mainModule,
         "serve",

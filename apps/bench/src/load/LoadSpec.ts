@@ -5,7 +5,8 @@
 import * as Schema from "effect/Schema"
 
 /** What the clients do. A mix is nine reads to one put. */
-export const Operation = Schema.Literals(["put", "linearizable get", "stale get", "mix 90:10"])
+export const operations = ["put", "linearizable get", "stale get", "mix 90:10"] as const
+export const Operation = Schema.Literals(operations)
 export type Operation = typeof Operation.Type
 
 export const LoadSpec = Schema.Struct({
