@@ -17,6 +17,8 @@ export const LoadSpec = Schema.Struct({
   queryAt: Schema.Literals(["leader", "any"]),
   operation: Operation,
   clients: Schema.Int,
+  /** Beside the clients one more operation begins this often. */
+  paceMillis: Schema.optionalKey(Schema.Finite),
   valueBytes: Schema.Int,
   /** How many keys there are. Reads find all of them written. */
   keys: Schema.Int,

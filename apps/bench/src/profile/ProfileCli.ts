@@ -33,7 +33,7 @@ const flags = {
   )
 }
 
-const warmUpSeconds = 2
+const warmUpSeconds = 4
 const valueBytes = 256
 
 const profile = Command.make(
