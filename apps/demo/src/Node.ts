@@ -2,6 +2,7 @@
  * One node as a program: the replicated key-value machine, its files, its peers over TCP and its HTTP
  * API, composed of their layers.
  */
+import * as ClientServer from "@effect-raft/core/ClientServer"
 import * as Raft from "@effect-raft/core/Raft"
 import { RaftConfig } from "@effect-raft/core/RaftConfig"
 import { Kv } from "@effect-raft/kv/Kv"
@@ -10,6 +11,7 @@ import * as KvServer from "@effect-raft/kv/KvServer"
 import * as FileStorage from "@effect-raft/storage-file/FileStorage"
 import * as NodeLogFileSystem from "@effect-raft/storage-file/NodeLogFileSystem"
 import * as Address from "@effect-raft/transport-tcp/Address"
+import * as TcpClientServer from "@effect-raft/transport-tcp/TcpClientServer"
 import * as TcpTransport from "@effect-raft/transport-tcp/TcpTransport"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Console from "effect/Console"
@@ -27,8 +29,12 @@ export interface NodeOptions {
   readonly directory: string
   /** Where it listens for its peers. */
   readonly listen: Address.HostPort
-  /** Where it listens for its clients. */
+  /** Where it listens for its HTTP clients. */
   readonly http: Address.HostPort
+  /** Where it listens for clients of the native protocol, if at all. */
+  readonly clients: Option.Option<Address.HostPort>
+  /** How clients reach `clients`, where that is not its own address. */
+  readonly clientsAt: Option.Option<string>
   /** How the other nodes reach `http`. */
   readonly httpUrl: string
   /** Every node's address for its peers. */
@@ -44,7 +50,11 @@ export const run = (options: NodeOptions) =>
   Effect.gen(function* () {
     const raft = yield* KvMachine.Raft
     yield* Console.log(
-      `${readyPrefix(options.nodeId)} ${options.httpUrl}, peers at ${Address.format(options.listen)}`
+      [
+        `${readyPrefix(options.nodeId)} ${options.httpUrl}`,
+        `peers at ${Address.format(options.listen)}`,
+        ...Option.toArray(clientsAtOf(options)).map((address) => `clients at ${address}`)
+      ].join(", ")
     )
     return yield* raft.failure
   }).pipe(
@@ -57,8 +67,20 @@ const layerOf = (options: NodeOptions) =>
     Layer.provide(Kv.layer),
     // Clients may come when the node is there, which may take a while where the log is long.
     Layer.provide(httpServerOf(options.http)),
+    Layer.merge(clientServerOf(options)),
     Layer.provideMerge(raftOf(options))
   )
+
+const clientServerOf = ({ clients }: NodeOptions) =>
+  Option.match(clients, {
+    onNone: () => Layer.empty,
+    onSome: (listen) =>
+      Layer.provide(TcpClientServer.layer({ listen: Address.format(listen) }), ClientServer.layer(KvMachine))
+  })
+
+/** Where clients of the native protocol are told to go. */
+const clientsAtOf = ({ clients, clientsAt }: NodeOptions): Option.Option<string> =>
+  Option.map(clients, (listen) => Option.getOrElse(clientsAt, () => Address.format(listen)))
 
 const raftOf = (options: NodeOptions) =>
   Raft.layer(KvMachine, {
@@ -69,7 +91,10 @@ const raftOf = (options: NodeOptions) =>
       electionTimeoutMillis: options.electionTimeoutMillis,
       heartbeatIntervalMillis: options.heartbeatIntervalMillis
     }),
-    attributes: { http: options.httpUrl }
+    attributes: {
+      http: options.httpUrl,
+      ...Option.getOrElse(Option.map(clientsAtOf(options), ClientServer.attributes), () => ({}))
+    }
   }).pipe(
     Layer.provide(FileStorage.layer({ directory: options.directory })),
     Layer.provide(NodeLogFileSystem.layer),

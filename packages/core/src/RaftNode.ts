@@ -37,6 +37,7 @@ import * as LogWriter from "./internal/LogWriter.ts"
 import * as Mailbox from "./internal/Mailbox.ts"
 import { RaftRules } from "./internal/RaftRules.ts"
 import { ReadSlots } from "./internal/ReadSlots.ts"
+import type { ReadDone } from "./internal/ReadSlots.ts"
 import { ReplySlots } from "./internal/ReplySlots.ts"
 import type { ProposalSlot } from "./internal/ReplySlots.ts"
 import * as RoleScope from "./internal/RoleScope.ts"
@@ -64,6 +65,7 @@ import type { StorageError } from "./RaftStorage.ts"
 import { RaftTrace } from "./RaftTrace.ts"
 import { RaftTransport } from "./RaftTransport.ts"
 import type { TransportError } from "./RaftTransport.ts"
+import * as SessionAnswer from "./sessions/SessionAnswer.ts"
 import type { MachineSnapshot, SnapshotMeta } from "./Snapshot.ts"
 import type { StateMachine } from "./StateMachine.ts"
 
@@ -91,8 +93,10 @@ export interface RaftNode<View> {
   readonly abandon: (index: LogIndex.LogIndex) => void
   /** Passes a command on to `leader` and waits for what becomes of it. */
   readonly forward: Forwarder.Forwarder["forward"]
-  /** Waits until a read may be answered from {@link RaftNode.view}. */
-  readonly readable: Effect.Effect<void, RaftError>
+  /** Tells when a read may be answered from {@link RaftNode.view}, and gives the number of the wait. */
+  readonly read: (done: ReadDone) => number
+  /** Nobody waits any more for what {@link RaftNode.read} gave this number. */
+  readonly forgetRead: (readId: number) => void
   readonly view: () => View
   /** The machine's state as it is now, in the form of a snapshot. */
   readonly snapshot: () => MachineSnapshot
@@ -171,12 +175,16 @@ export const make = <Command, Reply, View>(
       for (const action of actions) if (action._tag === "Persist") logWriter.enqueue(action satisfies Persist)
     }
     persist(firstActions)
-    const describePlace = ({ index, term, timestampMillis }: Snapshotter.Place): SnapshotMeta => ({
+    const describePlace = (
+      { index, term, timestampMillis }: Snapshotter.Place,
+      sessionBytes: number
+    ): SnapshotMeta => ({
       id: `${nodeId}-${index}-${Math.floor(random.nextDoubleUnsafe() * 2 ** 45).toString(36)}`,
       lastIndex: index,
       lastTerm: term,
       lastTimestampMillis: timestampMillis,
-      membership: state.membership
+      membership: state.membership,
+      ...(sessionBytes === 0 ? undefined : { sessionBytes })
     })
     const snapshotter = yield* Snapshotter.make({
       config,
@@ -210,7 +218,10 @@ export const make = <Command, Reply, View>(
       admission: new Admission(state.currentTerm),
       currentTerm: () => state.currentTerm,
       isLeader: () => state.role._tag === "Leader",
-      encodeReply: (reply) => machine.reply.encode(reply as Reply),
+      encodeReply: (kind, reply) =>
+        kind === "Session"
+          ? SessionAnswer.encode(reply as SessionAnswer.SessionAnswer)
+          : machine.reply.encode(reply as Reply),
       propose,
       send: (to, message) => send(to, message)
     })
@@ -311,7 +322,7 @@ export const make = <Command, Reply, View>(
           if (readSlots.has(request.readId)) readIds.push(request.readId)
         } else if (!request.slot.isAbandoned()) {
           proposed.push(request.slot)
-          drafts.push({ kind: "Command", payload: request.slot.payload })
+          drafts.push({ kind: request.slot.kind, payload: request.slot.payload })
         }
       }
       if (drafts.length > 0) events.push({ _tag: "Proposed", drafts })
@@ -426,17 +437,12 @@ export const make = <Command, Reply, View>(
       Effect.forkScoped
     )
 
-    const readable = Effect.suspend(() => {
-      if (stopped !== undefined) return Effect.fail(new RaftError({ reason: stopped }))
-      const slot = readSlots.open(nowMillis())
-      if (!mailbox.request({ _tag: "Read", readId: slot.readId })) {
-        readSlots.fail([slot.readId], tooManyRequests(config))
-      }
-      return Effect.ensuring(
-        Deferred.await(slot.ready),
-        Effect.sync(() => readSlots.forget(slot.readId))
-      )
-    })
+    const read = (done: ReadDone): number => {
+      const readId = readSlots.open(nowMillis(), done)
+      if (stopped !== undefined) readSlots.fail([readId], stopped)
+      else if (!mailbox.request({ _tag: "Read", readId })) readSlots.fail([readId], tooManyRequests(config))
+      return readId
+    }
 
     return {
       state: () => state,
@@ -445,11 +451,13 @@ export const make = <Command, Reply, View>(
       propose,
       abandon: (index) => slots.forget(index),
       forward: forwarder.forward,
-      readable,
+      read,
+      forgetRead: (readId) => readSlots.forget(readId),
       view: applier.view,
       snapshot: () => {
         const moment = applier.moment()
-        return { meta: describePlace(moment.place), pieces: moment.snapshot() }
+        const { pieces, sessionBytes } = moment.snapshot()
+        return { meta: describePlace(moment.place, sessionBytes), pieces }
       },
       appliedBeyond: (index) => Effect.raceFirst(applier.appliedBeyond(index), Deferred.await(ended)),
       watchers,

@@ -112,7 +112,7 @@ export const TraceEvent = Schema.TaggedUnion({
     ...moment,
     index: LogIndex,
     entryTerm: Term,
-    kind: Schema.Literals(["NoOp", "Command", "Configuration"])
+    kind: Schema.Literals(["NoOp", "Command", "Configuration", "Session"])
   },
   /** The machine was restored from a snapshot that ends at `index`. */
   Restored: { ...moment, index: LogIndex },

@@ -68,10 +68,10 @@ export const encodeHello = (writer: FrameWriter, hello: Hello): void => {
 export const decodeHello = (reader: FrameReader): Hello => {
   expectType(reader, frameTypes.Hello)
   const hello = {
-    clusterId: name(reader, ClusterId),
-    groupId: name(reader, GroupId),
-    from: name(reader, NodeId),
-    to: name(reader, NodeId),
+    clusterId: nameIn(reader, ClusterId),
+    groupId: nameIn(reader, GroupId),
+    from: nameIn(reader, NodeId),
+    to: nameIn(reader, NodeId),
     attributes: decodeAttributes(reader)
   }
   reader.finish()
@@ -139,7 +139,8 @@ const expectType = (reader: FrameReader, type: number): void => {
     throw new MalformedFrame({ detail: `a frame of type ${reader.type} during the handshake` })
 }
 
-const name = <S extends Schema.Decoder<string>>(reader: FrameReader, schema: S): S["Type"] => {
+/** Reads a name that the schema accepts; throws `MalformedFrame`. */
+export const nameIn = <S extends Schema.Decoder<string>>(reader: FrameReader, schema: S): S["Type"] => {
   const text = reader.text()
   if (!Schema.is(schema)(text)) throw new MalformedFrame({ detail: `"${printable(text)}" is no name` })
   return text

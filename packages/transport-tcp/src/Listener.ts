@@ -40,7 +40,8 @@ export const bind: (
 const listenFailed = (address: string, detail: string) =>
   Effect.fail(new TransportError({ reason: new ListenFailed({ address, detail }) }))
 
-const explain = (cause: unknown): string => {
+/** Why an address cannot be listened at, in words. */
+export const explain = (cause: unknown): string => {
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined
   switch (code) {
     case "EADDRINUSE":

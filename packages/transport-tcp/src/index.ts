@@ -3,3 +3,5 @@
  */
 export * as MessageCodec from "./MessageCodec.ts"
 export * as TcpTransport from "./TcpTransport.ts"
+export * as TcpClientServer from "./TcpClientServer.ts"
+export * as TcpClientTransport from "./TcpClientTransport.ts"

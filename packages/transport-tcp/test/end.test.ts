@@ -78,5 +78,6 @@ const large: RaftMessage = {
   _tag: "ForwardProposals",
   term: Term.make(1),
   requestIds: [1],
+  kinds: ["Command"],
   commands: [new Uint8Array(8 * 1024 * 1024)]
 }

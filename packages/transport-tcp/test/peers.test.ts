@@ -50,7 +50,13 @@ describe("peers that misbehave", () => {
       const node = yield* openNode(site, a, { b: "127.0.0.1:1" })
       const commands = [new Uint8Array(1000)]
       assert.isFalse(
-        node.send(b, { _tag: "ForwardProposals", term: Term.make(1), requestIds: [1], commands })
+        node.send(b, {
+          _tag: "ForwardProposals",
+          term: Term.make(1),
+          requestIds: [1],
+          kinds: ["Command"],
+          commands
+        })
       )
       assert.isTrue(node.send(b, message(1)))
     })

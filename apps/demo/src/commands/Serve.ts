@@ -24,10 +24,21 @@ const flags = {
     )
   ),
   listen: Flags.hostPort("listen").pipe(Flag.withDescription("Where this node listens for its peers")),
-  http: Flags.hostPort("http").pipe(Flag.withDescription("Where this node listens for its clients")),
+  http: Flags.hostPort("http").pipe(Flag.withDescription("Where this node listens for its HTTP clients")),
   httpUrl: Flag.String("http-url").pipe(
     Flag.withMetavar("URL"),
     Flag.withDescription("How the other nodes reach --http, if not by http://HOST:PORT"),
+    Flag.optional
+  ),
+  clients: Flags.hostPort("clients").pipe(
+    Flag.withDescription(
+      "Where this node listens for clients of the native protocol (docs/guides/client.md); nowhere by default"
+    ),
+    Flag.optional
+  ),
+  clientsAt: Flags.hostPort("clients-at").pipe(
+    Flag.withDescription("How clients reach --clients, if not by that address"),
+    Flag.map((address) => Address.format(address)),
     Flag.optional
   ),
   members: Flags.members,
@@ -81,13 +92,23 @@ const loadNode = Effect.promise(() => import("../Node.ts"))
 
 const stdinEnded = Stdio.Stdio.use(({ stdin }) => Effect.ignore(Stream.runDrain(stdin)))
 
-const portsMistake = ({
-  http,
-  listen
-}: {
+const portsMistake = (input: {
   readonly http: Address.HostPort
   readonly listen: Address.HostPort
-}) =>
-  http.port === listen.port && http.host === listen.host
-    ? `--listen and --http are both ${Address.format(http)}: peers and clients need a port each`
-    : undefined
+  readonly clients: Option.Option<Address.HostPort>
+}) => {
+  const listeners = [
+    ["--listen", input.listen],
+    ["--http", input.http],
+    ...Option.toArray(input.clients).map((address) => ["--clients", address] as const)
+  ] as const
+  for (const [place, [flag, address]] of listeners.entries()) {
+    const twin = listeners.slice(0, place).find(([, other]) => isSame(other, address))
+    if (twin !== undefined)
+      return `${twin[0]} and ${flag} are both ${Address.format(address)}: peers and clients need a port each`
+  }
+  return undefined
+}
+
+const isSame = (one: Address.HostPort, other: Address.HostPort): boolean =>
+  one.port === other.port && one.host === other.host

@@ -16,7 +16,8 @@ import * as LogIndex from "../LogIndex.ts"
 import { MachineFailure } from "../RaftError.ts"
 import type { SnapshotReader, SnapshotStore, StorageError } from "../RaftStorage.ts"
 import type { RaftTracer } from "../RaftTrace.ts"
-import type { Instance, StateMachine } from "../StateMachine.ts"
+import type { StateMachine } from "../StateMachine.ts"
+import * as Replica from "./Replica.ts"
 import type { ReplySlots } from "./ReplySlots.ts"
 import * as Term from "../Term.ts"
 import type { Moment, Place } from "./Snapshotter.ts"
@@ -50,7 +51,7 @@ export const make = <Command, Reply, View>(options: {
 }): Effect.Effect<Applier<View>> =>
   Effect.gen(function* () {
     const { machine, slots, tracer } = options
-    const instance = machine.make()
+    const replica = Replica.make(machine)
     const wake = yield* Queue.dropping<void>(1)
     let log = RaftLog.empty()
     let committed = LogIndex.zero
@@ -67,7 +68,7 @@ export const make = <Command, Reply, View>(options: {
       try {
         for (const block of RaftLog.blocksBetween(log, LogIndex.plus(applied, 1), last)) {
           for (const entry of LogEntry.entries(block)) {
-            const reply = applyEntry(machine, instance, entry, slots, answers)
+            const reply = applyEntry(replica, entry, slots, answers)
             applied = entry.index
             place = entry
             tracer.onApplied?.(entry, reply)
@@ -79,7 +80,7 @@ export const make = <Command, Reply, View>(options: {
       }
     }
 
-    const moment = (): Moment => ({ log, place, snapshot: instance.snapshot })
+    const moment = (): Moment => ({ log, place, snapshot: replica.snapshot })
 
     const release = (): void => {
       const ready = readers.filter((reader) => reader.index <= applied)
@@ -99,7 +100,10 @@ export const make = <Command, Reply, View>(options: {
       }
       const pieces = yield* readAll(reader)
       const { lastIndex, lastTerm, lastTimestampMillis } = reader.meta
-      yield* Effect.try({ try: () => instance.restore(pieces), catch: (cause) => failure(lastIndex, cause) })
+      yield* Effect.try({
+        try: () => replica.restore(reader.meta, pieces),
+        catch: (cause) => failure(lastIndex, cause)
+      })
       applied = lastIndex
       place = { index: lastIndex, term: lastTerm, timestampMillis: lastTimestampMillis }
       tracer.onRestored?.(lastIndex)
@@ -140,7 +144,7 @@ export const make = <Command, Reply, View>(options: {
         Queue.offerUnsafe(wake, undefined)
       },
       appliedIndex: () => applied,
-      view: instance.view,
+      view: replica.view,
       moment,
       whenApplied: (index, resume) => {
         if (applied >= index) return resume()
@@ -165,18 +169,14 @@ const readAll = (reader: SnapshotReader): Effect.Effect<ReadonlyArray<Uint8Array
     return pieces
   })
 
-const applyEntry = <Command, Reply, View>(
-  machine: StateMachine<Command, Reply, View>,
-  instance: Instance<Command, Reply, View>,
+const applyEntry = <View>(
+  replica: Replica.Replica<View>,
   entry: LogEntry.LogEntry,
   slots: ReplySlots,
   answers: Array<() => void>
-): Reply | undefined => {
-  const { index, term, timestampMillis } = entry
-  const reply =
-    entry.kind === "Command"
-      ? instance.apply(machine.command.decode(entry.payload), { index, term, timestampMillis })
-      : undefined
+): unknown => {
+  const { index, term } = entry
+  const reply = replica.apply(entry)
   // For every kind: another leader's no-op may stand where somebody waits for a command.
   const slot = slots.take({ index, term })
   if (slot !== undefined) answers.push(() => slot.onApplied({ index, term }, reply))

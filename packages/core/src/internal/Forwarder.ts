@@ -10,18 +10,21 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import type { ProposalKind } from "../LogEntry.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { RaftConfig } from "../RaftConfig.ts"
 import { OutcomeUnknown, RaftError } from "../RaftError.ts"
 import type { RaftErrorReason } from "../RaftError.ts"
 import type { ForwardOutcome, ForwardProposals, ForwardReply, RaftMessage } from "../RaftMessage.ts"
+import * as SessionRecord from "../sessions/SessionRecord.ts"
 import type { Term } from "../Term.ts"
 import type { Admission } from "./Admission.ts"
+import type { Proposal } from "./LocalProposal.ts"
 import type { ProposalSlot } from "./ReplySlots.ts"
 
 export interface Forwarder {
   /** Sends a command to `leader`; ends with the leader's word, or without it after the request timeout. */
-  readonly forward: (leader: NodeId, command: Uint8Array) => Effect.Effect<ForwardOutcome, OutcomeUnknown>
+  readonly forward: (leader: NodeId, proposal: Proposal) => Effect.Effect<ForwardOutcome, OutcomeUnknown>
   readonly onMessage: (from: NodeId, message: Forwarding) => void
   /** The peer may be dead: what was sent to it and not answered is unknown. */
   readonly onPeerLost: (peer: NodeId) => void
@@ -45,14 +48,14 @@ export const make = (options: {
   readonly admission: Admission
   readonly currentTerm: () => Term
   readonly isLeader: () => boolean
-  readonly encodeReply: (reply: unknown) => Uint8Array
+  readonly encodeReply: (kind: ProposalKind, reply: unknown) => Uint8Array
   readonly propose: (slot: ProposalSlot) => void
   readonly send: (to: NodeId, message: RaftMessage) => boolean
 }): Forwarder => {
   const waiting = new Map<number, Waiting>()
   let nextRequestId = options.firstRequestId
 
-  const forward = (leader: NodeId, command: Uint8Array) =>
+  const forward = (leader: NodeId, { kind, payload }: Proposal) =>
     Effect.suspend(() => {
       const requestId = nextRequestId++
       const outcome = Deferred.makeUnsafe<ForwardOutcome, OutcomeUnknown>()
@@ -60,7 +63,8 @@ export const make = (options: {
         _tag: "ForwardProposals",
         term: options.currentTerm(),
         requestIds: [requestId],
-        commands: [command]
+        kinds: [kind],
+        commands: [payload]
       }
       // Before it is sent: in one process the answer may come while `send` still runs.
       waiting.set(requestId, { leader, outcome })
@@ -92,8 +96,8 @@ export const make = (options: {
   const onRequest = (from: NodeId, request: ForwardProposals): void => {
     const { term } = request
     request.commands.forEach((payload, i) => {
-      const requestId = request.requestIds[i]
-      if (requestId === undefined) return
+      const [requestId, kind] = [request.requestIds[i], request.kinds[i]]
+      if (requestId === undefined || kind === undefined) return
       const tell = (outcome: ForwardOutcome) => {
         options.send(from, {
           _tag: "ForwardReply",
@@ -103,8 +107,10 @@ export const make = (options: {
       }
       const [currentTerm, isLeader] = [options.currentTerm(), options.isLeader()]
       const verdict = options.admission.judge({ from, requestId, term, currentTerm, isLeader })
-      if (verdict === "Take") options.propose(remoteSlot(payload, options.encodeReply, tell))
-      else if (verdict === "Refuse") tell(refused(null))
+      if (verdict === "Refuse") return tell(refused(null))
+      if (verdict === "Ignore") return
+      if (isForeign({ kind, payload })) tell({ _tag: "Refused", reason: "InvalidCommand", leader: null })
+      else options.propose(remoteSlot({ kind, payload }, options.encodeReply, tell))
     })
   }
 
@@ -127,16 +133,21 @@ export const make = (options: {
   }
 }
 
+/** From a newer program, of which this one, and others like it, could not make anything in their logs. */
+const isForeign = ({ kind, payload }: Proposal): boolean =>
+  kind === "Session" && SessionRecord.problemOf(payload) !== undefined
+
 /** The place of a command that another node passed on. */
 const remoteSlot = (
-  payload: Uint8Array,
-  encodeReply: (reply: unknown) => Uint8Array,
+  { kind, payload }: Proposal,
+  encodeReply: (kind: ProposalKind, reply: unknown) => Uint8Array,
   tell: (outcome: ForwardOutcome) => void
 ): ProposalSlot => ({
+  kind,
   payload,
   isAbandoned: () => false,
   onAppended: () => false,
-  onApplied: (position, reply) => tell({ _tag: "Applied", ...position, reply: encodeReply(reply) }),
+  onApplied: (position, reply) => tell({ _tag: "Applied", ...position, reply: encodeReply(kind, reply) }),
   onFailed: (reason) => {
     const outcome = toOutcome(reason)
     if (outcome !== undefined) tell(outcome)

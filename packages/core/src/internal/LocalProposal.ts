@@ -11,16 +11,19 @@ import type { Position, ProposalSlot } from "./ReplySlots.ts"
 /** What a caller wants to wait for: a place in the leader's log, or the machine's reply. */
 export type WaitFor = "Appended" | "Applied"
 
+/** What a client wants in the log. */
+export type Proposal = Pick<ProposalSlot, "kind" | "payload">
+
 export interface Outcome {
   readonly position: Position
-  /** The machine's reply; `undefined` when only the place was waited for. */
+  /** As for a slot; `undefined` when only the place was waited for. */
   readonly reply: unknown
 }
 
 /** Proposes and waits. Interrupting it gives the slot back; the command stays where it is. */
 export const propose = <View>(
   node: RaftNode<View>,
-  payload: Uint8Array,
+  { kind, payload }: Proposal,
   waitFor: WaitFor
 ): Effect.Effect<Outcome, RaftErrorReason> =>
   Effect.suspend(() => {
@@ -28,6 +31,7 @@ export const propose = <View>(
     let position: Position | undefined
     let isAbandoned = false
     const slot: ProposalSlot = {
+      kind,
       payload,
       isAbandoned: () => isAbandoned,
       onAppended: (at) => {

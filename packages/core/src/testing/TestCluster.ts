@@ -63,6 +63,8 @@ export interface Options {
   readonly network?: LinkSettings
   /** Whether peers hear of a broken connection at once. Default true. */
   readonly notifyLost?: boolean
+  /** Facts that each node tells its peers, such as where it listens for clients. None by default. */
+  readonly attributesOf?: (nodeId: NodeId) => Readonly<Record<string, string>>
   /** Leave all nodes down; the test starts them. Default false. */
   readonly startDown?: boolean
   /** What the nodes write on. `MemoryDisk` unless told. */
@@ -224,6 +226,7 @@ export const make = <Self, Command, Reply, View>(
           nodeId,
           members,
           clusterId,
+          attributes: options.attributesOf?.(nodeId) ?? {},
           ...(options.config === undefined ? undefined : { config: options.config })
         })
         const context = yield* Layer.buildWithScope(
