@@ -8,6 +8,7 @@
 import * as Schema from "effect/Schema"
 import { NodeId } from "../../NodeId.ts"
 import { Dice, hashText } from "../LinkFaults.ts"
+import * as Calm from "./Calm.ts"
 
 const Nodes = Schema.Array(NodeId)
 
@@ -83,7 +84,9 @@ export const Plan = Schema.Struct({
     maxInflightEntries: Schema.Int,
     snapshotEveryEntries: Schema.Int,
     snapshotTrailingEntries: Schema.Int,
-    snapshotPieceBytes: Schema.Int
+    snapshotPieceBytes: Schema.Int,
+    heartbeatIntervalMillis: Schema.optionalKey(Schema.Int),
+    electionTimeoutMillis: Schema.optionalKey(Schema.Int)
   }),
   /** By how much each node's clock runs fast, in parts per thousand. */
   driftPerMille: Schema.Array(Schema.Int),
@@ -101,10 +104,28 @@ export interface Bounds {
   readonly size?: number
   readonly clients?: number
   readonly operationsPerSecond?: number
+  /** How often a leader speaks up; the election timeout becomes at least five times that. */
+  readonly heartbeatIntervalMillis?: number
+  /** "swarm", the default, draws faults; "none" is a cluster to which nothing happens (see `Calm`). */
+  readonly faults?: "swarm" | "none"
 }
 
 /** The plan of a seed. The same seed and bounds give the same plan. */
 export const draw = (seed: string, bounds: Bounds = {}): Plan => {
+  const plan = bounds.faults === "none" ? Calm.plan(seed, bounds) : drawSwarmPlan(seed, bounds)
+  const { heartbeatIntervalMillis } = bounds
+  return heartbeatIntervalMillis === undefined
+    ? plan
+    : { ...plan, config: { ...plan.config, ...timing(heartbeatIntervalMillis) } }
+}
+
+/** Election timeouts keep their default unless heartbeats are too slow for it. */
+const timing = (heartbeatIntervalMillis: number) => ({
+  heartbeatIntervalMillis,
+  electionTimeoutMillis: Math.max(500, 5 * heartbeatIntervalMillis)
+})
+
+const drawSwarmPlan = (seed: string, bounds: Bounds): Plan => {
   const dice = new Dice()
   dice.reset(hashText(`${seed}/plan`), 0)
   const size = bounds.size ?? oneOf(dice, [1, 2, 3, 3, 3, 4, 5, 5, 7])
