@@ -5,11 +5,13 @@
 
 const skippedCode = 77
 
+const say = (line: string): void => void process.stdout.write(`${line}\n`)
+
 /** One thing that held. */
-export const held = (what: string): void => console.log(`ok      ${what}`)
+export const held = (what: string): void => say(`ok      ${what}`)
 
 /** What is going on. */
-export const note = (what: string): void => console.log(`        ${what}`)
+export const note = (what: string): void => say(`        ${what}`)
 
 /** Something did not hold. */
 export class Broken extends Error {}
@@ -17,7 +19,11 @@ export class Broken extends Error {}
 /** This machine cannot do what the run needs. */
 export class CannotTry extends Error {}
 
-export const expect = (condition: boolean, what: string, found?: unknown): void => {
+export const expect = (
+  condition: boolean,
+  what: string,
+  found?: string | number | ReadonlyArray<string>
+): void => {
   if (!condition) throw new Broken(found === undefined ? what : `${what}; found ${String(found)}`)
   held(what)
 }
@@ -26,13 +32,13 @@ export const expect = (condition: boolean, what: string, found?: unknown): void 
 export const main = async (run: () => Promise<void>): Promise<void> => {
   try {
     await run()
-    console.log("everything held")
+    say("everything held")
   } catch (error) {
     if (error instanceof CannotTry) {
-      console.log(`SKIPPED ${error.message}. Nothing was tried, nothing is known`)
+      say(`SKIPPED ${error.message}. Nothing was tried, nothing is known`)
       process.exitCode = skippedCode
     } else {
-      console.log(`BROKEN  ${error instanceof Broken ? error.message : String((error as Error).stack)}`)
+      say(`BROKEN  ${error instanceof Broken ? error.message : String((error as Error).stack)}`)
       process.exitCode = 1
     }
   }

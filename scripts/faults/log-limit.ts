@@ -135,54 +135,76 @@ const startAll = async (nodes: ReadonlyArray<Node>, traceFile: string): Promise<
   return leader
 }
 
-const wipe = async (node: Node): Promise<void> => {
-  await node.kill("SIGKILL")
-  rmSync(node.directory, { recursive: true })
-  await node.start()
+/** A follower whose disk is emptied while the load goes on. */
+class Emptied {
+  readonly node: Node
+  /** Whether there is no directory, or no process, to look at. */
+  isAway = false
+  /** How many writes there were when it had what there was when it came back. */
+  caughtUpAtWrite: number | undefined
+  private run: Promise<void> | undefined
+
+  constructor(node: Node) {
+    this.node = node
+  }
+
+  get hasBegun(): boolean {
+    return this.run !== undefined
+  }
+
+  /** Empties it, and ends when it has caught up. */
+  begin(leader: Node, load: Load, seconds: () => string): void {
+    this.run = this.empty(leader, load, seconds)
+    this.run.catch(() => (load.isOver = true))
+  }
+
+  async end(): Promise<void> {
+    await this.run
+  }
+
+  private async empty(leader: Node, load: Load, seconds: () => string): Promise<void> {
+    const { node } = this
+    Report.note(`${seconds()} s: ${node.id} is killed and its directory removed`)
+    this.isAway = true
+    await node.kill("SIGKILL")
+    rmSync(node.directory, { recursive: true })
+    await node.start()
+    this.isAway = false
+    await Nodes.caughtUp(node, leader, 300_000)
+    this.caughtUpAtWrite = load.writes
+    Report.note(`${seconds()} s: ${node.id} has caught up with what was written when it came back`)
+  }
 }
 
 const run = async ({ directory, nodes }: Nodes.Cluster): Promise<void> => {
   const traceFile = path.join(directory, "n2.ndjson")
   const leader = await startAll(nodes, traceFile)
   const silence = new Silence(traceFile)
-  const wiped = nodes.find((node) => node !== leader && node.id !== "n2")!
+  const emptied = new Emptied(nodes.find((node) => node !== leader && node.id !== "n2")!)
   const term = (await Nodes.statusOf(leader))?.term
   const load: Load = { writes: 0, failures: new Map(), isOver: false }
   const peaks = new Peaks()
   const begunAt = performance.now()
+  const seconds = () => ((performance.now() - begunAt) / 1_000).toFixed(0)
   const value = new Uint8Array(valueBytes).fill(120)
   const writing = Promise.all(Array.from({ length: writers }, () => write(load, leader, value)))
   const ended = writing.then(() => (load.isOver = true))
 
-  let caughtUp: Promise<void> | undefined
-  let caughtUpAtWrite: number | undefined
-  let isWiping = false
   let seenTerm = term
-  const seconds = () => ((performance.now() - begunAt) / 1_000).toFixed(0)
   while (!load.isOver) {
     silence.readOn()
-    for (const node of nodes) if (!(isWiping && node === wiped)) peaks.look(node)
+    for (const node of nodes) if (!(emptied.isAway && node === emptied.node)) peaks.look(node)
     const now = await Nodes.statusOf(nodes[1]!)
     if (now !== undefined && now.term !== seenTerm) {
       Report.note(`${seconds()} s: term ${now.term}, leader ${now.leader ?? "none"}`)
       seenTerm = now.term
     }
-    if (caughtUp === undefined && load.writes * valueBytes > targetBytes / 2) {
-      Report.note(`${seconds()} s: ${wiped.id} is killed and its directory removed`)
-      isWiping = true
-      caughtUp = wipe(wiped).then(async () => {
-        isWiping = false
-        await Nodes.caughtUp(wiped, leader, 300_000)
-        caughtUpAtWrite = load.writes
-        Report.note(`${seconds()} s: ${wiped.id} has caught up with what was written when it came back`)
-      })
-      caughtUp.catch(() => (load.isOver = true))
-    }
+    if (!emptied.hasBegun && load.writes * valueBytes > targetBytes / 2) emptied.begin(leader, load, seconds)
     await Promise.race([sleep(250), ended])
   }
   await writing
   const elapsed = seconds()
-  await caughtUp
+  await emptied.end()
   for (const node of nodes) await Nodes.caughtUp(node, leader)
 
   const total = load.writes * valueBytes
@@ -201,8 +223,8 @@ const run = async ({ directory, nodes }: Nodes.Cluster): Promise<void> => {
     `no process was larger than ${maxMemoryBytes / megabyte} MiB`
   )
   Report.expect(
-    caughtUpAtWrite !== undefined && caughtUpAtWrite * valueBytes < targetBytes,
-    "the wiped follower caught up while the writes went on"
+    (emptied.caughtUpAtWrite ?? Infinity) * valueBytes < targetBytes,
+    "the emptied follower caught up while the writes went on"
   )
   Report.expect(
     silence.longestMillis > 0 && silence.longestMillis < electionTimeoutMillis,
