@@ -68,11 +68,15 @@ export const propose = <View, Reply, A>(
 ): Effect.Effect<A, RaftError> =>
   node.state().role._tag === "Leader"
     ? LocalProposal.propose(node, proposal, {
-        onApplied: (position, reply) => answer.of(position, reply as Reply),
+        onApplied: ofReplica(answer),
         onFailed: (reason) =>
           reason._tag === "NotLeader" ? proposeAnywhere(node, proposal, answer) : Effect.fail(because(reason))
       })
     : proposeAnywhere(node, proposal, answer)
+
+/** The node's own replica gives replies of the machine's type; that is lost on the way through the slots. */
+const ofReplica = <Reply, A>(answer: Answer<Reply, A>) =>
+  answer.of as (position: Position, reply: unknown) => A
 
 const proposeAnywhere = <View, Reply, A>(
   node: RaftNode<View>,
@@ -80,7 +84,7 @@ const proposeAnywhere = <View, Reply, A>(
   answer: Answer<Reply, A>
 ): Effect.Effect<A, RaftError> => {
   const ending: LocalProposal.Ending<A, RaftErrorReason> = {
-    onApplied: (position, reply) => answer.of(position, reply as Reply),
+    onApplied: ofReplica(answer),
     onFailed: Effect.fail
   }
   const attempt = (leader: NodeId): Effect.Effect<A, RaftErrorReason> => {
