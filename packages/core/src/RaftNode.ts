@@ -27,7 +27,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
-import type { Action, Persist, SendWhenDurable } from "./consensus/Action.ts"
+import type { Action, PeerForgot, Persist, SendWhenDurable } from "./consensus/Action.ts"
 import type { Event } from "./consensus/Event.ts"
 import * as NodeState from "./consensus/NodeState.ts"
 import * as Configurations from "./consensus/Configurations.ts"
@@ -336,7 +336,12 @@ export const make = <Command, Reply, View>(
       const overdueMillis = stamp.nowMillis - config.requestTimeoutMillis
       readSlots.expire(overdueMillis, () => tooFarBehind(config))
       forwarder.expire(overdueMillis)
-      return roleScope.reconcile(state)
+      return Effect.andThen(warn(actions), roleScope.reconcile(state))
+    }
+
+    const warn = (actions: ReadonlyArray<Action>): Effect.Effect<void> => {
+      const forgot = actions.find((action) => action._tag === "PeerForgot")
+      return forgot === undefined ? Effect.void : Effect.logError(forgetfulness(forgot))
     }
 
     const live = Effect.flatMap(mailbox.takeBatch, turn).pipe(
@@ -540,6 +545,10 @@ const isNotable = (before: NodeState.NodeState, after: NodeState.NodeState): boo
   before.currentTerm !== after.currentTerm ||
   before.membership !== after.membership ||
   NodeState.leaderOf(before) !== NodeState.leaderOf(after)
+
+const forgetfulness = ({ acknowledged, peer }: PeerForgot): string =>
+  `${peer} has lost what it had acknowledged, up to index ${acknowledged}: its data was removed, or an old copy put in ` +
+  "its place. It gets everything anew. Stop no other node before it has caught up"
 
 const tooManyRequests = (config: RaftConfig) =>
   new Overloaded({ bound: "maxQueuedRequests", limit: config.maxQueuedRequests })

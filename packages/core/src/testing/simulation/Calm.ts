@@ -12,6 +12,7 @@ export const plan = (seed: string, bounds: Bounds): Plan => ({
   clients: bounds.clients ?? 4,
   operationsPerSecond: bounds.operationsPerSecond ?? 100,
   patienceMillis: 60_000,
+  sessions: null,
   interleave: false,
   network: {
     delayMillis: [1, 1],

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Random from "effect/Random"
 import * as LogIndex from "../../LogIndex.ts"
 import type { Raft } from "../../Raft.ts"
 import type { RaftError } from "../../RaftError.ts"
@@ -17,8 +18,10 @@ import type { Outcome, Recorder } from "../History.ts"
 import { Dice, hashText } from "../LinkFaults.ts"
 import type { Cluster } from "../TestCluster.ts"
 import type { Answer, Request, Turn, Workload } from "../Workload.ts"
+import type * as Coverage from "./Coverage.ts"
 import type { Plan } from "./Plan.ts"
 import { oneOf } from "./Plan.ts"
+import * as SessionClient from "./SessionClient.ts"
 
 export interface Options<Command, Reply, View> {
   readonly cluster: Pick<Cluster<Command, Reply, View>, "nodeIds" | "raft">
@@ -26,6 +29,7 @@ export interface Options<Command, Reply, View> {
   readonly plan: Plan
   readonly isStorm: () => boolean
   readonly recorder: Recorder<Request<Command, View>, Answer>
+  readonly counters: Coverage.Counters
 }
 
 /** Runs all clients until the plan's time is over. */
@@ -47,18 +51,21 @@ const runClient = <Command, Reply, View>(
     dice.reset(hashText(`${plan.seed}/client/${client}`), 0)
     const pauseMillis = (1_000 * plan.clients) / plan.operationsPerSecond
     let node = oneOf(dice, cluster.nodeIds)
+    const session = SessionClient.make(() => {
+      if (dice.happens(0.4)) node = oneOf(dice, cluster.nodeIds)
+      return cluster.raft(node).sessions
+    }, options.counters)
+    const ask = (request: Request<Command, View>): Effect.Effect<Answer, RaftError> =>
+      request._tag === "Propose" && plan.sessions !== null
+        ? Effect.map(session.propose(request.command), toAnswer)
+        : askNode(cluster.raft(node), request)
     let last: Turn<Command, View>["last"]
     for (let count = 0; (yield* Clock.currentTimeMillis) < plan.durationMillis; count++) {
       // Mostly a client stays where it is; now and then it goes elsewhere.
       if (dice.happens(0.2)) node = oneOf(dice, cluster.nodeIds)
       const input = workload.next({ dice, client, count, last })
       const didNotHappen = (error: RaftError) => input._tag === "Read" || error.outcome === "none"
-      const asked = recorder.record(ask(cluster.raft(node), input), {
-        client,
-        input,
-        output: (answer) => answer,
-        didNotHappen
-      })
+      const asked = recorder.record(ask(input), { client, input, output: (answer) => answer, didNotHappen })
       const asking = yield* Effect.forkChild(asked, { startImmediately: true })
       if (asking.pollUnsafe() === undefined) setAlarm(plan.patienceMillis, () => asking.interruptUnsafe())
       const told = yield* Fiber.await(asking)
@@ -67,15 +74,27 @@ const runClient = <Command, Reply, View>(
       last = { input, outcome: outcomeOf(told, didNotHappen) }
       yield* Effect.sleep(isStorm() ? 1 : Math.ceil(pauseMillis * 2 * dice.next()))
     }
-  }).pipe(Effect.scoped, Effect.orDie)
+    yield* session.end
+  }).pipe(Effect.scoped, Effect.orDie, Random.withSeed(`${options.plan.seed}/client/${client}`))
 
-const ask = <Command, Reply, View>(
+const askNode = <Command, Reply, View>(
   raft: Raft<Command, Reply, View>,
   request: Request<Command, View>
 ): Effect.Effect<Answer, RaftError> =>
   request._tag === "Propose"
-    ? Effect.map(raft.proposeAt(request.command), ({ reply, index }) => ({ value: reply, index }))
+    ? Effect.map(raft.proposeAt(request.command), toAnswer)
     : Effect.map(raft.read(request.query), (value) => ({ value, index: LogIndex.zero }))
+
+const toAnswer = ({
+  index,
+  reply
+}: {
+  readonly index: LogIndex.LogIndex
+  readonly reply: unknown
+}): Answer => ({
+  value: reply,
+  index
+})
 
 /** A client whose patience was over knows nothing. */
 const outcomeOf = (

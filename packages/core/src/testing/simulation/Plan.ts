@@ -65,6 +65,15 @@ export const Plan = Schema.Struct({
   operationsPerSecond: Schema.Int,
   /** How long a client waits for an answer before it goes on without. */
   patienceMillis: Schema.Int,
+  /** How clients' sessions are bounded, as in `RaftConfig`; `null` where commands go without. */
+  sessions: Schema.NullOr(
+    Schema.Struct({
+      sessionTimeoutMillis: Schema.Int,
+      maxSessions: Schema.Int,
+      maxSessionReplies: Schema.Int,
+      maxSessionReplyBytes: Schema.Int
+    })
+  ),
   /** Whether ready fibers run in an order drawn from the seed. */
   interleave: Schema.Boolean,
   /** How every link behaves all the time. */
@@ -139,6 +148,7 @@ const drawSwarmPlan = (seed: string, bounds: Bounds): Plan => {
     clients: bounds.clients ?? dice.within([1, 6]),
     operationsPerSecond: bounds.operationsPerSecond ?? oneOf(dice, [5, 20, 50, 100]),
     patienceMillis: oneOf(dice, [100, 1_000, 60_000]),
+    sessions: drawSessions(seed),
     interleave: dice.happens(0.5),
     network: {
       delayMillis: oneOf(dice, [
@@ -173,6 +183,19 @@ const drawConfig = (dice: Dice): Plan["config"] => ({
   snapshotTrailingEntries: oneOf(dice, [0, 0, 3, 20]),
   snapshotPieceBytes: oneOf(dice, [100, 1_000, 65_536])
 })
+
+/** In half of the runs; with short timeouts sessions expire, and with tight bounds they are refused. */
+const drawSessions = (seed: string): Plan["sessions"] => {
+  const dice = new Dice()
+  dice.reset(hashText(`${seed}/sessions`), 0)
+  if (dice.happens(0.5)) return null
+  return {
+    sessionTimeoutMillis: oneOf(dice, [200, 1_000, 5_000, 60_000]),
+    maxSessions: oneOf(dice, [3, 10, 1_000]),
+    maxSessionReplies: oneOf(dice, [1, 2, 100]),
+    maxSessionReplyBytes: oneOf(dice, [1, 100, 10_000])
+  }
+}
 
 /** In half of the runs disks are prompt; in the others a crash may take back what was not yet written. */
 const drawDisks = (dice: Dice, nodes: ReadonlyArray<NodeId>): ReadonlyArray<number> => {
