@@ -59,6 +59,11 @@ export const RaftStatus = Schema.Struct({
   leader: Schema.NullOr(NodeId),
   commitIndex: LogIndex,
   appliedIndex: LogIndex,
+  /**
+   * The version of the machine that the group runs, as far as this node has applied the log. Commands that
+   * older programs cannot read may be proposed once it is high enough.
+   */
+  machineVersion: Schema.Natural,
   lastIndex: LogIndex,
   membership: Membership
 })
@@ -248,13 +253,6 @@ const decode = <A>(option: string, schema: Schema.ConstraintDecoder<A>, value: s
     (error) => new InvalidOptions({ option, detail: `"${value}" is no good: ${error.message}` })
   )
 
-/** `submit` waits for the place only. */
-const untilAppended: LocalProposal.Ending<Position, RaftErrorReason> = {
-  onAppended: (position) => position,
-  onApplied: (position) => position,
-  onFailed: Effect.fail
-}
-
 /** Gives an untyped node its typed face. */
 const face = <Self, Command, Reply, View>(
   { machine }: StateMachineClass<Self, Command, Reply, View>,
@@ -288,6 +286,7 @@ const face = <Self, Command, Reply, View>(
       leader: NodeState.leaderOf(state),
       commitIndex: state.commitIndex,
       appliedIndex: node.appliedIndex(),
+      machineVersion: node.machineVersion(),
       lastIndex: state.log.lastIndex,
       membership: state.membership
     }
@@ -314,7 +313,9 @@ const face = <Self, Command, Reply, View>(
     proposeAt: (command) => call(command, replyAndPlace),
     submit: (command) =>
       ProposalCalls.encode(machine, config, command).pipe(
-        Effect.flatMap((payload) => LocalProposal.propose(node, { kind: "Command", payload }, untilAppended)),
+        Effect.flatMap((payload) =>
+          LocalProposal.propose(node, { kind: "Command", payload }, LocalProposal.untilAppended)
+        ),
         Effect.mapError(because)
       ),
     sessions: SessionCalls.make(node, machine, config),

@@ -2,12 +2,16 @@
  * A proposal of a caller on this node: its slot, and the wait for it.
  */
 import * as Effect from "effect/Effect"
+import type { ProposalKind } from "../LogEntry.ts"
 import type { RaftErrorReason } from "../RaftError.ts"
 import type { RaftNode } from "../RaftNode.ts"
 import type { Position, ProposalSlot } from "./ReplySlots.ts"
 
-/** What a client wants in the log. */
+/** What somebody wants in the log. */
 export type Proposal = Pick<ProposalSlot, "kind" | "payload">
+
+/** What a client wants in the log. */
+export type ClientProposal = Proposal & { readonly kind: ProposalKind }
 
 /** What the caller makes of what becomes of its proposal. */
 export interface Ending<A, E> {
@@ -18,9 +22,21 @@ export interface Ending<A, E> {
   readonly onFailed: (reason: RaftErrorReason) => Effect.Effect<A, E>
 }
 
+/** For those who want to know no more than where it stands, applied. */
+export const untilApplied: Ending<Position, RaftErrorReason> = {
+  onApplied: ({ index, term }) => ({ index, term }),
+  onFailed: Effect.fail
+}
+
+/** For those who wait for the place in the log only. */
+export const untilAppended: Ending<Position, RaftErrorReason> = {
+  ...untilApplied,
+  onAppended: (position) => position
+}
+
 /** Proposes and waits. Interrupting it gives the slot back; the command stays where it is. */
-export const propose = <View, A, E>(
-  node: RaftNode<View>,
+export const propose = <A, E>(
+  node: Pick<RaftNode<never>, "propose" | "abandon">,
   proposal: Proposal,
   ending: Ending<A, E>
 ): Effect.Effect<A, E> =>

@@ -63,7 +63,7 @@ export interface Answer<Reply, A> {
  */
 export const propose = <View, Reply, A>(
   node: RaftNode<View>,
-  proposal: LocalProposal.Proposal,
+  proposal: LocalProposal.ClientProposal,
   answer: Answer<Reply, A>
 ): Effect.Effect<A, RaftError> =>
   node.state().role._tag === "Leader"
@@ -80,7 +80,7 @@ const ofReplica = <Reply, A>(answer: Answer<Reply, A>) =>
 
 const proposeAnywhere = <View, Reply, A>(
   node: RaftNode<View>,
-  proposal: LocalProposal.Proposal,
+  proposal: LocalProposal.ClientProposal,
   answer: Answer<Reply, A>
 ): Effect.Effect<A, RaftError> => {
   const ending: LocalProposal.Ending<A, RaftErrorReason> = {
