@@ -16,6 +16,7 @@ import { remove } from "./commands/Delete.ts"
 import { demo } from "./commands/Demo.ts"
 import { get } from "./commands/Get.ts"
 import { inspect } from "./commands/Inspect.ts"
+import { member } from "./commands/Member.ts"
 import { maelstrom } from "./commands/Maelstrom.ts"
 import { put } from "./commands/Put.ts"
 import { restore } from "./commands/Restore.ts"
@@ -37,6 +38,7 @@ const effectRaft = Command.make("effect-raft").pipe(
     remove,
     cas,
     status,
+    member,
     backup,
     restore,
     inspect,
