@@ -2,9 +2,9 @@
  * The actor: the one fiber that owns a node's state.
  *
  * A turn takes what waits in the mailbox, folds the rules over it, and only then acts, in this order: the
- * new state is in place; the log writer gets what must become durable; replicators wake and messages that
- * need no disk go out; the applier learns what is committed; callers are answered, after everything else
- * because answering runs their code. Up to there a turn is one synchronous run. Then the role's Scope
+ * new state is in place; replicators send, and messages that need no disk go out; the log writer gets what
+ * must become durable; callers are answered and the applier learns what is committed, after everything else
+ * because that runs the callers' code. Up to there a turn is one synchronous run. Then the role's Scope
  * follows the role, which waits for nothing but the fibers of a role that ends.
  *
  * | fiber | lives as long as | waits for |
@@ -27,7 +27,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
-import type { Action, Persist, SendWhenDurable } from "./consensus/Action.ts"
+import type { Action, PeerForgot, Persist, SendWhenDurable } from "./consensus/Action.ts"
 import type { Event } from "./consensus/Event.ts"
 import * as NodeState from "./consensus/NodeState.ts"
 import * as Configurations from "./consensus/Configurations.ts"
@@ -37,8 +37,11 @@ import * as Applier from "./internal/Applier.ts"
 import { ChangeSlots } from "./internal/ChangeSlots.ts"
 import * as Forwarder from "./internal/Forwarder.ts"
 import * as LogWriter from "./internal/LogWriter.ts"
+import * as LocalProposal from "./internal/LocalProposal.ts"
+import * as MachineUpgrade from "./internal/MachineUpgrade.ts"
 import * as Mailbox from "./internal/Mailbox.ts"
 import * as PeerDirectory from "./internal/PeerDirectory.ts"
+import type { ReplicaSnapshot } from "./internal/Replica.ts"
 import { RaftRules } from "./internal/RaftRules.ts"
 import { ReadSlots } from "./internal/ReadSlots.ts"
 import type { ReadDone } from "./internal/ReadSlots.ts"
@@ -72,8 +75,13 @@ import { RaftTrace } from "./RaftTrace.ts"
 import { RaftTransport } from "./RaftTransport.ts"
 import type { TransportError } from "./RaftTransport.ts"
 import * as SessionAnswer from "./sessions/SessionAnswer.ts"
+import * as MachineVersion from "./MachineVersion.ts"
 import type { MachineSnapshot, SnapshotMeta } from "./Snapshot.ts"
 import type { StateMachine } from "./StateMachine.ts"
+
+/** A busy actor yields after this many turns, or after this long, whichever comes first. */
+const maxTurnsInARow = 16
+const maxAwakeMillis = 2
 
 /** What a node is made of. All ids are checked by the caller. */
 export interface Options<Command, Reply, View> {
@@ -107,6 +115,8 @@ export interface RaftNode<View> {
   /** Nobody waits any more for what {@link RaftNode.read} gave this number. */
   readonly forgetRead: (readId: number) => void
   readonly view: () => View
+  /** The machine's version in force, as far as this node has applied the log. */
+  readonly machineVersion: () => number
   /** The machine's state as it is now, in the form of a snapshot. */
   readonly snapshot: () => MachineSnapshot
   readonly appliedBeyond: (index: LogIndex.LogIndex) => Effect.Effect<RaftLog, RaftError>
@@ -180,21 +190,21 @@ export const make = <Command, Reply, View>(
     // ------------------------------------------------------------------------------------------------
 
     const mailbox = yield* Mailbox.make(config)
-    const logWriter = yield* LogWriter.make(store, mailbox.signal)
-    const persist = (actions: ReadonlyArray<Action>): void => {
-      for (const action of actions) if (action._tag === "Persist") logWriter.enqueue(action satisfies Persist)
-    }
+    const logWriter = LogWriter.make(store, mailbox.signal)
+    const persist = (actions: ReadonlyArray<Action>): void =>
+      logWriter.enqueue(actions.filter((action): action is Persist => action._tag === "Persist"))
     persist(firstActions)
     const describePlace = (
       { index, term, timestampMillis }: Snapshotter.Place,
-      sessionBytes: number
+      { machineVersion, sessionBytes }: ReplicaSnapshot
     ): SnapshotMeta => ({
       id: `${nodeId}-${index}-${Math.floor(random.nextDoubleUnsafe() * 2 ** 45).toString(36)}`,
       lastIndex: index,
       lastTerm: term,
       lastTimestampMillis: timestampMillis,
       membership: Configurations.at(state.configurations, index),
-      ...(sessionBytes === 0 ? undefined : { sessionBytes })
+      ...(sessionBytes === 0 ? undefined : { sessionBytes }),
+      ...(machineVersion === 0 ? undefined : { machineVersion })
     })
     const snapshotter = yield* Snapshotter.make({
       config,
@@ -217,13 +227,15 @@ export const make = <Command, Reply, View>(
     })
     if (state.snapshot !== undefined) applier.restore(state.snapshot.lastIndex)
 
+    const supported = machine.version ?? 0
+
     const propose = (slot: ProposalSlot): void => {
       if (stopped !== undefined) return slot.onFailed(stopped)
       if (!mailbox.request({ _tag: "Propose", slot })) slot.onFailed(tooManyRequests(config))
     }
 
     const forwarder = Forwarder.make({
-      config,
+      nowMillis,
       firstRequestId: Math.floor(random.nextDoubleUnsafe() * 2 ** 45),
       admission: new Admission(state.currentTerm),
       currentTerm: () => state.currentTerm,
@@ -241,7 +253,10 @@ export const make = <Command, Reply, View>(
         clusterId,
         groupId,
         nodeId,
-        attributes: options.attributes,
+        attributes:
+          supported === 0
+            ? options.attributes
+            : { ...options.attributes, [MachineVersion.attribute]: `${supported}` },
         peers: PeerDirectory.peers(state),
         handler: {
           onMessage: (from, message) => {
@@ -289,11 +304,25 @@ export const make = <Command, Reply, View>(
     // A turn
     // ------------------------------------------------------------------------------------------------
 
+    /** Turns since the actor last waited, and when that was. */
+    let turnsInARow = 0
+    let awakeSinceMillis = 0
+
+    // An idle actor rests at its mailbox; a busy one lets the event loop turn now and then.
+    const rest = Effect.suspend(() => {
+      turnsInARow = mailbox.isEmpty() ? 0 : turnsInARow + 1
+      if (turnsInARow === 0) return Effect.void
+      if (turnsInARow < maxTurnsInARow && nowMillis() - awakeSinceMillis < maxAwakeMillis) return Effect.void
+      turnsInARow = 0
+      return Effect.yieldNow
+    })
+
     const turn = (batch: Mailbox.Batch): Effect.Effect<void> => {
       const before = state
       const work = toEvents(batch)
       inHand = work.slots
       const stamp = readStamp()
+      if (turnsInARow === 0) awakeSinceMillis = stamp.nowMillis
       const actions: Array<Action> = []
       const emit = (action: Action) => {
         actions.push(action)
@@ -307,20 +336,29 @@ export const make = <Command, Reply, View>(
       }
       tracer.onTurn?.({ nowMillis: stamp.nowMillis, events: work.events, before, after: state, actions })
 
-      persist(actions)
       peerDirectory.onTurn(before, state)
-      roleScope.wakeReplicators()
+      roleScope.replicate()
       sendMessages(actions)
-      if (isNotable(before, state)) watchers.notify()
-      answer(before, work.slots, actions)
+      place(work.slots, actions)
       inHand = []
-      readSlots.expire(stamp.nowMillis - config.requestTimeoutMillis, () => tooFarBehind(config))
-      return roleScope.reconcile(state)
+      // What is written at once may fail at once; then everybody has been answered.
+      persist(actions)
+      if (stopped !== undefined) return Effect.void
+      if (isNotable(before, state)) watchers.notify()
+      answer(before, actions)
+      const overdueMillis = stamp.nowMillis - config.requestTimeoutMillis
+      readSlots.expire(overdueMillis, () => tooFarBehind(config))
+      forwarder.expire(overdueMillis)
+      return Effect.andThen(warn(actions), roleScope.reconcile(state))
     }
 
-    // A busy actor lets the event loop turn after each of its own turns; an idle one costs it nothing.
+    const warn = (actions: ReadonlyArray<Action>): Effect.Effect<void> => {
+      const forgot = actions.find((action) => action._tag === "PeerForgot")
+      return forgot === undefined ? Effect.void : Effect.logError(forgetfulness(forgot))
+    }
+
     const live = Effect.flatMap(mailbox.takeBatch, turn).pipe(
-      Effect.andThen(Effect.suspend(() => (mailbox.isEmpty() ? Effect.void : Effect.yieldNow))),
+      Effect.andThen(rest),
       Effect.forever({ disableYield: true })
     )
 
@@ -364,11 +402,8 @@ export const make = <Command, Reply, View>(
       heldBack.push(action)
     }
 
-    const answer = (
-      before: NodeState.NodeState,
-      proposed: ReadonlyArray<ProposalSlot>,
-      actions: ReadonlyArray<Action>
-    ): void => {
+    /** Where what was asked for stands now: in the log, or nowhere. */
+    const place = (proposed: ReadonlyArray<ProposalSlot>, actions: ReadonlyArray<Action>): void => {
       for (const action of actions) {
         if (action._tag === "ProposalsAppended") {
           proposed.forEach((slot, i) => {
@@ -378,7 +413,11 @@ export const make = <Command, Reply, View>(
           const reason = refusal(action.because, state)
           for (const slot of proposed) slot.onFailed(reason)
         }
+        answerChange(action)
       }
+    }
+
+    const answer = (before: NodeState.NodeState, actions: ReadonlyArray<Action>): void => {
       for (const action of actions) {
         if (action._tag === "KeepSnapshotPiece") receiver.keep(action)
         if (action._tag === "RestoreMachine") {
@@ -386,9 +425,7 @@ export const make = <Command, Reply, View>(
           snapshotter.startAfter(action.snapshot.lastIndex)
         }
       }
-      applier.advance(state.log, state.commitIndex)
       const hasLostOffice = before.role._tag === "Leader" && state.role._tag !== "Leader"
-      for (const action of actions) answerChange(action)
       if (hasLostOffice) {
         slots.failAfter(state.commitIndex)
         changeSlots.failBegun()
@@ -400,6 +437,7 @@ export const make = <Command, Reply, View>(
           readSlots.fail(action.readIds, new NotLeader({ leader: NodeState.leaderOf(state) }))
         }
       }
+      applier.advance(state.log, state.commitIndex)
     }
 
     const answerChange = (action: Action): void => {
@@ -464,6 +502,25 @@ export const make = <Command, Reply, View>(
     yield* run("peerDirectory", peerDirectory.run)
     yield* roleScope.reconcile(state)
     yield* run("actor", live)
+    const proposeVersion = (version: number) =>
+      LocalProposal.propose(
+        { propose, abandon: (index) => slots.forget(index) },
+        { kind: "Upgrade", payload: MachineVersion.toPayload(version) },
+        "Applied"
+      )
+    if (supported > 0) {
+      const { attributesOf } = endpoint
+      const current = applier.version
+      const upgrade = {
+        supported,
+        current,
+        state: () => state,
+        watchers,
+        attributesOf,
+        propose: proposeVersion
+      }
+      yield* run("machineUpgrade", MachineUpgrade.run(upgrade))
+    }
     // What the node holds goes with it: a node that failed must not keep its peers waiting.
     yield* Deferred.await(failure).pipe(
       Effect.catch(() => Scope.close(scope, Exit.void)),
@@ -504,10 +561,11 @@ export const make = <Command, Reply, View>(
       read,
       forgetRead: (readId) => readSlots.forget(readId),
       view: applier.view,
+      machineVersion: applier.version,
       snapshot: () => {
         const moment = applier.moment()
-        const { pieces, sessionBytes } = moment.snapshot()
-        return { meta: describePlace(moment.place, sessionBytes), pieces }
+        const snapshot = moment.snapshot()
+        return { meta: describePlace(moment.place, snapshot), pieces: snapshot.pieces }
       },
       appliedBeyond: (index) => Effect.raceFirst(applier.appliedBeyond(index), Deferred.await(ended)),
       watchers,
@@ -522,6 +580,10 @@ const isNotable = (before: NodeState.NodeState, after: NodeState.NodeState): boo
   before.currentTerm !== after.currentTerm ||
   before.membership !== after.membership ||
   NodeState.leaderOf(before) !== NodeState.leaderOf(after)
+
+const forgetfulness = ({ acknowledged, peer }: PeerForgot): string =>
+  `${peer} has lost what it had acknowledged, up to index ${acknowledged}: its data was removed, or an old copy put in ` +
+  "its place. It gets everything anew. Stop no other node before it has caught up"
 
 const tooManyRequests = (config: RaftConfig) =>
   new Overloaded({ bound: "maxQueuedRequests", limit: config.maxQueuedRequests })
