@@ -19,6 +19,7 @@ import { inspect } from "./commands/Inspect.ts"
 import { member } from "./commands/Member.ts"
 import { maelstrom } from "./commands/Maelstrom.ts"
 import { put } from "./commands/Put.ts"
+import { recover } from "./commands/Recover.ts"
 import { restore } from "./commands/Restore.ts"
 import { serve } from "./commands/Serve.ts"
 import { sim } from "./commands/Sim.ts"
@@ -41,6 +42,7 @@ const effectRaft = Command.make("effect-raft").pipe(
     member,
     backup,
     restore,
+    recover,
     inspect,
     sim,
     maelstrom
