@@ -28,9 +28,8 @@ const decodeCarrier = Schema.decodeSync(Schema.fromJsonString(Schema.toCodecJson
 
 /** The payload of a configuration entry that says it was forced. `Membership.fromPayload` reads the members. */
 export const toPayload = (membership: Membership, recovery: MembershipRecovery): Uint8Array => {
-  const members: object = Object(encodeMembership(membership))
-  const record: object = Object(encodeCarrier({ [recordKey]: recovery }))
-  return new TextEncoder().encode(JSON.stringify({ ...members, ...record }))
+  const fields = [encodeMembership(membership), encodeCarrier({ [recordKey]: recovery })]
+  return new TextEncoder().encode(JSON.stringify(Object.assign({}, ...fields)))
 }
 
 /** The record in the payload of a configuration entry, if it was forced. */
