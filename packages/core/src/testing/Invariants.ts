@@ -12,6 +12,7 @@ import * as LeaderAppendOnly from "./invariants/LeaderAppendOnly.ts"
 import * as LeaderCompleteness from "./invariants/LeaderCompleteness.ts"
 import * as LogMatching from "./invariants/LogMatching.ts"
 import * as Monotonicity from "./invariants/Monotonicity.ts"
+import * as Permanence from "./invariants/Permanence.ts"
 import * as StateMachineSafety from "./invariants/StateMachineSafety.ts"
 
 export interface Invariants {
@@ -28,7 +29,8 @@ export const make = (onViolation: (violation: Violation) => void = () => {}): In
     LogMatching.make(),
     LeaderCompleteness.make(),
     StateMachineSafety.make(),
-    Monotonicity.make()
+    Monotonicity.make(),
+    Permanence.make()
   ]
   const violations: Array<Violation> = []
 

@@ -2,6 +2,7 @@
  * Bugs in the shipped node around the rules: the actor, the log writer, the applier, the passing on of
  * commands. The rule tests and the scripts cannot see them; whole clusters must.
  */
+import * as Aims from "./Aims.ts"
 import type { Bug } from "./Bug.ts"
 
 export const nodeBugs: ReadonlyArray<Bug> = [
@@ -56,7 +57,8 @@ export const nodeBugs: ReadonlyArray<Bug> = [
     file: "internal/Applier.ts",
     find: "const last = LogIndex.min(committed, LogIndex.plus(applied, portion))",
     replace:
-      "const last = LogIndex.min(committed, LogIndex.plus(applied, portion))\n      if (last < committed) applied = LogIndex.plus(applied, 1)"
+      "const last = LogIndex.min(committed, LogIndex.plus(applied, portion))\n      if (last < committed) applied = LogIndex.plus(applied, 1)",
+    aim: Aims.backlog
   },
   {
     name: "the applier applies an entry again between two portions",
@@ -64,7 +66,8 @@ export const nodeBugs: ReadonlyArray<Bug> = [
     file: "internal/Applier.ts",
     find: "const last = LogIndex.min(committed, LogIndex.plus(applied, portion))",
     replace:
-      "const last = LogIndex.min(committed, LogIndex.plus(applied, portion))\n      if (last < committed && applied > 0) applied = LogIndex.plus(applied, -1)"
+      "const last = LogIndex.min(committed, LogIndex.plus(applied, portion))\n      if (last < committed && applied > 0) applied = LogIndex.plus(applied, -1)",
+    aim: Aims.backlog
   },
   {
     name: "a restarted node applies its log to the state from before",

@@ -1,6 +1,7 @@
 /**
  * Bugs in the rules: what a reader of the paper may get wrong, each in one line of `consensus/`.
  */
+import * as Aims from "./Aims.ts"
 import type { Bug } from "./Bug.ts"
 
 export const ruleBugs: ReadonlyArray<Bug> = [
@@ -156,7 +157,8 @@ export const ruleBugs: ReadonlyArray<Bug> = [
     claim: "an entry is committed once it is stored on a majority (paper, 5.3)",
     file: "consensus/Durable.ts",
     find: "event.ticket >= durability.truncated",
-    replace: "true"
+    replace: "true",
+    aim: Aims.all(Aims.usurped, Aims.busy, Aims.slowDisks)
   },
 
   // --- commitment ---------------------------------------------------------------------------------
@@ -216,7 +218,8 @@ export const ruleBugs: ReadonlyArray<Bug> = [
     claim: "the round of heartbeats begins after the read has come (thesis, 6.4)",
     file: "consensus/ReadIndex.ts",
     find: "read.round > 0 && read.round <= confirmed",
-    replace: "read.round > 0 && read.round - 1 <= confirmed"
+    replace: "read.round > 0 && read.round - 1 <= confirmed",
+    aim: Aims.all(Aims.usurped, Aims.lateWords)
   },
   {
     name: "a new leader reads before its first commit",
