@@ -69,14 +69,20 @@ const topLevelLayers: Readonly<Record<string, Layer>> = {
   LogIndex: "data",
   LogEntry: "data",
   Membership: "data",
+  MembershipChange: "data",
+  SessionId: "data",
   Snapshot: "data",
   RaftMessage: "data",
+  ClientMessage: "data",
   RaftError: "data",
   RaftConfig: "data",
   RaftTransport: "ports",
+  RaftClientTransport: "ports",
+  ClientEntrance: "ports",
   RaftStorage: "ports",
   StateMachine: "ports",
   MemoryTransport: "ports",
+  MemoryClientTransport: "ports",
   MemoryStorage: "ports",
   MemorySnapshots: "ports",
   RaftMetrics: "telemetry",
@@ -89,6 +95,7 @@ export const layerOf = (place: Place): Layer => {
   const [folder, ...rest] = place.inner.split("/")
   if (folder === "testing") return "testing"
   if (isBarrel(place)) return "barrel"
+  if (folder === "sessions") return "data"
   if (rest.length > 0 && (folder === "consensus" || folder === "internal" || folder === "roles"))
     return folder
   return topLevelLayers[place.inner.replace(/\.ts$/, "")] ?? "public"

@@ -98,7 +98,7 @@ const mayImport: Readonly<Record<Place.Layer, ReadonlyArray<Place.Layer>>> = {
  */
 const mayAlsoName = (from: Place.Place, to: Place.Place): boolean =>
   (Place.layerOf(from) === "consensus" && Place.layerOf(to) === "ports") ||
-  (Place.moduleName(from) === "StateMachine" && Place.moduleName(to) === "Raft") ||
+  (Place.moduleName(from) === "StateMachine" && ["Raft", "RaftClient"].includes(Place.moduleName(to))) ||
   (Place.layerOf(from) === "internal" && Place.layerOf(to) === "node")
 
 const coreLayers = ({ from, to, typeOnly }: Reference): string | undefined => {
@@ -133,10 +133,10 @@ const packageMayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   kv: ["core"]
 }
 
-/** The one port that an adapter implements; beside it, it sees the plain data of the core. Its testing kit sees more. */
-const portOfAdapter: Readonly<Record<string, string>> = {
-  "transport-tcp": "RaftTransport",
-  "storage-file": "RaftStorage"
+/** The ports that an adapter implements or serves; beside them, it sees the plain data of the core. Its testing kit sees more. */
+const portsOfAdapter: Readonly<Record<string, ReadonlyArray<string>>> = {
+  "transport-tcp": ["RaftTransport", "RaftClientTransport", "ClientEntrance"],
+  "storage-file": ["RaftStorage"]
 }
 
 const packageDirection = ({ from, to }: Reference): string | undefined => {
@@ -144,10 +144,12 @@ const packageDirection = ({ from, to }: Reference): string | undefined => {
   if (to.root === "apps") return `a package imports the app ${to.name}`
   if (from.part !== "src") return undefined
   if (!(packageMayImport[from.name] ?? []).includes(to.name)) return `${from.name} imports ${to.name}`
-  const port = portOfAdapter[from.name]
-  if (port === undefined || Place.layerOf(to) === "data" || Place.moduleName(to) === port) return undefined
+  const ports = portsOfAdapter[from.name]
+  if (ports === undefined || Place.layerOf(to) === "data" || ports.includes(Place.moduleName(to)))
+    return undefined
   if (Place.isTestingKit(from) && Place.isTestingKit(to)) return undefined
-  return `${from.name} imports ${Place.moduleName(to)}: it may see the plain data of the core and ${port}`
+  const seen = ports.join(", ")
+  return `${from.name} imports ${Place.moduleName(to)}: it may see the plain data of the core and ${seen}`
 }
 
 const testingStaysInTests = ({ from, to }: Reference): string | undefined => {

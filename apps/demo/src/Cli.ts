@@ -10,6 +10,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import { backup } from "./commands/Backup.ts"
 import { cas } from "./commands/Cas.ts"
 import { remove } from "./commands/Delete.ts"
 import { demo } from "./commands/Demo.ts"
@@ -17,6 +18,7 @@ import { get } from "./commands/Get.ts"
 import { inspect } from "./commands/Inspect.ts"
 import { maelstrom } from "./commands/Maelstrom.ts"
 import { put } from "./commands/Put.ts"
+import { restore } from "./commands/Restore.ts"
 import { serve } from "./commands/Serve.ts"
 import { sim } from "./commands/Sim.ts"
 import { status } from "./commands/Status.ts"
@@ -26,7 +28,21 @@ const effectRaft = Command.make("effect-raft").pipe(
   Command.withDescription(
     "Run, watch and break a replicated key-value cluster. Begin with `effect-raft up`, or let `effect-raft demo` tell a story."
   ),
-  Command.withSubcommands([up, demo, serve, put, get, remove, cas, status, inspect, sim, maelstrom])
+  Command.withSubcommands([
+    up,
+    demo,
+    serve,
+    put,
+    get,
+    remove,
+    cas,
+    status,
+    backup,
+    restore,
+    inspect,
+    sim,
+    maelstrom
+  ])
 )
 
 const presenter: CliOutput.Presenter = {

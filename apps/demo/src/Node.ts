@@ -2,6 +2,7 @@
  * One node as a program: the replicated key-value machine, its files, its peers over TCP and its HTTP
  * API, composed of their layers.
  */
+import * as ClientServer from "@effect-raft/core/ClientServer"
 import * as Raft from "@effect-raft/core/Raft"
 import { RaftConfig } from "@effect-raft/core/RaftConfig"
 import { Kv } from "@effect-raft/kv/Kv"
@@ -10,6 +11,9 @@ import * as KvServer from "@effect-raft/kv/KvServer"
 import * as FileStorage from "@effect-raft/storage-file/FileStorage"
 import * as NodeLogFileSystem from "@effect-raft/storage-file/NodeLogFileSystem"
 import * as Address from "@effect-raft/transport-tcp/Address"
+import type { TlsFiles } from "@effect-raft/transport-tcp/Credentials"
+import * as SecureHttpServer from "@effect-raft/transport-tcp/SecureHttpServer"
+import * as TcpClientServer from "@effect-raft/transport-tcp/TcpClientServer"
 import * as TcpTransport from "@effect-raft/transport-tcp/TcpTransport"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Console from "effect/Console"
@@ -27,14 +31,22 @@ export interface NodeOptions {
   readonly directory: string
   /** Where it listens for its peers. */
   readonly listen: Address.HostPort
-  /** Where it listens for its clients. */
+  /** Where it listens for its HTTP clients. */
   readonly http: Address.HostPort
+  /** Where it listens for clients of the native protocol, if at all. */
+  readonly clients: Option.Option<Address.HostPort>
+  /** How clients reach `clients`, where that is not its own address. */
+  readonly clientsAt: Option.Option<string>
   /** How the other nodes reach `http`. */
   readonly httpUrl: string
   /** Every node's address for its peers. */
   readonly members: Readonly<Record<string, string>>
   readonly electionTimeoutMillis: number
   readonly heartbeatIntervalMillis: number
+  /** This node's certificate, for its peers and its clients; plain text where there is none. */
+  readonly tls: TlsFiles | undefined
+  /** Whether plain text may leave this machine. */
+  readonly insecure: boolean
   /** The file that gets a trace of what the node does. */
   readonly trace: Option.Option<string>
 }
@@ -44,7 +56,11 @@ export const run = (options: NodeOptions) =>
   Effect.gen(function* () {
     const raft = yield* KvMachine.Raft
     yield* Console.log(
-      `${readyPrefix(options.nodeId)} ${options.httpUrl}, peers at ${Address.format(options.listen)}`
+      [
+        `${readyPrefix(options.nodeId)} ${options.httpUrl}`,
+        `peers at ${Address.format(options.listen)}`,
+        ...Option.toArray(clientsAtOf(options)).map((address) => `clients at ${address}`)
+      ].join(", ")
     )
     return yield* raft.failure
   }).pipe(
@@ -56,9 +72,21 @@ const layerOf = (options: NodeOptions) =>
   KvServer.layer({ url: options.httpUrl }).pipe(
     Layer.provide(Kv.layer),
     // Clients may come when the node is there, which may take a while where the log is long.
-    Layer.provide(httpServerOf(options.http)),
+    Layer.provide(httpServerOf(options)),
+    Layer.merge(clientServerOf(options)),
     Layer.provideMerge(raftOf(options))
   )
+
+const clientServerOf = ({ clients }: NodeOptions) =>
+  Option.match(clients, {
+    onNone: () => Layer.empty,
+    onSome: (listen) =>
+      Layer.provide(TcpClientServer.layer({ listen: Address.format(listen) }), ClientServer.layer(KvMachine))
+  })
+
+/** Where clients of the native protocol are told to go. */
+const clientsAtOf = ({ clients, clientsAt }: NodeOptions): Option.Option<string> =>
+  Option.map(clients, (listen) => Option.getOrElse(clientsAt, () => Address.format(listen)))
 
 const raftOf = (options: NodeOptions) =>
   Raft.layer(KvMachine, {
@@ -69,26 +97,44 @@ const raftOf = (options: NodeOptions) =>
       electionTimeoutMillis: options.electionTimeoutMillis,
       heartbeatIntervalMillis: options.heartbeatIntervalMillis
     }),
-    attributes: { http: options.httpUrl }
+    attributes: {
+      http: options.httpUrl,
+      ...Option.getOrElse(Option.map(clientsAtOf(options), ClientServer.attributes), () => ({}))
+    }
   }).pipe(
     Layer.provide(FileStorage.layer({ directory: options.directory })),
     Layer.provide(NodeLogFileSystem.layer),
-    Layer.provide(TcpTransport.layer({ listen: Address.format(options.listen) })),
+    Layer.provide(
+      TcpTransport.layer({
+        listen: Address.format(options.listen),
+        insecure: options.insecure,
+        ...(options.tls === undefined ? {} : { tls: options.tls })
+      })
+    ),
     Layer.provide(Option.match(options.trace, { onNone: () => Layer.empty, onSome: TraceFile.layer }))
   )
 
 /** How long requests may take to end, once the node has been told to stop. */
 const lastRequestsMillis = 2_000
 
-const httpServerOf = ({ host, port }: Address.HostPort) =>
-  NodeHttpServer.layer(createServer, { host, port, gracefulShutdownTimeout: lastRequestsMillis })
+const httpServerOf = ({ http: { host, port }, tls }: NodeOptions) =>
+  Layer.unwrap(
+    Effect.map(
+      tls === undefined ? Effect.succeed(() => NodeHttp.createServer()) : SecureHttpServer.make(tls),
+      (createServer) =>
+        NodeHttpServer.layer(() => answeringAtOnce(createServer()), {
+          host,
+          port,
+          gracefulShutdownTimeout: lastRequestsMillis
+        })
+    )
+  )
 
 /**
  * A server answers from the moment it listens. The routes are there a moment later; without this, a
  * request in between would never be answered.
  */
-const createServer = () => {
-  const server = NodeHttp.createServer()
+const answeringAtOnce = (server: NodeHttp.Server): NodeHttp.Server => {
   server.on("request", (_request, response) => {
     if (server.listenerCount("request") > 1) return
     response.writeHead(503, { "Content-Type": "application/json", "Retry-After": "1" })

@@ -7,6 +7,7 @@ export interface Answer {
   readonly status: number
   readonly bytes: Buffer
   readonly text: string
+  readonly etag: string | null
 }
 
 /** One request. Fails when there is no answer within `timeoutMillis`. */
@@ -23,7 +24,8 @@ export const request = (
         ...(options.body === undefined ? {} : { body: options.body })
       })
       const bytes = Buffer.from(await response.arrayBuffer())
-      return { status: response.status, bytes, text: bytes.toString("utf8") }
+      const etag = response.headers.get("etag")
+      return { status: response.status, bytes, text: bytes.toString("utf8"), etag }
     },
     catch: (error) => new Error(`${method} ${url} had no answer: ${String(error)}`)
   })

@@ -41,8 +41,11 @@ export const places = Effect.fnUntraced(function* (count: number) {
 })
 
 /** Starts a node and waits until it says that it is ready. */
-export const serve = Effect.fnUntraced(function* (place: Place) {
-  const running = yield* Command.start(["serve", ...place.flags])
+export const serve = (place: Place) => serveWith(place, [])
+
+/** The same with more flags. */
+export const serveWith = Effect.fnUntraced(function* (place: Place, flags: ReadonlyArray<string>) {
+  const running = yield* Command.start(["serve", ...place.flags, ...flags])
   yield* running.says(
     new RegExp(`^node ${place.id} ready: ${place.url}, peers at 127.0.0.1:${place.peerPort}$`, "m")
   )

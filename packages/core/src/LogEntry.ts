@@ -11,7 +11,7 @@
  * | offset | bytes | what |
  * | --- | --- | --- |
  * | 0 | 4 | length of the payload in bytes |
- * | 4 | 1 | kind: 0 no-op, 1 command, 2 configuration |
+ * | 4 | 1 | kind: 0 no-op, 1 command, 2 configuration, 3 session |
  * | 5 | 3 | zero |
  * | 8 | 8 | term (float64) |
  * | 16 | 8 | the leader's clock when it took the proposal, in milliseconds (float64) |
@@ -21,8 +21,15 @@ import * as Schema from "effect/Schema"
 import * as LogIndex from "./LogIndex.ts"
 import type { Term } from "./Term.ts"
 
-/** What an entry is for: nothing (a leader's first entry), a command of the machine, a membership. */
-export type EntryKind = "NoOp" | "Command" | "Configuration"
+/**
+ * What an entry is for: nothing (a leader's first entry), a command of the machine, a membership, a client's
+ * session (see `sessions/SessionRecord`).
+ */
+export type EntryKind = "NoOp" | "Command" | "Configuration" | "Session"
+
+/** What clients may ask to have in the log. */
+export const ProposalKind = Schema.Literals(["Command", "Session"])
+export type ProposalKind = typeof ProposalKind.Type
 
 /** An entry that is not yet in a log: it has neither index nor term. */
 export interface Draft {
@@ -57,8 +64,8 @@ export interface EntryBlock {
 /** Bytes before the payload of every entry. */
 export const entryHeaderBytes = 24
 
-const kindCodes = { NoOp: 0, Command: 1, Configuration: 2 } as const
-const kindsByCode: ReadonlyArray<EntryKind> = ["NoOp", "Command", "Configuration"]
+const kindCodes = { NoOp: 0, Command: 1, Configuration: 2, Session: 3 } as const
+const kindsByCode: ReadonlyArray<EntryKind> = ["NoOp", "Command", "Configuration", "Session"]
 
 /** The bytes that an entry with this payload takes in a log. */
 export const encodedBytes = (payloadBytes: number): number => entryHeaderBytes + payloadBytes
@@ -137,7 +144,7 @@ const entryProblem = (view: DataView, at: number, lastTerm: number): string | un
   const payloadBytes = view.getUint32(at, true)
   if (view.byteLength - at - entryHeaderBytes < payloadBytes) return "the payload is cut off"
   if (view.getUint32(at + 4, true) >= kindsByCode.length)
-    return `unknown kind ${view.getUint32(at + 4, true)}`
+    return `an entry of the unknown kind ${view.getUint32(at + 4, true)}, which a newer program may know`
   const term = view.getFloat64(at + 8, true)
   if (!Number.isSafeInteger(term) || term < 1) return `${term} is not a term`
   if (term < lastTerm) return `term ${term} follows term ${lastTerm}`
@@ -195,6 +202,16 @@ export const slice = (block: EntryBlock, from: LogIndex.LogIndex, to: LogIndex.L
     bytes: block.bytes.subarray(start, startOf(block, last + 1)),
     offsets: block.offsets.slice(first, last + 1).map((offset) => offset - start)
   }
+}
+
+/** The configuration entries of a block. Most have none, and cost a byte each to look at. */
+export const configurationsIn = (block: EntryBlock): ReadonlyArray<LogEntry> => {
+  const found: Array<LogEntry> = []
+  block.offsets.forEach((offset, position) => {
+    if (block.bytes[offset + 4] === kindCodes.Configuration)
+      found.push(entryAt(block, LogIndex.plus(block.firstIndex, position)))
+  })
+  return found
 }
 
 /** Every entry of a block, in order. */

@@ -11,29 +11,29 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as NodeState from "./consensus/NodeState.ts"
 import * as RaftLog from "./consensus/RaftLog.ts"
+import type { ClientEntrance } from "./ClientEntrance.ts"
+import * as Entrance from "./internal/Entrance.ts"
 import * as LocalProposal from "./internal/LocalProposal.ts"
+import * as LocalRead from "./internal/LocalRead.ts"
+import * as ProposalCalls from "./internal/ProposalCalls.ts"
 import * as Routing from "./internal/Routing.ts"
+import * as SessionCalls from "./internal/SessionCalls.ts"
 import * as LogEntry from "./LogEntry.ts"
 import * as LogIndexModule from "./LogIndex.ts"
 import { LogIndex } from "./LogIndex.ts"
-import { Membership, ofVoters } from "./Membership.ts"
+import { Membership, none, ofVoters } from "./Membership.ts"
+import type { MembershipChange } from "./MembershipChange.ts"
 import type { PeerAddress } from "./Membership.ts"
 import { ClusterId, GroupId, NodeId } from "./NodeId.ts"
 import { RaftConfig } from "./RaftConfig.ts"
-import {
-  CommandTooLarge,
-  Compacted,
-  InvalidCommand,
-  NotLeader,
-  OutcomeUnknown,
-  Overloaded,
-  RaftError
-} from "./RaftError.ts"
+import { Compacted, RaftError } from "./RaftError.ts"
 import type { RaftErrorReason } from "./RaftError.ts"
-import type { ForwardOutcome } from "./RaftMessage.ts"
 import * as RaftNode from "./RaftNode.ts"
 import type { RaftStorage, StorageError } from "./RaftStorage.ts"
 import type { RaftTransport, TransportError } from "./RaftTransport.ts"
+import type { SessionId } from "./SessionId.ts"
+import type { SessionOperations } from "./sessions/SessionOperations.ts"
+import * as SessionRecord from "./sessions/SessionRecord.ts"
 import type { MachineSnapshot } from "./Snapshot.ts"
 import type { StateMachineClass } from "./StateMachine.ts"
 import { Term } from "./Term.ts"
@@ -74,6 +74,11 @@ export interface Position {
 export interface Committed<Command> extends Position {
   readonly command: Command
   readonly timestampMillis: number
+  /**
+   * Where it came through a session. The log may then hold it more than once, by the same number, and the
+   * machine has applied at most the first of them.
+   */
+  readonly session?: SessionId & { readonly sequence: number }
 }
 
 /** One node's handle on its group. */
@@ -99,6 +104,12 @@ export interface Raft<Command, Reply, View> {
    */
   readonly submit: (command: Command) => Effect.Effect<Position, RaftError>
 
+  /**
+   * What exactly-once is made of: sessions in the log, and commands that are applied once however often they
+   * are sent. `Session.open(raft.sessions)` does the numbering and the trying again.
+   */
+  readonly sessions: SessionOperations<Command, Reply>
+
   /** Committed commands in order, from an index that is still held, and then as they come. */
   readonly committed: (options: { readonly from: LogIndex }) => Stream.Stream<Committed<Command>, RaftError>
 
@@ -107,6 +118,16 @@ export interface Raft<Command, Reply, View> {
     f: (view: View) => A,
     options?: { readonly consistency?: Consistency }
   ) => Effect.Effect<A, RaftError>
+
+  /**
+   * Changes who belongs to the cluster, and answers with the membership when the change is committed; a
+   * change by way of joint consensus, when that is behind it. Fails with `NotLeader` anywhere but on the
+   * leader, with `MembershipRejected` where nothing was changed, and with `OutcomeUnknown` when the leader
+   * loses its office, or the request timeout passes, first: then `status` tells.
+   *
+   * Interrupting the call abandons the answer, not the change.
+   */
+  readonly changeMembership: (change: MembershipChange) => Effect.Effect<Membership, RaftError>
 
   /**
    * The machine's state as bytes, for a backup: as of now, with everything that was answered before the
@@ -125,6 +146,9 @@ export interface Raft<Command, Reply, View> {
 
   /** What a peer told about itself when it connected, such as the URL of its HTTP API. */
   readonly attributesOf: (nodeId: NodeId) => Readonly<Record<string, string>>
+
+  /** Where listeners hand in what remote clients ask; see `ClientServer`. */
+  readonly entrance: ClientEntrance["Service"]
 
   /** Never succeeds; fails when the node has stopped by itself: its disk or its machine failed. */
   readonly failure: Effect.Effect<never, RaftError>
@@ -145,10 +169,18 @@ export type RaftStartError = InvalidOptions | StorageError | TransportError
 
 /** What {@link layer} needs to know of a node. */
 export interface Options {
-  /** Must be one of `members`. */
+  /** Must be one of `members`, unless the node is to join. */
   readonly nodeId: string
-  /** Every member by name, with the address at which its peers reach it. The same on every node. */
-  readonly members: Readonly<Record<string, PeerAddress>>
+  /**
+   * The voters with which the cluster begins, by name, with the address at which its peers reach each. The
+   * same on every node. Once the membership has been changed the log says who belongs, and this is ignored.
+   */
+  readonly members?: Readonly<Record<string, PeerAddress>>
+  /**
+   * Instead of `members`: this node belongs to no cluster yet. It waits until the leader of one, where it
+   * was added by `changeMembership`, sends it the log; until then it serves nobody and never campaigns.
+   */
+  readonly join?: boolean
   /** Nodes of different clusters refuse each other. "effect-raft" by default. */
   readonly clusterId?: string
   /** For several groups on one transport. "default" by default. */
@@ -180,14 +212,6 @@ type Checked = Omit<RaftNode.Options<never, never, never>, "machine">
 const check = (options: Options): Effect.Effect<Checked, InvalidOptions> =>
   Effect.gen(function* () {
     const nodeId = yield* decode("nodeId", NodeId, options.nodeId)
-    for (const member of Object.keys(options.members)) yield* decode("members", NodeId, member)
-    if (!Object.hasOwn(options.members, nodeId)) {
-      const known = Object.keys(options.members).join(", ")
-      return yield* new InvalidOptions({
-        option: "members",
-        detail: `${nodeId} is not one of them (${known})`
-      })
-    }
     const config = yield* Effect.try({
       try: () => new RaftConfig(options.config ?? {}),
       catch: (cause) => new InvalidOptions({ option: "config", detail: (cause as Error).message })
@@ -196,10 +220,26 @@ const check = (options: Options): Effect.Effect<Checked, InvalidOptions> =>
       nodeId,
       clusterId: yield* decode("clusterId", ClusterId, options.clusterId ?? "effect-raft"),
       groupId: yield* decode("groupId", GroupId, options.groupId ?? "default"),
-      membership: ofVoters(options.members),
+      membership: yield* foundersOf(options, nodeId),
       config,
       attributes: options.attributes ?? {}
     }
+  })
+
+/** Who belongs to a cluster that begins: nobody, for a node that is to join one. */
+const foundersOf = (options: Options, nodeId: NodeId): Effect.Effect<Membership, InvalidOptions> =>
+  Effect.gen(function* () {
+    const members = options.members ?? {}
+    const names = Object.keys(members)
+    const wrong = (detail: string) => new InvalidOptions({ option: "members", detail })
+    if (options.join === true && names.length > 0)
+      return yield* wrong("a node that is to join (join: true) names no members; it learns of them")
+    if (options.join === true) return none
+    if (names.length === 0)
+      return yield* wrong("name the members, or say that this node is to join (join: true)")
+    for (const name of names) yield* decode("members", NodeId, name)
+    if (!names.includes(nodeId)) return yield* wrong(`${nodeId} is not one of them (${names.join(", ")})`)
+    return ofVoters(members)
   })
 
 const decode = <A>(option: string, schema: Schema.ConstraintDecoder<A>, value: string) =>
@@ -216,36 +256,12 @@ const face = <Self, Command, Reply, View>(
 ): Raft<Command, Reply, View> => {
   const because = (reason: RaftErrorReason) => new RaftError({ reason })
 
-  const encode = (command: Command): Effect.Effect<Uint8Array, RaftErrorReason> =>
-    Effect.suspend((): Effect.Effect<Uint8Array, RaftErrorReason> => {
-      let bytes: Uint8Array
-      try {
-        bytes = machine.command.encode(command)
-      } catch (cause) {
-        return Effect.fail(new InvalidCommand({ detail: (cause as Error).message }))
-      }
-      return bytes.byteLength > config.maxCommandBytes
-        ? Effect.fail(new CommandTooLarge({ bytes: bytes.byteLength, maxBytes: config.maxCommandBytes }))
-        : Effect.succeed(bytes)
-    })
-
-  const proposeHere = (payload: Uint8Array) =>
-    Effect.map(LocalProposal.propose(node, payload, "Applied"), ({ position, reply }) => ({
-      ...position,
-      reply: reply as Reply
-    }))
-
-  const proposeThere = (leader: NodeId, payload: Uint8Array) =>
-    Effect.flatMap(node.forward(leader, payload), (outcome) =>
-      fromOutcome(outcome, config, machine.reply.decode)
-    )
+  const encode = (command: Command) => ProposalCalls.encode(machine, config, command)
 
   const proposeAt = (command: Command) =>
     encode(command).pipe(
       Effect.flatMap((payload) =>
-        Routing.atLeader(node, (leader) =>
-          leader === nodeId ? proposeHere(payload) : proposeThere(leader, payload)
-        )
+        ProposalCalls.propose(node, { kind: "Command", payload }, machine.reply.decode)
       ),
       Effect.mapError(because)
     )
@@ -279,7 +295,7 @@ const face = <Self, Command, Reply, View>(
           const reason = node.stopped()
           return reason === undefined ? Effect.void : Effect.fail(reason)
         })
-      : Routing.atLeader(node, () => Effect.mapError(node.readable, (error) => error.reason))
+      : Routing.atLeader(node, () => LocalRead.readable(node))
 
   return {
     nodeId,
@@ -287,16 +303,18 @@ const face = <Self, Command, Reply, View>(
     propose: (command) => Effect.map(proposeAt(command), ({ reply }) => reply),
     submit: (command) =>
       encode(command).pipe(
-        Effect.flatMap((payload) => LocalProposal.propose(node, payload, "Appended")),
+        Effect.flatMap((payload) => LocalProposal.propose(node, { kind: "Command", payload }, "Appended")),
         Effect.map(({ position }) => position),
         Effect.mapError(because)
       ),
+    sessions: SessionCalls.make(node, machine, config),
     committed: ({ from }) => committedFrom(node, machine.command.decode, from),
     read: (f, options) =>
       readable(options?.consistency ?? "linearizable").pipe(
         Effect.mapError(because),
         Effect.map(() => f(node.view()))
       ),
+    changeMembership: (change) => Effect.mapError(node.changeMembership(change), because),
     snapshot: readable("linearizable").pipe(
       Effect.mapError(because),
       Effect.map(() => node.snapshot())
@@ -308,27 +326,8 @@ const face = <Self, Command, Reply, View>(
       Stream.changes
     ),
     attributesOf: node.attributesOf,
+    entrance: Entrance.make({ machine, node, clusterId, groupId, nodeId, config }),
     failure: node.failure
-  }
-}
-
-/** What the leader said of a forwarded command. */
-const fromOutcome = <Reply>(
-  outcome: ForwardOutcome,
-  config: RaftConfig,
-  decodeReply: (bytes: Uint8Array) => Reply
-): Effect.Effect<Position & { readonly reply: Reply }, RaftErrorReason> => {
-  switch (outcome._tag) {
-    case "Applied":
-      return Effect.succeed({ index: outcome.index, term: outcome.term, reply: decodeReply(outcome.reply) })
-    case "Unknown": {
-      const detail = "the leader lost its office before the command was committed"
-      return Effect.fail(new OutcomeUnknown({ index: outcome.index, term: outcome.term, detail }))
-    }
-    case "Refused":
-      return outcome.reason === "Overloaded"
-        ? Effect.fail(new Overloaded({ bound: "maxQueuedRequests", limit: config.maxQueuedRequests }))
-        : Effect.fail(new NotLeader({ leader: outcome.leader }))
   }
 }
 
@@ -350,11 +349,23 @@ const committedFrom = <View, Command>(
       const last = LogIndexModule.min(node.appliedIndex(), LogIndexModule.plus(next, pullSize - 1))
       const commands: Array<Committed<Command>> = []
       for (const block of RaftLog.blocksBetween(log, next, last)) {
-        for (const { kind, payload, index, term, timestampMillis } of LogEntry.entries(block)) {
-          if (kind === "Command")
-            commands.push({ index, term, timestampMillis, command: decodeCommand(payload) })
+        for (const entry of LogEntry.entries(block)) {
+          const command = commandOf(entry, decodeCommand)
+          if (command !== undefined) commands.push(command)
         }
       }
       return [commands, LogIndexModule.plus(last, 1)] as const
     })
   ).pipe(Stream.flattenIterable)
+
+/** The command of an entry; `undefined` for an entry that has none. */
+const commandOf = <Command>(
+  { index, kind, payload, term, timestampMillis }: LogEntry.LogEntry,
+  decodeCommand: (payload: Uint8Array) => Command
+): Committed<Command> | undefined => {
+  if (kind === "Command") return { index, term, timestampMillis, command: decodeCommand(payload) }
+  const record = kind === "Session" ? SessionRecord.decode(payload) : undefined
+  if (record?._tag !== "Command") return undefined
+  const session = { ...record.session, sequence: record.sequence }
+  return { index, term, timestampMillis, command: decodeCommand(record.command), session }
+}

@@ -39,10 +39,17 @@ export class RaftConfig extends Schema.Class<RaftConfig>("effect-raft/RaftConfig
     maxInflightEntries: positive(16_384),
     /** Bytes sent to one follower and not yet acknowledged. Past it the leader waits. */
     maxInflightBytes: positive(8 * 1024 * 1024),
+    /**
+     * How much of the committed log a learner may lack when it becomes a voter, in bytes. More is refused:
+     * until it has caught up it would not count for the quorum that needs it (thesis, section 4.2.1).
+     */
+    maxPromotionLagBytes: natural(1024 * 1024),
     /** Bytes a leader holds uncommitted. Past it proposals answer `Overloaded`. */
     maxUncommittedBytes: positive(64 * 1024 * 1024),
     /** Proposals and reads that wait in the mailbox. Past it they answer `Overloaded`. */
     maxQueuedRequests: positive(16_384),
+    /** Requests of one remote client's connection that are unanswered. Past it they answer `Overloaded`. */
+    maxClientRequests: positive(8192),
     /** Peer messages that wait in the mailbox. Past it they are dropped, as a network might. */
     maxQueuedMessages: positive(16_384),
     /** Size of one encoded command. Larger ones answer `CommandTooLarge`. */
@@ -61,9 +68,22 @@ export class RaftConfig extends Schema.Class<RaftConfig>("effect-raft/RaftConfig
     snapshotPieceBytes: positive(256 * 1024),
     /**
      * How long a proposal or read waits for a leader to be known before it answers `NoLeader`, and how
-     * long a forwarded proposal waits for the leader's word before it answers `OutcomeUnknown`.
+     * long a forwarded proposal waits for the leader's word before it answers `OutcomeUnknown` at the
+     * node's next turn.
      */
-    requestTimeoutMillis: positive(3000)
+    requestTimeoutMillis: positive(3000),
+    /**
+     * How long a session that is opened here may be idle before it expires, by the time in the log, in
+     * milliseconds. Its client keeps it alive. Too small for the network: clients lose their sessions. Large:
+     * the sessions of dead clients are kept for so long.
+     */
+    sessionTimeoutMillis: positive(60_000),
+    /** Sessions of the whole group. Past it an opening answers `Overloaded`. */
+    maxSessions: positive(4096),
+    /** Commands that a session may have under way. Past it they answer `Overloaded`. */
+    maxSessionReplies: positive(256),
+    /** Bytes of answers kept for a session until its client acknowledges them. Past it: `Overloaded`. */
+    maxSessionReplyBytes: positive(64 * 1024)
   }).check(
     Schema.makeFilter((config) =>
       config.heartbeatIntervalMillis * 2 <= config.electionTimeoutMillis

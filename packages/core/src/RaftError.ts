@@ -7,7 +7,9 @@
  */
 import * as Schema from "effect/Schema"
 import { LogIndex } from "./LogIndex.ts"
+import { describe, MembershipRejection } from "./MembershipChange.ts"
 import { NodeId } from "./NodeId.ts"
+import { SessionId, show } from "./SessionId.ts"
 import { Term } from "./Term.ts"
 
 /** This node is not the leader. `leader` is who is, as far as it knows. Surely did not happen. */
@@ -76,6 +78,65 @@ export class InvalidCommand extends Schema.TaggedError<InvalidCommand>()("Invali
   }
 }
 
+/** The leader refuses to change the membership now, or in this way. Surely did not happen. */
+export class MembershipRejected extends Schema.TaggedError<MembershipRejected>()("MembershipRejected", {
+  rejection: MembershipRejection
+}) {
+  override get message() {
+    return `The membership was not changed: ${describe(this.rejection)}`
+  }
+}
+
+/** The machine cannot answer this query: it does not fit its schema, or the machine answers none. */
+export class InvalidQuery extends Schema.TaggedError<InvalidQuery>()("InvalidQuery", {
+  detail: Schema.String
+}) {
+  override get message() {
+    return `The machine cannot answer this query: ${this.detail}`
+  }
+}
+
+/** No node took the request of a remote client within `waitedMillis`. Surely did not happen. */
+export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
+  waitedMillis: Schema.Finite,
+  /** What went wrong last. */
+  detail: Schema.String
+}) {
+  override get message() {
+    return `No node took the request within ${this.waitedMillis} ms: ${this.detail}`
+  }
+}
+
+/**
+ * The session was closed, has been idle for longer than its timeout, or never was. The call did not apply its
+ * command. `outcome` is "unknown" where an earlier try of the same command may have, before the session
+ * ended. Open another session; what was under way in this one cannot be tried again safely.
+ */
+export class SessionExpired extends Schema.TaggedError<SessionExpired>()("SessionExpired", {
+  session: SessionId,
+  outcome: Schema.Literals(["none", "unknown"])
+}) {
+  override get message() {
+    const doubt =
+      this.outcome === "unknown" ? "; whether an earlier try of the command took effect is not known" : ""
+    return `Session ${show(this.session)} has expired or was closed${doubt}`
+  }
+}
+
+/**
+ * The session's client has acknowledged this command, which it had sent before: it was applied then, or
+ * never will be. A client that sends a command again must not have acknowledged it.
+ */
+export class AlreadyAcknowledged extends Schema.TaggedError<AlreadyAcknowledged>()("AlreadyAcknowledged", {
+  session: SessionId,
+  sequence: Schema.Natural,
+  acknowledgedBelow: Schema.Natural
+}) {
+  override get message() {
+    return `Command ${this.sequence} of session ${show(this.session)} was acknowledged by its client, which waits for ${this.acknowledgedBelow} and later`
+  }
+}
+
 /** Entries from this index were compacted away; the first one still held is `firstHeld`. */
 export class Compacted extends Schema.TaggedError<Compacted>()("Compacted", {
   requested: LogIndex,
@@ -128,6 +189,11 @@ export const RaftErrorReason = Schema.Union([
   Overloaded,
   CommandTooLarge,
   InvalidCommand,
+  MembershipRejected,
+  InvalidQuery,
+  Unreachable,
+  SessionExpired,
+  AlreadyAcknowledged,
   Compacted,
   ShuttingDown,
   StorageFailure,
@@ -147,7 +213,10 @@ export class RaftError extends Schema.TaggedError<RaftError>()("RaftError", { re
   /** Whether the command may have taken effect all the same. */
   get outcome(): Outcome {
     switch (this.reason._tag) {
+      case "SessionExpired":
+        return this.reason.outcome
       case "OutcomeUnknown":
+      case "AlreadyAcknowledged":
       case "MachineFailure":
       case "InvariantBroken":
         return "unknown"

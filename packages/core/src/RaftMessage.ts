@@ -151,14 +151,16 @@ export const ForwardProposals = Schema.TaggedStruct("ForwardProposals", {
   term: Term,
   /** Chosen by the sender, one for each command. */
   requestIds: Schema.Array(Schema.Natural),
-  /** The encoded commands, in the order of `requestIds`. */
+  /** In the order of `requestIds`, as all that follows. */
+  kinds: Schema.Array(LogEntry.ProposalKind),
+  /** The encoded commands, or records of sessions. */
   commands: Schema.Array(Schema.Uint8Array)
 })
 export type ForwardProposals = typeof ForwardProposals.Type
 
 /** What became of one forwarded command: the machine's reply, or why there is none. */
 export const ForwardOutcome = Schema.TaggedUnion({
-  /** Applied at `index`; `reply` is encoded with the machine's schema. */
+  /** Applied at `index`; `reply` is the machine's, encoded, or a session's `SessionAnswer`. */
   Applied: { reply: Schema.Uint8Array, index: LogIndex, term: Term },
   /** Surely not in the log: nobody will apply it. `reason` is the tag of a `RaftError` reason. */
   Refused: { reason: Schema.String, leader: Schema.NullOr(NodeId) },

@@ -2,9 +2,9 @@
  * The actor: the one fiber that owns a node's state.
  *
  * A turn takes what waits in the mailbox, folds the rules over it, and only then acts, in this order: the
- * new state is in place; the log writer gets what must become durable; replicators wake and messages that
- * need no disk go out; the applier learns what is committed; callers are answered, after everything else
- * because answering runs their code. Up to there a turn is one synchronous run. Then the role's Scope
+ * new state is in place; replicators send, and messages that need no disk go out; the log writer gets what
+ * must become durable; callers are answered and the applier learns what is committed, after everything else
+ * because that runs the callers' code. Up to there a turn is one synchronous run. Then the role's Scope
  * follows the role, which waits for nothing but the fibers of a role that ends.
  *
  * | fiber | lives as long as | waits for |
@@ -14,6 +14,7 @@
  * | snapshotter | the node | a snapshot to write, the disk |
  * | snapshot receiver | the node | pieces of a leader's snapshot, the disk |
  * | applier | the node | committed entries |
+| peer directory | the node | another membership |
  * | role fibers | role and term | timers, their gate |
  *
  * When the disk, the machine or an assertion fails, the node stops itself: every caller is answered, its
@@ -29,14 +30,18 @@ import * as Scope from "effect/Scope"
 import type { Action, Persist, SendWhenDurable } from "./consensus/Action.ts"
 import type { Event } from "./consensus/Event.ts"
 import * as NodeState from "./consensus/NodeState.ts"
+import * as Configurations from "./consensus/Configurations.ts"
 import * as Snapshotting from "./consensus/Snapshotting.ts"
 import { Admission } from "./internal/Admission.ts"
 import * as Applier from "./internal/Applier.ts"
+import { ChangeSlots } from "./internal/ChangeSlots.ts"
 import * as Forwarder from "./internal/Forwarder.ts"
 import * as LogWriter from "./internal/LogWriter.ts"
 import * as Mailbox from "./internal/Mailbox.ts"
+import * as PeerDirectory from "./internal/PeerDirectory.ts"
 import { RaftRules } from "./internal/RaftRules.ts"
 import { ReadSlots } from "./internal/ReadSlots.ts"
+import type { ReadDone } from "./internal/ReadSlots.ts"
 import { ReplySlots } from "./internal/ReplySlots.ts"
 import type { ProposalSlot } from "./internal/ReplySlots.ts"
 import * as RoleScope from "./internal/RoleScope.ts"
@@ -45,11 +50,13 @@ import * as Snapshotter from "./internal/Snapshotter.ts"
 import { Watchers } from "./internal/Watchers.ts"
 import type { Draft } from "./LogEntry.ts"
 import * as LogIndex from "./LogIndex.ts"
-import * as Membership from "./Membership.ts"
+import type { Membership } from "./Membership.ts"
+import type { MembershipChange, MembershipRejection } from "./MembershipChange.ts"
 import type { ClusterId, GroupId, NodeId } from "./NodeId.ts"
 import type { RaftConfig } from "./RaftConfig.ts"
 import {
   InvariantBroken,
+  MembershipRejected,
   NoLeader,
   NotLeader,
   Overloaded,
@@ -64,8 +71,13 @@ import type { StorageError } from "./RaftStorage.ts"
 import { RaftTrace } from "./RaftTrace.ts"
 import { RaftTransport } from "./RaftTransport.ts"
 import type { TransportError } from "./RaftTransport.ts"
+import * as SessionAnswer from "./sessions/SessionAnswer.ts"
 import type { MachineSnapshot, SnapshotMeta } from "./Snapshot.ts"
 import type { StateMachine } from "./StateMachine.ts"
+
+/** A busy actor yields after this many turns, or after this long, whichever comes first. */
+const maxTurnsInARow = 16
+const maxAwakeMillis = 2
 
 /** What a node is made of. All ids are checked by the caller. */
 export interface Options<Command, Reply, View> {
@@ -73,7 +85,8 @@ export interface Options<Command, Reply, View> {
   readonly clusterId: ClusterId
   readonly groupId: GroupId
   readonly nodeId: NodeId
-  readonly membership: Membership.Membership
+  /** In force while neither log nor snapshot says otherwise; `none` for a node that is to join. */
+  readonly membership: Membership
   readonly config: RaftConfig
   readonly attributes: Readonly<Record<string, string>>
 }
@@ -89,10 +102,14 @@ export interface RaftNode<View> {
   readonly propose: (slot: ProposalSlot) => void
   /** The caller of the entry at `index` no longer waits. */
   readonly abandon: (index: LogIndex.LogIndex) => void
+  /** Has the leader, if that is this node, change the membership; ends when the change is committed. */
+  readonly changeMembership: (change: MembershipChange) => Effect.Effect<Membership, RaftErrorReason>
   /** Passes a command on to `leader` and waits for what becomes of it. */
   readonly forward: Forwarder.Forwarder["forward"]
-  /** Waits until a read may be answered from {@link RaftNode.view}. */
-  readonly readable: Effect.Effect<void, RaftError>
+  /** Tells when a read may be answered from {@link RaftNode.view}, and gives the number of the wait. */
+  readonly read: (done: ReadDone) => number
+  /** Nobody waits any more for what {@link RaftNode.read} gave this number. */
+  readonly forgetRead: (readId: number) => void
   readonly view: () => View
   /** The machine's state as it is now, in the form of a snapshot. */
   readonly snapshot: () => MachineSnapshot
@@ -160,23 +177,27 @@ export const make = <Command, Reply, View>(
     const watchers = new Watchers()
     const slots = new ReplySlots()
     const readSlots = new ReadSlots()
+    const changeSlots = new ChangeSlots()
 
     // ------------------------------------------------------------------------------------------------
     // The fibers around the actor
     // ------------------------------------------------------------------------------------------------
 
     const mailbox = yield* Mailbox.make(config)
-    const logWriter = yield* LogWriter.make(store, mailbox.signal)
-    const persist = (actions: ReadonlyArray<Action>): void => {
-      for (const action of actions) if (action._tag === "Persist") logWriter.enqueue(action satisfies Persist)
-    }
+    const logWriter = LogWriter.make(store, mailbox.signal)
+    const persist = (actions: ReadonlyArray<Action>): void =>
+      logWriter.enqueue(actions.filter((action): action is Persist => action._tag === "Persist"))
     persist(firstActions)
-    const describePlace = ({ index, term, timestampMillis }: Snapshotter.Place): SnapshotMeta => ({
+    const describePlace = (
+      { index, term, timestampMillis }: Snapshotter.Place,
+      sessionBytes: number
+    ): SnapshotMeta => ({
       id: `${nodeId}-${index}-${Math.floor(random.nextDoubleUnsafe() * 2 ** 45).toString(36)}`,
       lastIndex: index,
       lastTerm: term,
       lastTimestampMillis: timestampMillis,
-      membership: state.membership
+      membership: Configurations.at(state.configurations, index),
+      ...(sessionBytes === 0 ? undefined : { sessionBytes })
     })
     const snapshotter = yield* Snapshotter.make({
       config,
@@ -205,12 +226,15 @@ export const make = <Command, Reply, View>(
     }
 
     const forwarder = Forwarder.make({
-      config,
+      nowMillis,
       firstRequestId: Math.floor(random.nextDoubleUnsafe() * 2 ** 45),
       admission: new Admission(state.currentTerm),
       currentTerm: () => state.currentTerm,
       isLeader: () => state.role._tag === "Leader",
-      encodeReply: (reply) => machine.reply.encode(reply as Reply),
+      encodeReply: (kind, reply) =>
+        kind === "Session"
+          ? SessionAnswer.encode(reply as SessionAnswer.SessionAnswer)
+          : machine.reply.encode(reply as Reply),
       propose,
       send: (to, message) => send(to, message)
     })
@@ -221,7 +245,7 @@ export const make = <Command, Reply, View>(
         groupId,
         nodeId,
         attributes: options.attributes,
-        peers: new Map(Membership.allMembers(membership).map((member) => [member.id, member.address])),
+        peers: PeerDirectory.peers(state),
         handler: {
           onMessage: (from, message) => {
             if (stopped !== undefined) return
@@ -237,6 +261,7 @@ export const make = <Command, Reply, View>(
         }
       })
       .pipe(Scope.provide(scope))
+    const peerDirectory = PeerDirectory.make(() => state, endpoint)
 
     const send = (to: NodeId, message: SendWhenDurable["message"]): boolean => {
       tracer.onSend?.(to, message)
@@ -267,11 +292,25 @@ export const make = <Command, Reply, View>(
     // A turn
     // ------------------------------------------------------------------------------------------------
 
+    /** Turns since the actor last waited, and when that was. */
+    let turnsInARow = 0
+    let awakeSinceMillis = 0
+
+    // An idle actor rests at its mailbox; a busy one lets the event loop turn now and then.
+    const rest = Effect.suspend(() => {
+      turnsInARow = mailbox.isEmpty() ? 0 : turnsInARow + 1
+      if (turnsInARow === 0) return Effect.void
+      if (turnsInARow < maxTurnsInARow && nowMillis() - awakeSinceMillis < maxAwakeMillis) return Effect.void
+      turnsInARow = 0
+      return Effect.yieldNow
+    })
+
     const turn = (batch: Mailbox.Batch): Effect.Effect<void> => {
       const before = state
       const work = toEvents(batch)
       inHand = work.slots
       const stamp = readStamp()
+      if (turnsInARow === 0) awakeSinceMillis = stamp.nowMillis
       const actions: Array<Action> = []
       const emit = (action: Action) => {
         actions.push(action)
@@ -285,19 +324,24 @@ export const make = <Command, Reply, View>(
       }
       tracer.onTurn?.({ nowMillis: stamp.nowMillis, events: work.events, before, after: state, actions })
 
-      persist(actions)
-      roleScope.wakeReplicators()
+      peerDirectory.onTurn(before, state)
+      roleScope.replicate()
       sendMessages(actions)
-      if (isNotable(before, state)) watchers.notify()
-      answer(before, work.slots, actions)
+      place(work.slots, actions)
       inHand = []
-      readSlots.expire(stamp.nowMillis - config.requestTimeoutMillis, () => tooFarBehind(config))
+      // What is written at once may fail at once; then everybody has been answered.
+      persist(actions)
+      if (stopped !== undefined) return Effect.void
+      if (isNotable(before, state)) watchers.notify()
+      answer(before, actions)
+      const overdueMillis = stamp.nowMillis - config.requestTimeoutMillis
+      readSlots.expire(overdueMillis, () => tooFarBehind(config))
+      forwarder.expire(overdueMillis)
       return roleScope.reconcile(state)
     }
 
-    // A busy actor lets the event loop turn after each of its own turns; an idle one costs it nothing.
     const live = Effect.flatMap(mailbox.takeBatch, turn).pipe(
-      Effect.andThen(Effect.suspend(() => (mailbox.isEmpty() ? Effect.void : Effect.yieldNow))),
+      Effect.andThen(rest),
       Effect.forever({ disableYield: true })
     )
 
@@ -309,9 +353,11 @@ export const make = <Command, Reply, View>(
       for (const request of batch.requests) {
         if (request._tag === "Read") {
           if (readSlots.has(request.readId)) readIds.push(request.readId)
+        } else if (request._tag === "ChangeMembership") {
+          events.push({ ...request, _tag: "MembershipRequested" })
         } else if (!request.slot.isAbandoned()) {
           proposed.push(request.slot)
-          drafts.push({ kind: "Command", payload: request.slot.payload })
+          drafts.push({ kind: request.slot.kind, payload: request.slot.payload })
         }
       }
       if (drafts.length > 0) events.push({ _tag: "Proposed", drafts })
@@ -339,11 +385,8 @@ export const make = <Command, Reply, View>(
       heldBack.push(action)
     }
 
-    const answer = (
-      before: NodeState.NodeState,
-      proposed: ReadonlyArray<ProposalSlot>,
-      actions: ReadonlyArray<Action>
-    ): void => {
+    /** Where what was asked for stands now: in the log, or nowhere. */
+    const place = (proposed: ReadonlyArray<ProposalSlot>, actions: ReadonlyArray<Action>): void => {
       for (const action of actions) {
         if (action._tag === "ProposalsAppended") {
           proposed.forEach((slot, i) => {
@@ -353,7 +396,11 @@ export const make = <Command, Reply, View>(
           const reason = refusal(action.because, state)
           for (const slot of proposed) slot.onFailed(reason)
         }
+        answerChange(action)
       }
+    }
+
+    const answer = (before: NodeState.NodeState, actions: ReadonlyArray<Action>): void => {
       for (const action of actions) {
         if (action._tag === "KeepSnapshotPiece") receiver.keep(action)
         if (action._tag === "RestoreMachine") {
@@ -361,15 +408,31 @@ export const make = <Command, Reply, View>(
           snapshotter.startAfter(action.snapshot.lastIndex)
         }
       }
-      applier.advance(state.log, state.commitIndex)
       const hasLostOffice = before.role._tag === "Leader" && state.role._tag !== "Leader"
-      if (hasLostOffice) slots.failAfter(state.commitIndex)
+      if (hasLostOffice) {
+        slots.failAfter(state.commitIndex)
+        changeSlots.failBegun()
+      }
       for (const action of actions) {
         if (action._tag === "ReadsConfirmed") {
           applier.whenApplied(action.readIndex, () => readSlots.confirm(action.readIds))
         } else if (action._tag === "ReadsRefused") {
           readSlots.fail(action.readIds, new NotLeader({ leader: NodeState.leaderOf(state) }))
         }
+      }
+      applier.advance(state.log, state.commitIndex)
+    }
+
+    const answerChange = (action: Action): void => {
+      switch (action._tag) {
+        case "MembershipAppended":
+          return changeSlots.begin(action.requestId, { index: action.index, term: action.term })
+        case "MembershipRefused":
+          return changeSlots.refuse(action.requestId, rejection(action.because, state))
+        case "MembershipSettled":
+          return changeSlots.settle(action.index, action.membership)
+        default:
+          return undefined
       }
     }
 
@@ -387,6 +450,7 @@ export const make = <Command, Reply, View>(
       for (const slot of inHand) slot.onFailed(reason)
       slots.failAll()
       readSlots.failAll(reason)
+      changeSlots.failAll(reason)
       forwarder.failAll()
       watchers.notify()
       Deferred.doneUnsafe(ended, Exit.fail(new RaftError({ reason })))
@@ -418,6 +482,7 @@ export const make = <Command, Reply, View>(
     yield* run("logWriter", Effect.mapError(logWriter.run, storageFailure))
     yield* run("snapshotter", Effect.mapError(snapshotter.run, storageFailure))
     yield* run("snapshotReceiver", Effect.mapError(Scope.provide(receiver.run, scope), storageFailure))
+    yield* run("peerDirectory", peerDirectory.run)
     yield* roleScope.reconcile(state)
     yield* run("actor", live)
     // What the node holds goes with it: a node that failed must not keep its peers waiting.
@@ -426,30 +491,44 @@ export const make = <Command, Reply, View>(
       Effect.forkScoped
     )
 
-    const readable = Effect.suspend(() => {
-      if (stopped !== undefined) return Effect.fail(new RaftError({ reason: stopped }))
-      const slot = readSlots.open(nowMillis())
-      if (!mailbox.request({ _tag: "Read", readId: slot.readId })) {
-        readSlots.fail([slot.readId], tooManyRequests(config))
-      }
-      return Effect.ensuring(
-        Deferred.await(slot.ready),
-        Effect.sync(() => readSlots.forget(slot.readId))
-      )
-    })
+    const read = (done: ReadDone): number => {
+      const readId = readSlots.open(nowMillis(), done)
+      if (stopped !== undefined) readSlots.fail([readId], stopped)
+      else if (!mailbox.request({ _tag: "Read", readId })) readSlots.fail([readId], tooManyRequests(config))
+      return readId
+    }
+
+    const changeMembership = (change: MembershipChange): Effect.Effect<Membership, RaftErrorReason> =>
+      Effect.suspend(() => {
+        if (stopped !== undefined) return Effect.fail(stopped)
+        const problem = "address" in change ? endpoint.problemWith(change.address) : undefined
+        if (problem !== undefined) return Effect.fail(badAddress(change, problem))
+        const { requestId, outcome } = changeSlots.open()
+        if (!mailbox.request({ _tag: "ChangeMembership", requestId, change }))
+          changeSlots.refuse(requestId, tooManyRequests(config))
+        const giveUp = () =>
+          Effect.fail(changeSlots.outcomeWithoutAnswer(requestId, "it is not committed yet"))
+        return Deferred.await(outcome).pipe(
+          Effect.timeoutOrElse({ duration: config.requestTimeoutMillis, orElse: giveUp }),
+          Effect.ensuring(Effect.sync(() => changeSlots.forget(requestId)))
+        )
+      })
 
     return {
       state: () => state,
       nowMillis,
       appliedIndex: applier.appliedIndex,
       propose,
+      changeMembership,
       abandon: (index) => slots.forget(index),
       forward: forwarder.forward,
-      readable,
+      read,
+      forgetRead: (readId) => readSlots.forget(readId),
       view: applier.view,
       snapshot: () => {
         const moment = applier.moment()
-        return { meta: describePlace(moment.place), pieces: moment.snapshot() }
+        const { pieces, sessionBytes } = moment.snapshot()
+        return { meta: describePlace(moment.place, sessionBytes), pieces }
       },
       appliedBeyond: (index) => Effect.raceFirst(applier.appliedBeyond(index), Deferred.await(ended)),
       watchers,
@@ -474,6 +553,16 @@ const refusal = (because: "NotLeader" | "TooMuchUncommitted", state: NodeState.N
   because === "NotLeader"
     ? new NotLeader({ leader: NodeState.leaderOf(state) })
     : new Overloaded({ bound: "maxUncommittedBytes", limit: state.config.maxUncommittedBytes })
+
+const rejection = (because: "NotLeader" | MembershipRejection, state: NodeState.NodeState): RaftErrorReason =>
+  because === "NotLeader"
+    ? new NotLeader({ leader: NodeState.leaderOf(state) })
+    : new MembershipRejected({ rejection: because })
+
+const badAddress = (change: MembershipChange, detail: string) =>
+  new MembershipRejected({
+    rejection: { _tag: "InvalidAddress", address: "address" in change ? change.address : "", detail }
+  })
 
 const storageFailure = (error: StorageError): StorageFailure => new StorageFailure({ detail: error.message })
 

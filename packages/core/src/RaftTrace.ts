@@ -45,7 +45,7 @@ export interface RaftTracer {
   readonly onSend?: ((to: NodeId, message: RaftMessage) => void) | undefined
   /** The machine was restored from a snapshot that ends at `index`. */
   readonly onRestored?: ((index: LogIndex) => void) | undefined
-  /** `reply` is the machine's; `undefined` for an entry that is no command. */
+  /** `reply` is the machine's, or a session's `SessionAnswer`; `undefined` for every other entry. */
   readonly onApplied?: ((entry: LogEntry, reply: unknown) => void) | undefined
   /** The node ends: because it was told to, or because it failed. */
   readonly onStop?: ((reason: RaftErrorReason) => void) | undefined

@@ -22,7 +22,12 @@ export const SnapshotMeta = Schema.Struct({
   /** The leader's clock in it, in milliseconds since the epoch: time in the log goes on from there. */
   lastTimestampMillis: Schema.Finite,
   /** The membership in force there. */
-  membership: Membership
+  membership: Membership,
+  /**
+   * How many bytes at its beginning are the clients' sessions (see `sessions/SessionSection`); the machine's
+   * own follow. Absent where there are none, as in all snapshots of programs without sessions.
+   */
+  sessionBytes: Schema.optionalKey(Schema.Natural)
 })
 export type SnapshotMeta = typeof SnapshotMeta.Type
 

@@ -13,6 +13,7 @@ import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Schema from "effect/Schema"
 import type { LogIndex } from "./LogIndex.ts"
 import type { Raft } from "./Raft.ts"
+import type { RaftClient } from "./RaftClient.ts"
 import type { Term } from "./Term.ts"
 
 /** What `apply` may know besides the command; the same on every node. */
@@ -38,7 +39,10 @@ export interface Instance<Command, Reply, View> {
   readonly restore: (pieces: Iterable<Uint8Array>) => void
 }
 
-/** Bytes and back. `encode` and `decode` throw a `SchemaError` on what does not fit. */
+/**
+ * Bytes and back. `encode` and `decode` throw a `SchemaError` on what does not fit. What `encode` gives is the
+ * caller's to keep, and the same for equal values on every node: answers to sessions are replicated state.
+ */
 export interface BinaryCodec<A> {
   readonly encode: (value: A) => Uint8Array
   readonly decode: (bytes: Uint8Array) => A
@@ -51,6 +55,23 @@ export interface StateMachine<Command, Reply, View> {
   readonly command: BinaryCodec<Command>
   readonly reply: BinaryCodec<Reply>
   readonly make: () => Instance<Command, Reply, View>
+  /** Answers an encoded query; throws where it is none. Left out by a machine that answers no queries. */
+  readonly ask?: ((view: View, query: Uint8Array) => Uint8Array) | undefined
+}
+
+/** A machine as its remote clients see it. `never` stands for the queries of a machine that answers none. */
+export interface RemoteMachine<Command, Reply, View, Query, Answer> extends StateMachine<
+  Command,
+  Reply,
+  View
+> {
+  readonly queries?: QueryCodecs<Query, Answer> | undefined
+}
+
+/** How a query and its answer become bytes. */
+export interface QueryCodecs<Query, Answer> {
+  readonly query: BinaryCodec<Query>
+  readonly answer: BinaryCodec<Answer>
 }
 
 /** A class that is a machine and carries the key of the Raft service that replicates it. */
@@ -59,6 +80,23 @@ export interface StateMachineClass<Self, Command, Reply, View> {
   readonly machine: StateMachine<Command, Reply, View>
   /** `yield* Counter.Raft` gives the node's `propose`, `read` and so on, typed by this machine. */
   readonly Raft: Context.Service<Self, Raft<Command, Reply, View>>
+}
+
+/** Stands for the {@link RaftClient} of a machine in the requirements of an effect. */
+export interface ClientOf<Self> {
+  readonly "~effect-raft/ClientOf": Self
+}
+
+/** The same, and the key of the client by which other processes use the machine. */
+export interface RemoteMachineClass<Self, Command, Reply, View, Query, Answer> extends StateMachineClass<
+  Self,
+  Command,
+  Reply,
+  View
+> {
+  readonly machine: RemoteMachine<Command, Reply, View, Query, Answer>
+  /** `yield* Counter.Client` gives `propose` and `query` over the network, typed by this machine. */
+  readonly Client: Context.Service<ClientOf<Self>, RaftClient<Command, Reply, Query, Answer>>
 }
 
 type PlainCodec<A, E> = Schema.ConstraintCodec<A, E>
@@ -72,6 +110,19 @@ export const binaryCodec = <A, E>(schema: PlainCodec<A, E>): BinaryCodec<A> => {
     encode: (value) => encoder.encode(value).slice(),
     decode: (bytes) => decode(bytes as Uint8Array<ArrayBuffer>)
   }
+}
+
+/**
+ * What a machine can be asked from another process, where no function can be sent. Codecs default to the
+ * binary form of the schemas.
+ */
+export interface QueryOptions<View, Query, QueryE, Answer, AnswerE> {
+  readonly query: PlainCodec<Query, QueryE>
+  readonly answer: PlainCodec<Answer, AnswerE>
+  readonly queryCodec?: BinaryCodec<Query>
+  readonly answerCodec?: BinaryCodec<Answer>
+  /** Looks at the state. Synchronous; it must neither change the view nor keep it. */
+  readonly ask: (view: NoInfer<View>, query: NoInfer<Query>) => NoInfer<Answer>
 }
 
 /**
@@ -92,12 +143,24 @@ export const binaryCodec = <A, E>(schema: PlainCodec<A, E>): BinaryCodec<A> => {
  */
 export const Service =
   <Self>() =>
-  <Command, CommandE, Reply, ReplyE, State, StateE>(
+  <
+    Command,
+    CommandE,
+    Reply,
+    ReplyE,
+    State,
+    StateE,
+    Query = never,
+    QueryE = never,
+    Answer = never,
+    AnswerE = never
+  >(
     name: string,
     options: {
       readonly command: PlainCodec<Command, CommandE>
       readonly reply: PlainCodec<Reply, ReplyE>
       readonly state: PlainCodec<State, StateE>
+      readonly queries?: QueryOptions<State, Query, QueryE, Answer, AnswerE>
       readonly initial: NoInfer<State>
       readonly apply: (
         state: State,
@@ -105,35 +168,50 @@ export const Service =
         meta: ApplyMeta
       ) => { readonly state: NoInfer<State>; readonly reply: NoInfer<Reply> }
     }
-  ): StateMachineClass<Self, Command, Reply, State> => {
+  ): RemoteMachineClass<Self, Command, Reply, State, Query, Answer> => {
     const stateCodec = binaryCodec(options.state)
-    return makeClass<Self, Command, Reply, State>({
+    return makeClass<Self, Command, Reply, State, Query, Answer>({
       name,
       command: binaryCodec(options.command),
       reply: binaryCodec(options.reply),
-      make: () => reducerInstance(options.initial, options.apply, stateCodec)
+      make: () => reducerInstance(options.initial, options.apply, stateCodec),
+      ...(options.queries === undefined ? undefined : asked(options.queries))
     })
   }
 
 /** A machine with an instance of its own making. Codecs default to the binary form of the schemas. */
 export const ServiceOf =
   <Self>() =>
-  <Command, CommandE, Reply, ReplyE, View>(
+  <Command, CommandE, Reply, ReplyE, View, Query = never, QueryE = never, Answer = never, AnswerE = never>(
     name: string,
     options: {
       readonly command: PlainCodec<Command, CommandE>
       readonly reply: PlainCodec<Reply, ReplyE>
       readonly commandCodec?: BinaryCodec<Command>
       readonly replyCodec?: BinaryCodec<Reply>
+      readonly queries?: QueryOptions<NoInfer<View>, Query, QueryE, Answer, AnswerE>
       readonly make: () => Instance<Command, Reply, View>
     }
-  ): StateMachineClass<Self, Command, Reply, View> =>
-    makeClass<Self, Command, Reply, View>({
+  ): RemoteMachineClass<Self, Command, Reply, View, Query, Answer> =>
+    makeClass<Self, Command, Reply, View, Query, Answer>({
       name,
       command: options.commandCodec ?? binaryCodec(options.command),
       reply: options.replyCodec ?? binaryCodec(options.reply),
-      make: options.make
+      make: options.make,
+      ...(options.queries === undefined ? undefined : asked(options.queries))
     })
+
+/** The two sides of a machine's queries: what a client encodes, and what a node does with it. */
+const asked = <View, Query, QueryE, Answer, AnswerE>(
+  options: QueryOptions<View, Query, QueryE, Answer, AnswerE>
+) => {
+  const query = options.queryCodec ?? binaryCodec(options.query)
+  const answer = options.answerCodec ?? binaryCodec(options.answer)
+  return {
+    queries: { query, answer },
+    ask: (view: View, bytes: Uint8Array) => answer.encode(options.ask(view, query.decode(bytes)))
+  }
+}
 
 const reducerInstance = <Command, Reply, State>(
   initial: State,
@@ -177,10 +255,13 @@ const concat = (pieces: Iterable<Uint8Array>): Uint8Array => {
   return bytes
 }
 
-const makeClass = <Self, Command, Reply, View>(
-  machine: StateMachine<Command, Reply, View>
-): StateMachineClass<Self, Command, Reply, View> =>
+const makeClass = <Self, Command, Reply, View, Query, Answer>(
+  machine: RemoteMachine<Command, Reply, View, Query, Answer>
+): RemoteMachineClass<Self, Command, Reply, View, Query, Answer> =>
   class {
     static readonly machine = machine
     static readonly Raft = Context.Service<Self, Raft<Command, Reply, View>>(`${machine.name}/Raft`)
+    static readonly Client = Context.Service<ClientOf<Self>, RaftClient<Command, Reply, Query, Answer>>(
+      `${machine.name}/Client`
+    )
   }

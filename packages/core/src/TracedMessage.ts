@@ -57,6 +57,7 @@ export const TracedMessage = Schema.Union([
   Schema.TaggedStruct("ForwardProposals", {
     term: Term,
     requestIds: Schema.Array(Schema.Natural),
+    kinds: Schema.Array(LogEntry.ProposalKind),
     /** The size of each command, in the order of `requestIds`. */
     commandBytes: Schema.Array(Schema.Natural)
   }),

@@ -56,6 +56,7 @@ const make = Effect.gen(function* () {
 const waiting = (slots: ReplySlots, position: Position) => {
   const told: Array<RaftErrorReason | "applied"> = []
   const slot: ProposalSlot = {
+    kind: "Command",
     payload: new Uint8Array(),
     isAbandoned: () => false,
     onAppended: () => false,

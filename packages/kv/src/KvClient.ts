@@ -18,6 +18,7 @@ import { defaultMaxValueBytes, fromPrimitives, Kv } from "./Kv.ts"
 import * as KvEndpoints from "./KvEndpoints.ts"
 import * as KvError from "./KvError.ts"
 import * as KvExchange from "./KvExchange.ts"
+import * as KvRemote from "./KvRemote.ts"
 
 /** Settings of a client. Times are in milliseconds. */
 export interface Options {
@@ -35,7 +36,16 @@ export interface Options {
   readonly maxValueBytes?: number
 }
 
-/** `Kv` on the nodes at `endpoints`. */
+/** Settings of {@link layerNative}. */
+export type NativeOptions = KvRemote.Options
+
+/**
+ * `Kv` over the native protocol, which batches what is under way. It wants a transport, such as
+ * `TcpClientTransport.layer()`, and the nodes' addresses for clients, such as `127.0.0.1:7201`.
+ */
+export const layerNative = KvRemote.layer
+
+/** `Kv` on the nodes at `endpoints`, over HTTP. */
 export const layer = (
   options: Options
 ): Layer.Layer<Kv, KvEndpoints.EndpointsInvalid, HttpClient.HttpClient> => Layer.effect(Kv, make(options))

@@ -36,7 +36,8 @@ export const IfMatch = Schema.TaggedStruct("IfMatch", { revision: Revision })
 export const Condition = Schema.Union([IfAbsent, IfMatch])
 export type Condition = typeof Condition.Type
 
-const Key = Schema.String.check(Schema.makeFilter((key: string) => KvKey.problemWith(key)))
+/** A key; see `KvKey`. */
+export const Key = Schema.String.check(Schema.makeFilter((key: string) => KvKey.problemWith(key)))
 
 /** Writes a value. */
 export const Put = Schema.TaggedStruct("Put", {
@@ -71,7 +72,8 @@ export const maxOverheadBytes = headerBytes + KvKey.maxKeyBytes
 const conditionCodes = { IfAbsent: 1, IfMatch: 2 } as const
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-const reject = (message: string): never => {
+/** For bytes that are not what they should be. */
+export const reject = (message: string): never => {
   throw new Schema.SchemaError(new SchemaIssue.InvalidValue({ message }))
 }
 
@@ -97,7 +99,7 @@ export const commandCodec: BinaryCodec<KvCommand> = {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     const keyEnd = headerBytes + view.getUint16(2, true)
     if (keyEnd > bytes.byteLength) return reject("the key is cut off")
-    const key = decodeKey(bytes.subarray(headerBytes, keyEnd))
+    const key = keyOf(bytes.subarray(headerBytes, keyEnd))
     const condition = decodeCondition(view)
     switch (bytes[0]) {
       case 0: {
@@ -116,7 +118,8 @@ export const commandCodec: BinaryCodec<KvCommand> = {
   }
 }
 
-const decodeKey = (bytes: Uint8Array): string => {
+/** Reads a key; throws a `SchemaError` where the bytes are none. */
+export const keyOf = (bytes: Uint8Array): string => {
   let key: string
   try {
     key = decoder.decode(bytes)

@@ -8,6 +8,7 @@ import type { ApplyMeta, Instance } from "@effect-raft/core/StateMachine"
 import * as StateMachine from "@effect-raft/core/StateMachine"
 import { ForkableMap } from "./ForkableMap.ts"
 import * as KvCommand from "./KvCommand.ts"
+import * as KvQuery from "./KvQuery.ts"
 import * as KvSnapshot from "./KvSnapshot.ts"
 
 /** What a read sees. What `get` gives must not be written into; it may be kept. */
@@ -70,5 +71,12 @@ export class KvMachine extends StateMachine.ServiceOf<KvMachine>()("effect-raft/
   reply: KvCommand.KvReply,
   commandCodec: KvCommand.commandCodec,
   replyCodec: KvCommand.replyCodec,
+  queries: {
+    query: KvQuery.KvQuery,
+    answer: KvQuery.KvAnswer,
+    queryCodec: KvQuery.queryCodec,
+    answerCodec: KvQuery.answerCodec,
+    ask: (view: KvView, { key }) => view.get(key) ?? null
+  },
   make
 }) {}

@@ -36,8 +36,11 @@ export interface SnapshotHeader {
   readonly headerBytes: number
 }
 
-/** The version that this program writes, and the newest it reads. */
-export const formatVersion = 1
+/** The newest version that this program writes and reads. */
+export const formatVersion = 2
+
+/** Version 2 may begin with clients' sessions. Without them a program of version 1 can read it too. */
+const versionFor = (meta: SnapshotMeta): number => (meta.sessionBytes === undefined ? 1 : formatVersion)
 
 /** As much of a file as it takes to know how long its header is. */
 export const prefixBytes = 24
@@ -57,7 +60,7 @@ const decodeJson = Schema.decodeUnknownSync(codec)
 
 export const encodeHeader = (
   { chunkBytes, identity, meta, salt }: Omit<SnapshotHeader, "headerBytes">,
-  version = formatVersion
+  version = versionFor(meta)
 ): Uint8Array => {
   const json = new TextEncoder().encode(encodeJson({ identity, meta }))
   const headerBytes = prefixBytes + json.byteLength + checksumBytes

@@ -315,6 +315,16 @@ describe("a store whose log begins after its snapshot", () => {
     })
   )
 
+  it("marks a snapshot with sessions, so that a program without them does not misread it", () => {
+    const content = { identity, meta: snapshot.meta, salt: 7, chunkBytes: 64 }
+    const withSessions = { ...content, meta: { ...snapshot.meta, sessionBytes: 8 } }
+    const versionOf = (header: Uint8Array) => new DataView(header.buffer).getUint32(8, true)
+    assert.strictEqual(versionOf(SnapshotFormat.encodeHeader(content)), 1)
+    const header = SnapshotFormat.encodeHeader(withSessions)
+    assert.strictEqual(versionOf(header), 2)
+    assert.deepInclude(SnapshotFormat.decodeHeader(header, name), { meta: withSessions.meta })
+  })
+
   it.effect("does not open when all of its segments are gone", () =>
     Effect.gen(function* () {
       const files = yield* withSnapshot

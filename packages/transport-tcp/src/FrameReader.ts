@@ -23,8 +23,15 @@ export class MalformedFrame extends Schema.TaggedError<MalformedFrame>()("Malfor
   }
 }
 
-const slabBytes = 64 * 1024
-const useInPlaceFromBytes = 32 * 1024
+/** How a reader uses its buffers. */
+export interface BufferPolicy {
+  /** Size of a slab, if the frame that is being put together is no larger. */
+  readonly slabBytes: number
+  /** Chunks of this size and more are not copied, unless a frame has begun before them. */
+  readonly useInPlaceFromBytes: number
+}
+
+const defaultPolicy: BufferPolicy = { slabBytes: 64 * 1024, useInPlaceFromBytes: 32 * 1024 }
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 
 /**
@@ -47,9 +54,11 @@ export class FrameReader {
   /** End of what arrived. */
   private end = 0
   private maxBodyBytes: number
+  private readonly policy: BufferPolicy
 
-  constructor(maxBodyBytes: number) {
+  constructor(maxBodyBytes: number, policy: BufferPolicy = defaultPolicy) {
     this.maxBodyBytes = maxBodyBytes
+    this.policy = policy
   }
 
   /** Frames with a larger body than this are refused from now on. */
@@ -60,7 +69,7 @@ export class FrameReader {
   /** Takes in what arrived. `chunk` must not be written again. */
   feed(chunk: Uint8Array): void {
     const pending = this.end - this.frameEnd
-    if (pending === 0 && chunk.byteLength >= useInPlaceFromBytes) {
+    if (pending === 0 && chunk.byteLength >= this.policy.useInPlaceFromBytes) {
       this.readFrom(chunk, 0, chunk.byteLength)
     } else if (
       this.bytes === this.slab &&
@@ -112,6 +121,11 @@ export class FrameReader {
   /** Bytes of the present frame that were not read yet. */
   remaining(): number {
     return this.frameEnd - this.at
+  }
+
+  /** The bytes of the present frame that were not read yet; only to look at. */
+  rest(): Uint8Array {
+    return this.bytes.subarray(this.at, this.frameEnd)
   }
 
   byte(): number {
@@ -168,7 +182,7 @@ export class FrameReader {
     const neededBytes = pending + chunk.byteLength
     const roomBytes = Math.max(neededBytes, this.expectedBytes(pending))
     if (this.slab.byteLength - this.slabKeptBytes < roomBytes) {
-      this.slab = new Uint8Array(Math.max(slabBytes, roomBytes))
+      this.slab = new Uint8Array(Math.max(this.policy.slabBytes, roomBytes))
       this.slabKeptBytes = 0
     }
     const start = this.slabKeptBytes
@@ -182,6 +196,7 @@ export class FrameReader {
     if (pending < frameHeaderBytes) return 0
     const frameBytes =
       frameHeaderBytes + Math.min(this.view.getUint32(this.frameEnd, true), this.maxBodyBytes)
+    const { slabBytes } = this.policy
     return frameBytes > slabBytes ? frameBytes + slabBytes : frameBytes
   }
 

@@ -3,8 +3,8 @@
  *
  * Both ends of a new connection first send a preamble of eight bytes: "ERAFT", a zero and the version of
  * the protocol. Then the dialler says hello: cluster, group, who it is, whom it expects, and facts about
- * itself. The listener answers `Accept` with facts of its own, or `Refuse` with the reason in words, and
- * closes. Preamble, `Refuse` and their meaning stay as they are in every later version, so that a node of
+ * itself; a dialler that does not trust who answers says `Refuse` instead. The listener answers `Accept`
+ * with facts of its own, or `Refuse` with the reason in words, and closes. Preamble, `Refuse` and their meaning stay as they are in every later version, so that a node of
  * another version, too, is told why.
  */
 import { ClusterId, GroupId, NodeId } from "@effect-raft/core/NodeId"
@@ -68,10 +68,10 @@ export const encodeHello = (writer: FrameWriter, hello: Hello): void => {
 export const decodeHello = (reader: FrameReader): Hello => {
   expectType(reader, frameTypes.Hello)
   const hello = {
-    clusterId: name(reader, ClusterId),
-    groupId: name(reader, GroupId),
-    from: name(reader, NodeId),
-    to: name(reader, NodeId),
+    clusterId: nameIn(reader, ClusterId),
+    groupId: nameIn(reader, GroupId),
+    from: nameIn(reader, NodeId),
+    to: nameIn(reader, NodeId),
     attributes: decodeAttributes(reader)
   }
   reader.finish()
@@ -104,6 +104,17 @@ export const decodeAnswer = (reader: FrameReader): Answer => {
   return { _tag: "Accept", attributes }
 }
 
+/** What a caller begins with: a hello, or its reasons to go away again. */
+export type Greeting =
+  | { readonly _tag: "Hello"; readonly hello: Hello }
+  | { readonly _tag: "Refuse"; readonly reason: string }
+
+/** Reads the first frame of a caller; throws `MalformedFrame`. */
+export const decodeGreeting = (reader: FrameReader): Greeting =>
+  reader.type === frameTypes.Refuse
+    ? { _tag: "Refuse", reason: printable(reader.text()) }
+    : { _tag: "Hello", hello: decodeHello(reader) }
+
 /** The bytes that attributes take in a hello; more than {@link maxHandshakeBytes} cannot be told. */
 export const attributesBytes = (attributes: Attributes): number =>
   Object.entries(attributes).reduce((sum, [key, value]) => sum + textBytes(key) + textBytes(value), 2)
@@ -128,7 +139,8 @@ const expectType = (reader: FrameReader, type: number): void => {
     throw new MalformedFrame({ detail: `a frame of type ${reader.type} during the handshake` })
 }
 
-const name = <S extends Schema.Decoder<string>>(reader: FrameReader, schema: S): S["Type"] => {
+/** Reads a name that the schema accepts; throws `MalformedFrame`. */
+export const nameIn = <S extends Schema.Decoder<string>>(reader: FrameReader, schema: S): S["Type"] => {
   const text = reader.text()
   if (!Schema.is(schema)(text)) throw new MalformedFrame({ detail: `"${printable(text)}" is no name` })
   return text

@@ -6,8 +6,9 @@ import * as Effect from "effect/Effect"
 import { FrameReader, MalformedFrame } from "./FrameReader.ts"
 import { FrameWriter } from "./FrameWriter.ts"
 import * as Handshake from "./Handshake.ts"
-import { NotAPeer, Refused } from "./PeerError.ts"
+import { Distrusted, NotAPeer, Refused } from "./PeerError.ts"
 import type { ConnectionLost } from "./PeerError.ts"
+import { clientHello } from "./SecureSocket.ts"
 import type { Wire } from "./Wire.ts"
 
 /** A wire on which both ends know each other, with what has arrived beyond the handshake. */
@@ -16,14 +17,19 @@ export interface Introduced {
   readonly reader: FrameReader
 }
 
-/** The dialler's part: says hello and waits for the answer, the peer's attributes. */
+/**
+ * The dialler's part: says hello and waits for the answer, the peer's attributes. Before that it looks at
+ * what the other end has proved, and does not tell anything about itself to the wrong one.
+ */
 export const call: (
   wire: Wire,
   hello: Handshake.Hello
 ) => Effect.Effect<
   Introduced & { readonly attributes: Handshake.Attributes },
-  NotAPeer | Refused | ConnectionLost
+  NotAPeer | Refused | Distrusted | ConnectionLost
 > = Effect.fnUntraced(function* (wire, hello) {
+  const doubt = wire.proof.distrust ?? wire.proof.refutes(hello.to)
+  if (doubt !== undefined) return yield* turnAway(wire, hello, doubt)
   const reader = new FrameReader(Handshake.maxHandshakeBytes)
   yield* say(wire, (writer) => Handshake.encodeHello(writer, hello))
   const version = yield* readPreamble(wire, reader)
@@ -34,16 +40,31 @@ export const call: (
   return { wire, reader, attributes: answer.attributes }
 })
 
-/** The listener's first part: waits for the hello. */
+/** The dialler says goodbye instead of hello, so that the other end's log has the reason as well. */
+const turnAway = Effect.fnUntraced(function* (wire: Wire, { from, to }: Handshake.Hello, doubt: string) {
+  const words = `node ${from} called node ${to} and does not trust who answered: ${doubt}`
+  yield* say(wire, (writer) => Handshake.encodeRefuse(writer, words))
+  yield* wire.finish
+  return yield* new Distrusted({ detail: doubt })
+})
+
+/** The listener's first part: waits for the hello, and holds it against what the caller has proved. */
 export const listen: (
   wire: Wire
 ) => Effect.Effect<Introduced & { readonly hello: Handshake.Hello }, NotAPeer | Refused | ConnectionLost> =
   Effect.fnUntraced(function* (wire) {
     const reader = new FrameReader(Handshake.maxHandshakeBytes)
     const version = yield* readPreamble(wire, reader)
+    if (wire.proof.distrust !== undefined)
+      return yield* refuse(wire, `the caller is not trusted: ${wire.proof.distrust}`)
     if (version !== Handshake.protocolVersion) return yield* refuse(wire, Handshake.versionRefusal(version))
-    const hello = yield* readFrame(wire, reader, Handshake.decodeHello)
-    return { wire, reader, hello }
+    const greeting = yield* readFrame(wire, reader, Handshake.decodeGreeting)
+    if (greeting._tag === "Refuse") return yield* new Refused({ detail: greeting.reason })
+    const refutation = wire.proof.refutes(greeting.hello.from)
+    if (refutation !== undefined) {
+      return yield* refuse(wire, `the caller says that it is node ${greeting.hello.from}, but ${refutation}`)
+    }
+    return { wire, reader, hello: greeting.hello }
   })
 
 /** The listener lets the caller in. */
@@ -65,8 +86,12 @@ const say = (wire: Wire, encode: (writer: FrameWriter) => void) =>
     return wire.write(writer.take())
   })
 
+const tlsRefusal =
+  "the caller speaks TLS, and this end plain text only; give this end a certificate too, or take the caller's away"
+
 const readPreamble = Effect.fnUntraced(function* (wire: Wire, reader: FrameReader) {
   while (true) {
+    if (reader.peek()[0] === clientHello) return yield* refuse(wire, tlsRefusal)
     if (!Handshake.maybePreamble(reader.peek())) {
       const beginning = Handshake.printable(Buffer.from(reader.peek().subarray(0, 24)).toString("latin1"))
       return yield* new NotAPeer({

@@ -17,16 +17,20 @@ import * as Introduction from "./Introduction.ts"
 import { NotAPeer, NotOpenYet } from "./PeerError.ts"
 import type { PeerError } from "./PeerError.ts"
 import type { TcpEndpoint } from "./TcpEndpoint.ts"
-import type { TcpOptions } from "./TcpTransport.ts"
+import * as Security from "./Security.ts"
+import type { TcpSettings } from "./TcpTransport.ts"
 import * as Wire from "./Wire.ts"
 
 /** Binds the address; fails in words that name it. Connections wait until {@link serve} runs. */
 export const bind: (
-  listen: string
+  listen: string,
+  security: Security.Security
 ) => Effect.Effect<SocketServer.SocketServer["Service"], TransportError, Scope.Scope> = Effect.fnUntraced(
-  function* (listen) {
+  function* (listen, security) {
     const target = Address.parse(listen)
     if (typeof target === "string") return yield* listenFailed(listen, target)
+    const refusal = Security.refusalOf(security, target.host)
+    if (refusal !== undefined) return yield* listenFailed(listen, refusal)
     return yield* NodeSocketServer.make({ ...target, noDelay: true }).pipe(
       Effect.catch(({ reason }) => listenFailed(listen, explain(reason.cause)))
     )
@@ -36,7 +40,8 @@ export const bind: (
 const listenFailed = (address: string, detail: string) =>
   Effect.fail(new TransportError({ reason: new ListenFailed({ address, detail }) }))
 
-const explain = (cause: unknown): string => {
+/** Why an address cannot be listened at, in words. */
+export const explain = (cause: unknown): string => {
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined
   switch (code) {
     case "EADDRINUSE":
@@ -59,7 +64,8 @@ export const addressOf = (server: SocketServer.SocketServer["Service"], listen: 
 }
 
 export interface ListenerOptions {
-  readonly tcp: Required<TcpOptions>
+  readonly tcp: TcpSettings
+  readonly security: Security.Security
   readonly warn: (words: string) => Effect.Effect<void>
   /** The endpoints that are open here now. */
   readonly endpoints: ReadonlySet<TcpEndpoint>
@@ -84,14 +90,15 @@ export const serve = (
   )
 }
 
-const answer = (socket: Socket.Socket, { endpoints, tcp, warn }: ListenerOptions, tooMany: boolean) =>
+const answer = (socket: Socket.Socket, options: ListenerOptions, tooMany: boolean) =>
   Effect.gen(function* () {
-    const wire = yield* Wire.accept(socket)
-    if (tooMany)
-      return yield* warn(
-        `Closed a connection from ${wire.remote.host}: ${tcp.maxConnections} are open already`
-      )
-    const introduced = yield* welcome(wire, endpoints).pipe(
+    const { tcp, warn } = options
+    const { host } = yield* Wire.remote
+    if (tooMany) {
+      yield* Wire.hangUp
+      return yield* warn(`Closed a connection from ${host}: ${tcp.maxConnections} are open already`)
+    }
+    const introduced = yield* welcome(socket, options).pipe(
       Effect.timeoutOrElse({
         duration: tcp.handshakeTimeoutMillis,
         orElse: () =>
@@ -99,23 +106,24 @@ const answer = (socket: Socket.Socket, { endpoints, tcp, warn }: ListenerOptions
             new NotAPeer({ detail: `it did not say who it is in ${tcp.handshakeTimeoutMillis} ms` })
           )
       }),
-      Effect.tapError((error) => complain(wire, error, warn))
+      Effect.tapError((error) => complain(host, error, warn))
     )
     yield* introduced.endpoint.carry(introduced.hello, introduced)
   }).pipe(Effect.scoped, Effect.ignore)
 
-const complain = ({ remote }: Wire.Wire, error: PeerError, warn: ListenerOptions["warn"]) => {
+const complain = (host: string, error: PeerError, warn: ListenerOptions["warn"]) => {
   switch (error._tag) {
     case "Refused":
-      return warn(`Refused a connection from ${remote.host}: ${error.message}`)
+    case "Distrusted":
+      return warn(`Refused a connection from ${host}: ${error.message}`)
     case "NotAPeer":
-      return warn(`Closed a connection from ${remote.host}: ${error.message}`)
+      return warn(`Closed a connection from ${host}: ${error.message}`)
     case "NotOpenYet":
       // Every start of a cluster sees some of these.
-      return Effect.logDebug(`Closed a connection from ${remote.host}: ${error.message}`)
+      return Effect.logDebug(`Closed a connection from ${host}: ${error.message}`)
     case "ConnectionLost":
     case "DialFailed":
-      return warn(`A connection from ${remote.host} ended during the handshake: ${error.message}`)
+      return warn(`A connection from ${host} ended during the handshake: ${error.message}`)
   }
 }
 
@@ -124,7 +132,11 @@ interface Welcomed extends Introduced {
   readonly endpoint: TcpEndpoint
 }
 
-const welcome = Effect.fnUntraced(function* (wire: Wire.Wire, endpoints: ReadonlySet<TcpEndpoint>) {
+const welcome = Effect.fnUntraced(function* (
+  socket: Socket.Socket,
+  { endpoints, security }: ListenerOptions
+) {
+  const wire = yield* Wire.accept(socket, security)
   const introduced = yield* Introduction.listen(wire)
   const endpoint = meant(introduced.hello, endpoints)
   if (endpoint === undefined) return yield* new NotOpenYet()

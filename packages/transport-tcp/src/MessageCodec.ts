@@ -37,6 +37,7 @@ const typeOf: Readonly<Record<RaftMessage["_tag"], number>> = {
 
 const tagOf = new Map(Object.entries(typeOf).map(([tag, type]) => [type, tag as RaftMessage["_tag"]]))
 
+const proposalCodes = { Command: 0, Session: 1 } as const
 const outcomeCodes = { Applied: 0, Refused: 1, Unknown: 2 } as const
 const isNodeId = Schema.is(NodeId)
 
@@ -74,7 +75,7 @@ const bodyBytes = (message: RaftMessage): number => {
       return 24 + textBytes(message.snapshotId)
     case "ForwardProposals": {
       let bytes = 12
-      for (const command of message.commands) bytes += 12 + command.byteLength
+      for (const command of message.commands) bytes += 13 + command.byteLength
       return bytes
     }
     case "ForwardReply": {
@@ -148,6 +149,7 @@ export const encode = (writer: FrameWriter, message: RaftMessage): void => {
     case "ForwardProposals":
       writer.uint32(message.commands.length)
       for (const requestId of message.requestIds) writer.natural(requestId)
+      for (const kind of message.kinds) writer.byte(proposalCodes[kind])
       for (const command of message.commands) writer.bytestring(command)
       return
     case "ForwardReply":
@@ -257,6 +259,7 @@ const decodeBody = (reader: FrameReader): RaftMessage => {
         _tag: tag,
         term,
         requestIds: times(reader, count, 8, () => reader.natural()),
+        kinds: times(reader, count, 1, () => proposalKind(reader)),
         commands: times(reader, count, 4, () => reader.bytestring())
       }
     }
@@ -318,6 +321,8 @@ const flag = (reader: FrameReader): boolean => {
   if (value > 1) throw new MalformedFrame({ detail: `${value} is neither yes nor no` })
   return value === 1
 }
+
+const proposalKind = (reader: FrameReader): LogEntry.ProposalKind => (flag(reader) ? "Session" : "Command")
 
 const optionalNodeId = (reader: FrameReader): NodeId | null => {
   const name = reader.text()

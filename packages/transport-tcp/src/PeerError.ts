@@ -29,6 +29,13 @@ export class Refused extends Schema.TaggedError<Refused>()("Refused", { detail: 
   }
 }
 
+/** This end does not believe the other end's certificate. */
+export class Distrusted extends Schema.TaggedError<Distrusted>()("Distrusted", { detail: Schema.String }) {
+  override get message() {
+    return this.detail
+  }
+}
+
 /** A connection ended. */
 export class ConnectionLost extends Schema.TaggedError<ConnectionLost>()("ConnectionLost", {
   detail: Schema.String
@@ -45,4 +52,4 @@ export class NotOpenYet extends Schema.TaggedError<NotOpenYet>()("NotOpenYet", {
   }
 }
 
-export type PeerError = DialFailed | NotAPeer | Refused | ConnectionLost | NotOpenYet
+export type PeerError = DialFailed | NotAPeer | Refused | Distrusted | ConnectionLost | NotOpenYet

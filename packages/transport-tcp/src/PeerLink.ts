@@ -26,14 +26,16 @@ import * as MessageCodec from "./MessageCodec.ts"
 import { Outbox } from "./Outbox.ts"
 import { ConnectionLost } from "./PeerError.ts"
 import type { PeerError } from "./PeerError.ts"
-import type { TcpOptions } from "./TcpTransport.ts"
+import type { Security } from "./Security.ts"
+import type { TcpSettings } from "./TcpTransport.ts"
 import * as Wire from "./Wire.ts"
 
 export interface PeerLinkOptions {
   readonly peer: NodeId
   readonly hello: Hello
   readonly handler: TransportHandler
-  readonly tcp: Required<TcpOptions>
+  readonly tcp: TcpSettings
+  readonly security: Security
   /** Says something once, not once per retry. */
   readonly warn: (words: string) => Effect.Effect<void>
   /** The last connection is gone. */
@@ -170,9 +172,9 @@ export class PeerLink {
    * worth dialling again at once. A connection that breaks as soon as it is made fails, as no answer does.
    */
   private dialOnce(address: Address.HostPort): Effect.Effect<void, PeerError> {
-    const { hello, tcp } = this.options
+    const { hello, security, tcp } = this.options
     return Effect.gen({ self: this }, function* () {
-      const wire = yield* Wire.dial(address, tcp.handshakeTimeoutMillis)
+      const wire = yield* Wire.dial(address, { security, timeoutMillis: tcp.handshakeTimeoutMillis })
       const introduced = yield* Effect.timeoutOrElse(Introduction.call(wire, hello), {
         duration: tcp.handshakeTimeoutMillis,
         orElse: () =>
@@ -210,6 +212,8 @@ export class PeerLink {
         return this.missing(`No connection with ${this.name}: ${error.message}`)
       case "NotAPeer":
         return this.options.warn(`Whoever answers for ${this.name} is no peer: ${error.message}`)
+      case "Distrusted":
+        return this.options.warn(`Whoever answers for ${this.name} is not trusted: ${error.message}`)
       case "Refused":
         return this.options.warn(`${this.name} refuses this node: ${error.message}`)
     }

@@ -18,7 +18,8 @@ import * as Handshake from "./Handshake.ts"
 import type { Introduced } from "./Introduction.ts"
 import type { ConnectionLost } from "./PeerError.ts"
 import { PeerLink } from "./PeerLink.ts"
-import type { TcpOptions } from "./TcpTransport.ts"
+import type { Security } from "./Security.ts"
+import type { TcpSettings } from "./TcpTransport.ts"
 
 /** An endpoint as the listener sees it. */
 export interface TcpEndpoint extends Endpoint {
@@ -33,10 +34,12 @@ export interface TcpEndpoint extends Endpoint {
 /** Opens a node's links. All of them are gone when the scope closes. */
 export const make: (options: {
   readonly endpoint: EndpointOptions
-  readonly tcp: Required<TcpOptions>
+  readonly tcp: TcpSettings
+  readonly security: Security
   readonly warn: (words: string) => Effect.Effect<void>
 }) => Effect.Effect<TcpEndpoint, TransportError, Scope.Scope> = Effect.fnUntraced(function* ({
   endpoint,
+  security,
   tcp,
   warn
 }) {
@@ -55,6 +58,7 @@ export const make: (options: {
         hello: { clusterId, groupId, from: nodeId, to: peer, attributes },
         handler,
         tcp,
+        security,
         warn,
         onIdle: (idle) => {
           if (!peers.has(peer) && links.get(peer) === idle) links.delete(peer)
@@ -123,6 +127,10 @@ export const make: (options: {
     carry,
     setPeers,
     send: (to, message) => links.get(to)?.send(message) ?? false,
+    problemWith: (address) => {
+      const parsed = Address.parse(address)
+      return typeof parsed === "string" ? parsed : undefined
+    },
     attributesOf: (peer) => links.get(peer)?.attributes ?? {}
   }
 })

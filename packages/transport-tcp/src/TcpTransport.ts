@@ -8,8 +8,8 @@
  * ```
  *
  * The layer owns the listening port; a node that opens on it owns its links. When the node closes, its
- * connections, fibers and timers are gone; when the layer closes, so is the port. There is no encryption:
- * the peers' network must be one that can be trusted.
+ * connections, fibers and timers are gone; when the layer closes, so is the port. With `tls` both ends show
+ * certificates and are who they say; without, nothing leaves this machine unless `insecure` allows it.
  */
 import type { PeerAddress } from "@effect-raft/core/Membership"
 import { ListenFailed, RaftTransport, TransportError } from "@effect-raft/core/RaftTransport"
@@ -18,15 +18,26 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import * as Certificate from "./Certificate.ts"
+import * as Credentials from "./Credentials.ts"
+import type { TlsFiles } from "./Credentials.ts"
 import * as Handshake from "./Handshake.ts"
 import * as Listener from "./Listener.ts"
 import * as QuietLog from "./QuietLog.ts"
+import type { Security } from "./Security.ts"
 import * as TcpEndpoint from "./TcpEndpoint.ts"
 
 /** The settings of a transport; all but `listen` have a default. */
 export interface TcpOptions {
   /** Where to listen for peers: "127.0.0.1:7001", "[::1]:7001", "db-1:7001". Port 0 takes any free port. */
   readonly listen: PeerAddress
+  /**
+   * Certificates: connections are encrypted, and either end proves which node it is. All nodes of a cluster
+   * have them, or none. A certificate is for the node whose name is its common name or one of its DNS names.
+   */
+  readonly tls?: TlsFiles
+  /** Whether plain text may leave this machine, where there is no `tls`. Default: false. */
+  readonly insecure?: boolean
   /**
    * What to do with a caller of the right cluster and group that is not among the peers. "accept" is what
    * the thesis asks for (section 4.1): a node that was away learns of new members from them. "refuse" is
@@ -39,7 +50,7 @@ export interface TcpOptions {
   readonly outboxMessages?: number
   /** How many bytes may wait for one peer. Default: 64 MiB. */
   readonly outboxBytes?: number
-  /** How long dialling may take, and then the handshake. Default: 5,000. */
+  /** How long dialling may take, and then the handshake, that of TLS included. Default: 5,000. */
   readonly handshakeTimeoutMillis?: number
   /** A quiet connection carries a sign of life this often. Default: 1,000. */
   readonly keepAliveMillis?: number
@@ -53,7 +64,11 @@ export interface TcpOptions {
   readonly maxConnections?: number
 }
 
+/** The settings of a transport, with the defaults filled in. */
+export type TcpSettings = Required<Omit<TcpOptions, "tls">>
+
 const defaults = {
+  insecure: false,
   strangers: "accept",
   maxFrameBytes: 16 * 1024 * 1024,
   outboxMessages: 4096,
@@ -82,17 +97,14 @@ export const make: (options: TcpOptions) => Effect.Effect<TcpTransport, Transpor
     const tcp = { ...defaults, ...options }
     const warn = QuietLog.make()
     const endpoints = new Set<TcpEndpoint.TcpEndpoint>()
-    const server = yield* Listener.bind(tcp.listen)
-    yield* Effect.forkScoped(Listener.serve(server, { tcp, warn, endpoints }))
+    const security = yield* securityOf(tcp)
+    const server = yield* Listener.bind(tcp.listen, security)
+    yield* Effect.forkScoped(Listener.serve(server, { tcp, security, warn, endpoints }))
 
     const open = Effect.fnUntraced(function* (endpoint: EndpointOptions) {
-      const problem = problemOf(endpoint, endpoints)
-      if (problem !== undefined) {
-        return yield* new TransportError({
-          reason: new ListenFailed({ address: tcp.listen, detail: problem })
-        })
-      }
-      const opened = yield* TcpEndpoint.make({ endpoint, tcp, warn })
+      const problem = problemOf(endpoint, endpoints) ?? certificateProblemOf(endpoint, security)
+      if (problem !== undefined) return yield* listenFailed(tcp.listen, problem)
+      const opened = yield* TcpEndpoint.make({ endpoint, tcp, security, warn })
       yield* Effect.acquireRelease(
         Effect.sync(() => endpoints.add(opened)),
         () => Effect.sync(() => endpoints.delete(opened))
@@ -110,6 +122,26 @@ export const layer = (options: TcpOptions): Layer.Layer<RaftTransport | ListenAd
       Context.make(RaftTransport, transport).pipe(Context.add(ListenAddress, address))
     )
   )
+
+const securityOf = ({ insecure, listen, tls }: TcpOptions) =>
+  tls === undefined
+    ? Effect.succeed<Security>({ _tag: "Plain", anywhere: insecure === true })
+    : Credentials.make(tls).pipe(
+        Effect.map((credentials): Security => ({ _tag: "Tls", credentials })),
+        Effect.catch(({ detail }) => listenFailed(listen, detail))
+      )
+
+const listenFailed = (address: PeerAddress, detail: string) =>
+  Effect.fail(new TransportError({ reason: new ListenFailed({ address, detail }) }))
+
+const certificateProblemOf = ({ nodeId }: EndpointOptions, security: Security): string | undefined => {
+  if (security._tag === "Plain") return undefined
+  const { certificate, files } = security.credentials
+  return Certificate.isFor(certificate(), nodeId)
+    ? undefined
+    : `this is node ${nodeId}, but the certificate in ${files.certificateFile} names ${Certificate.namesOf(certificate())}; ` +
+        `its common name or one of its DNS names must be ${nodeId}`
+}
 
 const problemOf = (
   { attributes, clusterId, groupId, nodeId }: EndpointOptions,

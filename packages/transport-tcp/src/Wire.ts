@@ -13,15 +13,22 @@ import type * as Scope from "effect/Scope"
 import type * as Socket from "effect/socket/Socket"
 import * as Net from "node:net"
 import type * as Address from "./Address.ts"
+import * as Certificate from "./Certificate.ts"
 import { ConnectionLost, DialFailed } from "./PeerError.ts"
+import * as SecureSocket from "./SecureSocket.ts"
+import * as Security from "./Security.ts"
 
 export interface Wire {
   /** The other end, for a log. */
   readonly remote: Address.HostPort
+  /** What the other end has proved of itself; to be looked at before it is believed anything. */
+  readonly proof: Certificate.Proof
   /** Waits for bytes. A chunk is never written again. */
   readonly pull: Effect.Effect<ReadonlyArray<Uint8Array>, ConnectionLost>
   /** Writes ranges in one go; waits while the peer is behind. */
   readonly write: (ranges: ReadonlyArray<Uint8Array>) => Effect.Effect<void, ConnectionLost>
+  /** Writes nothing more, and waits until what was written is on its way. */
+  readonly finish: Effect.Effect<void>
   /** Closes at once; what was not sent yet is lost. */
   readonly destroy: Effect.Effect<void>
 }
@@ -29,61 +36,88 @@ export interface Wire {
 /** Dials `target`. The wire is destroyed when the scope closes. */
 export const dial: (
   target: Address.HostPort,
-  timeoutMillis: number
-) => Effect.Effect<Wire, DialFailed | ConnectionLost, Scope.Scope> = Effect.fnUntraced(
-  function* (target, timeoutMillis) {
-    const socket = yield* Effect.acquireRelease(
-      Effect.sync(() => Net.connect({ ...target, noDelay: true })),
-      (socket) => Effect.sync(() => socket.destroy())
+  options: { readonly security: Security.Security; readonly timeoutMillis: number }
+) => Effect.Effect<Wire, DialFailed | ConnectionLost, Scope.Scope> = Effect.fnUntraced(function* (
+  target,
+  { security, timeoutMillis }
+) {
+  const refusal = Security.refusalOf(security, target.host)
+  if (refusal !== undefined) return yield* dialFailed(refusal)
+  const { proof, socket } = yield* connect(target, security).pipe(
+    Effect.timeoutOrElse({
+      duration: timeoutMillis,
+      orElse: () => dialFailed(`no answer within ${timeoutMillis} ms`)
+    }),
+    Effect.mapError(
+      (error) =>
+        new DialFailed({ nobodyListens: error.nobodyListens, detail: `cannot reach it: ${error.detail}` })
     )
-    yield* connected(socket).pipe(
-      Effect.timeoutOrElse({
-        duration: timeoutMillis,
-        orElse: () => dialFailed(`no answer within ${timeoutMillis} ms`, false)
-      }),
-      Effect.mapError(
-        (error) =>
-          new DialFailed({ nobodyListens: error.nobodyListens, detail: `cannot reach it: ${error.detail}` })
-      )
-    )
-    return yield* make(yield* NodeSocket.fromDuplex(Effect.succeed(socket)), target, Option.some(socket))
-  }
-)
+  )
+  return yield* make(yield* NodeSocket.fromDuplex(Effect.succeed(socket)), socket, target, proof)
+})
 
-const connected = (socket: Net.Socket): Effect.Effect<void, DialFailed> =>
-  Effect.callback((resume) => {
-    socket.once("connect", () => resume(Effect.void))
-    // Stays for the life of the socket: an error that nobody listens to would end the process.
-    socket.on("error", (error) =>
-      resume(dialFailed(error.message, "code" in error && error.code === "ECONNREFUSED"))
-    )
-  })
+const connect = (target: Address.HostPort, security: Security.Security) =>
+  security._tag === "Tls" ? SecureSocket.dial(target, security.credentials) : connectPlain(target)
 
-const dialFailed = (detail: string, nobodyListens: boolean) =>
-  Effect.fail(new DialFailed({ detail, nobodyListens }))
+const connectPlain = Effect.fnUntraced(function* (target: Address.HostPort) {
+  const socket = yield* Effect.acquireRelease(
+    Effect.sync(() => Net.connect({ ...target, noDelay: true })),
+    (socket) => Effect.sync(() => socket.destroy())
+  )
+  yield* SecureSocket.connected(socket, "connect")
+  return { socket, proof: Certificate.nothingAsked }
+})
+
+const dialFailed = (detail: string) => Effect.fail(new DialFailed({ detail, nobodyListens: false }))
 
 /** Takes over a socket that a server accepted. It is closed politely when the scope closes. */
-export const accept: (socket: Socket.Socket) => Effect.Effect<Wire, ConnectionLost, Scope.Scope> =
-  Effect.fnUntraced(function* (socket) {
-    const accepted = yield* Effect.serviceOption(NodeSocket.NetSocket)
-    const { remoteAddress, remotePort } = Option.getOrElse(accepted, (): Partial<Net.Socket> => ({}))
-    return yield* make(socket, { host: remoteAddress ?? "unknown", port: remotePort ?? 0 }, accepted)
-  })
+export const accept: (
+  socket: Socket.Socket,
+  security: Security.Security
+) => Effect.Effect<Wire, ConnectionLost, Scope.Scope> = Effect.fnUntraced(function* (socket, security) {
+  const raw = yield* rawOf
+  const remote = remoteOf(raw)
+  if (security._tag === "Plain") return yield* make(socket, raw, remote, Certificate.nothingAsked)
+  const examined = yield* SecureSocket.accept(raw, security.credentials)
+  const duplex = yield* NodeSocket.fromDuplex(Effect.succeed(examined.socket))
+  return yield* make(duplex, examined.socket, remote, examined.proof)
+})
+
+/** The socket below; whoever handles a connection of a Node server is given it. */
+const rawOf = Effect.map(Effect.serviceOption(NodeSocket.NetSocket), Option.getOrThrow)
+
+/** Who is at the other end of the connection that is being handled. */
+export const remote: Effect.Effect<Address.HostPort> = Effect.map(rawOf, (raw) => remoteOf(raw))
+
+/** Ends the connection that is being handled, without a word. */
+export const hangUp: Effect.Effect<void> = Effect.map(rawOf, (raw) => void raw.destroy())
+
+const remoteOf = ({ remoteAddress, remotePort }: Net.Socket): Address.HostPort => ({
+  host: remoteAddress ?? "unknown",
+  port: remotePort ?? 0
+})
 
 const make = Effect.fnUntraced(function* (
   socket: Socket.Socket,
+  raw: Net.Socket,
   remote: Address.HostPort,
-  raw: Option.Option<Net.Socket>
+  proof: Certificate.Proof
 ) {
   const reader = yield* socket.reader.pipe(Effect.mapError(toLost))
   const writer = yield* socket.writer
-  return {
+  const wire: Wire = {
     remote,
+    proof,
     pull: Effect.mapError(Effect.map(reader.pull, toBytes), toLost),
     write: (ranges: ReadonlyArray<Uint8Array>) =>
       isNonEmpty(ranges) ? Effect.mapError(writer.writeAll(ranges), toLost) : Effect.void,
-    destroy: Effect.sync(() => Option.map(raw, (socket) => socket.destroy()))
+    finish: Effect.callback<void>((resume) => {
+      raw.once("close", () => resume(Effect.void))
+      raw.end(() => resume(Effect.void))
+    }),
+    destroy: Effect.sync(() => raw.destroy())
   }
+  return wire
 })
 
 const isNonEmpty = <A>(list: ReadonlyArray<A>): list is Arr.NonEmptyReadonlyArray<A> => list.length > 0

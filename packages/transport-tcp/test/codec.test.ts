@@ -144,6 +144,7 @@ describe("FrameReader", () => {
       _tag: "ForwardProposals",
       term: Term.make(1),
       requestIds: [1],
+      kinds: ["Command"],
       commands: [new Uint8Array(payload)]
     }))
     const bytes = encode([...sent, vote, ...sent])

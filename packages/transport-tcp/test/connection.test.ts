@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { LogIndex } from "@effect-raft/core/LogIndex"
 import type { RaftMessage } from "@effect-raft/core/RaftMessage"
 import { Term } from "@effect-raft/core/Term"
+import { nothingAsked } from "@effect-raft/transport-tcp/Certificate"
 import { Connection } from "@effect-raft/transport-tcp/Connection"
 import { FrameReader } from "@effect-raft/transport-tcp/FrameReader"
 import type { ConnectionLost } from "@effect-raft/transport-tcp/PeerError"
@@ -30,8 +31,10 @@ const openEnd = Effect.fnUntraced(function* (
   const received: Array<RaftMessage> = []
   const wire: Wire = {
     remote: { host: "memory", port: 0 },
+    proof: nothingAsked,
     pull: Queue.takeAll(incoming),
     write: (ranges) => Effect.asVoid(Queue.offer(outgoing, Buffer.concat(ranges))),
+    finish: Effect.void,
     destroy: Effect.void
   }
   const connection = new Connection({

@@ -9,20 +9,23 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
+import type { ProposalKind } from "../LogEntry.ts"
 import type { NodeId } from "../NodeId.ts"
-import type { RaftConfig } from "../RaftConfig.ts"
 import { OutcomeUnknown, RaftError } from "../RaftError.ts"
 import type { RaftErrorReason } from "../RaftError.ts"
 import type { ForwardOutcome, ForwardProposals, ForwardReply, RaftMessage } from "../RaftMessage.ts"
+import * as SessionRecord from "../sessions/SessionRecord.ts"
 import type { Term } from "../Term.ts"
 import type { Admission } from "./Admission.ts"
+import type { Proposal } from "./LocalProposal.ts"
 import type { ProposalSlot } from "./ReplySlots.ts"
 
 export interface Forwarder {
-  /** Sends a command to `leader`; ends with the leader's word, or without it after the request timeout. */
-  readonly forward: (leader: NodeId, command: Uint8Array) => Effect.Effect<ForwardOutcome, OutcomeUnknown>
+  /** Sends a command to `leader`; ends with the leader's word, or without it when it is given up. */
+  readonly forward: (leader: NodeId, proposal: Proposal) => Effect.Effect<ForwardOutcome, OutcomeUnknown>
   readonly onMessage: (from: NodeId, message: Forwarding) => void
+  /** Gives up what was sent at `sinceMillis` or before and is not answered. */
+  readonly expire: (sinceMillis: number) => void
   /** The peer may be dead: what was sent to it and not answered is unknown. */
   readonly onPeerLost: (peer: NodeId) => void
   readonly failAll: () => void
@@ -36,23 +39,24 @@ export const isForwarding = (message: RaftMessage): message is Forwarding =>
 
 interface Waiting {
   readonly leader: NodeId
+  readonly sentMillis: number
   readonly outcome: Deferred.Deferred<ForwardOutcome, OutcomeUnknown>
 }
 
 export const make = (options: {
-  readonly config: RaftConfig
+  readonly nowMillis: () => number
   readonly firstRequestId: number
   readonly admission: Admission
   readonly currentTerm: () => Term
   readonly isLeader: () => boolean
-  readonly encodeReply: (reply: unknown) => Uint8Array
+  readonly encodeReply: (kind: ProposalKind, reply: unknown) => Uint8Array
   readonly propose: (slot: ProposalSlot) => void
   readonly send: (to: NodeId, message: RaftMessage) => boolean
 }): Forwarder => {
   const waiting = new Map<number, Waiting>()
   let nextRequestId = options.firstRequestId
 
-  const forward = (leader: NodeId, command: Uint8Array) =>
+  const forward = (leader: NodeId, { kind, payload }: Proposal) =>
     Effect.suspend(() => {
       const requestId = nextRequestId++
       const outcome = Deferred.makeUnsafe<ForwardOutcome, OutcomeUnknown>()
@@ -60,25 +64,17 @@ export const make = (options: {
         _tag: "ForwardProposals",
         term: options.currentTerm(),
         requestIds: [requestId],
-        commands: [command]
+        kinds: [kind],
+        commands: [payload]
       }
       // Before it is sent: in one process the answer may come while `send` still runs.
-      waiting.set(requestId, { leader, outcome })
+      waiting.set(requestId, { leader, sentMillis: options.nowMillis(), outcome })
       if (!options.send(leader, request)) {
         // A message that was dropped here was never sent: the command surely did not happen.
         waiting.delete(requestId)
         return Effect.succeed(refused(null))
       }
-      return Deferred.await(outcome).pipe(
-        Effect.timeoutOption(options.config.requestTimeoutMillis),
-        Effect.flatMap(
-          Option.match({
-            onNone: () => Effect.fail(noAnswer(leader)),
-            onSome: (known) => Effect.succeed(known)
-          })
-        ),
-        Effect.ensuring(Effect.sync(() => waiting.delete(requestId)))
-      )
+      return Effect.onInterrupt(Deferred.await(outcome), () => Effect.sync(() => waiting.delete(requestId)))
     })
 
   const onReply = (reply: ForwardReply): void => {
@@ -92,8 +88,8 @@ export const make = (options: {
   const onRequest = (from: NodeId, request: ForwardProposals): void => {
     const { term } = request
     request.commands.forEach((payload, i) => {
-      const requestId = request.requestIds[i]
-      if (requestId === undefined) return
+      const [requestId, kind] = [request.requestIds[i], request.kinds[i]]
+      if (requestId === undefined || kind === undefined) return
       const tell = (outcome: ForwardOutcome) => {
         options.send(from, {
           _tag: "ForwardReply",
@@ -103,8 +99,10 @@ export const make = (options: {
       }
       const [currentTerm, isLeader] = [options.currentTerm(), options.isLeader()]
       const verdict = options.admission.judge({ from, requestId, term, currentTerm, isLeader })
-      if (verdict === "Take") options.propose(remoteSlot(payload, options.encodeReply, tell))
-      else if (verdict === "Refuse") tell(refused(null))
+      if (verdict === "Refuse") return tell(refused(null))
+      if (verdict === "Ignore") return
+      if (isForeign({ kind, payload })) tell({ _tag: "Refused", reason: "InvalidCommand", leader: null })
+      else options.propose(remoteSlot({ kind, payload }, options.encodeReply, tell))
     })
   }
 
@@ -116,8 +114,18 @@ export const make = (options: {
     }
   }
 
+  const expire = (sinceMillis: number): void => {
+    // They stand in the order in which they were sent.
+    for (const [requestId, slot] of waiting) {
+      if (slot.sentMillis > sinceMillis) return
+      waiting.delete(requestId)
+      Deferred.doneUnsafe(slot.outcome, Exit.fail(noAnswer(slot.leader)))
+    }
+  }
+
   return {
     forward,
+    expire,
     onMessage: (from, message) => {
       if (message._tag === "ForwardReply") onReply(message)
       else onRequest(from, message)
@@ -127,16 +135,22 @@ export const make = (options: {
   }
 }
 
+/** From a newer program, of which this one, and others like it, could not make anything in their logs. */
+const isForeign = ({ kind, payload }: Proposal): boolean =>
+  kind === "Session" && SessionRecord.problemOf(payload) !== undefined
+
 /** The place of a command that another node passed on. */
 const remoteSlot = (
-  payload: Uint8Array,
-  encodeReply: (reply: unknown) => Uint8Array,
+  { kind, payload }: Proposal,
+  encodeReply: (kind: ProposalKind, reply: unknown) => Uint8Array,
   tell: (outcome: ForwardOutcome) => void
 ): ProposalSlot => ({
+  kind,
   payload,
   isAbandoned: () => false,
   onAppended: () => false,
-  onApplied: (position, reply) => tell({ _tag: "Applied", ...position, reply: encodeReply(reply) }),
+  onApplied: ({ index, term }, reply) =>
+    tell({ _tag: "Applied", index, term, reply: encodeReply(kind, reply) }),
   onFailed: (reason) => {
     const outcome = toOutcome(reason)
     if (outcome !== undefined) tell(outcome)

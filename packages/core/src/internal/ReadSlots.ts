@@ -2,16 +2,14 @@
  * Who waits to read. A slot is opened when the call begins, named by a number that the rules carry
  * around, and filled when the state may be looked at, or when nobody will confirm it any more.
  */
-import * as Deferred from "effect/Deferred"
-import * as Exit from "effect/Exit"
-import { RaftError } from "../RaftError.ts"
 import type { RaftErrorReason } from "../RaftError.ts"
 
-export interface ReadSlot {
-  readonly readId: number
+/** Ends the wait: without a reason when everything that the read must see is applied. */
+export type ReadDone = (refusal: RaftErrorReason | undefined) => void
+
+interface ReadSlot {
   readonly openedMillis: number
-  /** Completes when everything that the read must see is applied. */
-  readonly ready: Deferred.Deferred<void, RaftError>
+  readonly done: ReadDone
 }
 
 export class ReadSlots {
@@ -22,10 +20,11 @@ export class ReadSlots {
     return this.byId.size
   }
 
-  open(nowMillis: number): ReadSlot {
-    const slot: ReadSlot = { readId: this.nextId++, openedMillis: nowMillis, ready: Deferred.makeUnsafe() }
-    this.byId.set(slot.readId, slot)
-    return slot
+  /** Opens a slot and gives its number. `done` is called once, unless the slot is forgotten before. */
+  open(nowMillis: number, done: ReadDone): number {
+    const readId = this.nextId++
+    this.byId.set(readId, { openedMillis: nowMillis, done })
+    return readId
   }
 
   has(readId: number): boolean {
@@ -38,19 +37,20 @@ export class ReadSlots {
   }
 
   confirm(readIds: ReadonlyArray<number>): void {
-    this.fill(readIds, Exit.void)
+    this.fill(readIds, undefined)
   }
 
   fail(readIds: ReadonlyArray<number>, reason: RaftErrorReason): void {
-    this.fill(readIds, Exit.fail(new RaftError({ reason })))
+    this.fill(readIds, reason)
   }
 
   /** Gives up what was opened at `sinceMillis` or before: this node lags too far behind to answer. */
   expire(sinceMillis: number, reason: () => RaftErrorReason): void {
+    if (this.byId.size === 0) return
     // Slots stand in the order in which they were opened.
-    for (const slot of this.byId.values()) {
+    for (const [readId, slot] of this.byId) {
       if (slot.openedMillis > sinceMillis) return
-      this.fail([slot.readId], reason())
+      this.fail([readId], reason())
     }
   }
 
@@ -58,11 +58,11 @@ export class ReadSlots {
     this.fail(Array.from(this.byId.keys()), reason)
   }
 
-  private fill(readIds: ReadonlyArray<number>, exit: Exit.Exit<void, RaftError>): void {
+  private fill(readIds: ReadonlyArray<number>, refusal: RaftErrorReason | undefined): void {
     for (const readId of readIds) {
       const slot = this.byId.get(readId)
       this.byId.delete(readId)
-      if (slot !== undefined) Deferred.doneUnsafe(slot.ready, exit)
+      slot?.done(refusal)
     }
   }
 }

@@ -5,6 +5,7 @@
  * none. Slots of proposals that are in the log stand here by index until the entry is applied, or until
  * this node loses the office in which it took them.
  */
+import type { ProposalKind } from "../LogEntry.ts"
 import type * as LogIndex from "../LogIndex.ts"
 import { OutcomeUnknown } from "../RaftError.ts"
 import type { RaftErrorReason } from "../RaftError.ts"
@@ -18,12 +19,14 @@ export interface Position {
 
 /** A command and those who wait for it. All functions are synchronous; the last two end the wait. */
 export interface ProposalSlot {
-  /** The encoded command. */
+  readonly kind: ProposalKind
+  /** The encoded command, or the session's record. */
   readonly payload: Uint8Array
   /** The caller gave up; nobody looks at the outcome any more. */
   readonly isAbandoned: () => boolean
   /** It is in this leader's log; nothing is promised yet. `true` when that is all the caller wanted. */
   readonly onAppended: (position: Position) => boolean
+  /** `reply` is the machine's, or a session's `SessionAnswer`. */
   readonly onApplied: (position: Position, reply: unknown) => void
   readonly onFailed: (reason: RaftErrorReason) => void
 }

@@ -6,26 +6,35 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { NodeState } from "../consensus/NodeState.ts"
-import { peersOf } from "../consensus/NodeState.ts"
+import { replicatedTo } from "../consensus/NodeState.ts"
 import * as Candidate from "../roles/Candidate.ts"
 import * as Follower from "../roles/Follower.ts"
 import * as Leader from "../roles/Leader.ts"
-import { scopeKey } from "../roles/Role.ts"
+import { sharesScope } from "../roles/Role.ts"
 import type { RoleContext } from "../roles/Role.ts"
 
 export interface RoleScope {
-  /** Opens the Scope that `state` belongs in, if it is not the open one. */
+  /** Opens the Scope that `state` belongs in, if it is not the open one, and lets a leader's replicators follow its peers. */
   readonly reconcile: (state: NodeState) => Effect.Effect<void>
-  /** A leader's replicators may have something to send. */
-  readonly wakeReplicators: () => void
+  /** A leader's replicators send what they have. */
+  readonly replicate: () => void
 }
 
 export const make = (node: RoleContext): Effect.Effect<RoleScope, never, Scope.Scope> =>
   Effect.gen(function* () {
     const parent = yield* Effect.scope
-    let openKey: string | undefined
+    /** The state for which the present Scope was opened. */
+    let openedFor: NodeState | undefined
     let current: Scope.Closeable | undefined
     let replicators: Leader.Replicators | undefined
+    /** The state for whose peers the replicators are. */
+    let reconciled: NodeState | undefined
+
+    const reconcileReplicators = (state: NodeState): Effect.Effect<void> => {
+      if (replicators === undefined || hasSamePeers(reconciled, state)) return Effect.void
+      reconciled = state
+      return replicators.reconcile(replicatedTo(state))
+    }
 
     const enter = (state: NodeState) =>
       Effect.gen(function* () {
@@ -41,26 +50,34 @@ export const make = (node: RoleContext): Effect.Effect<RoleScope, never, Scope.S
             return
           case "Leader":
             replicators = yield* Leader.makeReplicators(node)
-            yield* replicators.reconcile(peersOf(state))
+            yield* reconcileReplicators(state)
             yield* fork("heartbeat", Leader.heartbeat(node))
         }
       })
 
     return {
       reconcile: (state) => {
-        const key = scopeKey(state)
-        if (key === openKey) return Effect.void
+        if (openedFor !== undefined && sharesScope(openedFor, state)) return reconcileReplicators(state)
         return Effect.gen(function* () {
-          openKey = key
+          openedFor = state
           replicators = undefined
+          reconciled = undefined
           if (current !== undefined) yield* Scope.close(current, Exit.void)
           current = yield* Scope.fork(parent)
           yield* Scope.provide(enter(state), current)
         })
       },
-      wakeReplicators: () => replicators?.wake()
+      replicate: () => replicators?.send()
     }
   })
+
+/** Peers come with a membership, and go after it. */
+const hasSamePeers = (known: NodeState | undefined, { membership, role }: NodeState): boolean =>
+  known !== undefined &&
+  known.membership === membership &&
+  known.role._tag === "Leader" &&
+  role._tag === "Leader" &&
+  known.role.progress.size === role.progress.size
 
 const fork = (fiber: string, effect: Effect.Effect<void>) =>
   effect.pipe(Effect.annotateLogs({ fiber }), Effect.forkScoped({ startImmediately: true }))

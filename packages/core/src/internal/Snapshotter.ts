@@ -13,6 +13,7 @@ import * as LogIndex from "../LogIndex.ts"
 import type { RaftConfig } from "../RaftConfig.ts"
 import type { SnapshotStore, StorageError } from "../RaftStorage.ts"
 import type { SnapshotMeta } from "../Snapshot.ts"
+import type { ReplicaSnapshot } from "./Replica.ts"
 import type { Term } from "../Term.ts"
 
 /** What an entry leaves behind when its command is applied: where it stood, and the leader's clock in it. */
@@ -26,8 +27,8 @@ export interface Place {
 export interface Moment {
   readonly log: RaftLog.RaftLog
   readonly place: Place
-  /** Takes the machine's view of this very moment. */
-  readonly snapshot: () => Iterable<Uint8Array>
+  /** Takes a view of this very moment. */
+  readonly snapshot: () => ReplicaSnapshot
 }
 
 interface Taken {
@@ -50,7 +51,7 @@ export const make = (options: {
   /** The last index that a snapshot on disk covers. */
   readonly lastIndex: LogIndex.LogIndex
   /** What a snapshot of the present moment stands for. */
-  readonly describe: (place: Place) => SnapshotMeta
+  readonly describe: (place: Place, sessionBytes: number) => SnapshotMeta
   readonly onTaken: (event: SnapshotTaken) => void
 }): Effect.Effect<Snapshotter> =>
   Effect.gen(function* () {
@@ -88,7 +89,8 @@ export const make = (options: {
         const { log, place } = moment
         // The entry has gone meanwhile: a leader's snapshot is about to take the place of all this.
         if (place.index <= log.base.index) return
-        isBusy = Queue.offerUnsafe(inbox, { meta: options.describe(place), pieces: moment.snapshot() })
+        const { pieces, sessionBytes } = moment.snapshot()
+        isBusy = Queue.offerUnsafe(inbox, { meta: options.describe(place, sessionBytes), pieces })
         lastIndex = place.index
       },
       startAfter: (index) => {

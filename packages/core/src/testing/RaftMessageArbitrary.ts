@@ -27,7 +27,10 @@ const Plain = Schema.Union([
 ])
 
 const Drafts = Schema.NonEmptyArray(
-  Schema.Struct({ kind: Schema.Literals(["NoOp", "Command", "Configuration"]), payload: Schema.Uint8Array })
+  Schema.Struct({
+    kind: Schema.Literals(["NoOp", "Command", "Configuration", "Session"]),
+    payload: Schema.Uint8Array
+  })
 )
 
 const Append = Schema.Struct({
@@ -39,7 +42,9 @@ const Append = Schema.Struct({
 
 const Forward = Schema.Struct({
   term: Term,
-  proposals: Schema.Array(Schema.Struct({ requestId: Schema.Natural, command: Schema.Uint8Array }))
+  proposals: Schema.Array(
+    Schema.Struct({ requestId: Schema.Natural, kind: LogEntry.ProposalKind, command: Schema.Uint8Array })
+  )
 })
 
 const toAppend = ({ blocks, head }: typeof Append.Type): RaftMessage.AppendEntries => {
@@ -58,6 +63,7 @@ const toForward = ({ proposals, term }: typeof Forward.Type): RaftMessage.Forwar
   _tag: "ForwardProposals",
   term,
   requestIds: proposals.map(({ requestId }) => requestId),
+  kinds: proposals.map(({ kind }) => kind),
   commands: proposals.map(({ command }) => command)
 })
 

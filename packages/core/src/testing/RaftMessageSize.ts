@@ -32,7 +32,7 @@ const bodyBytes = (message: RaftMessage): number => {
       )
     case "ForwardProposals":
       return message.commands.reduce(
-        (sum, command) => sum + numberBytes + lengthBytes + command.byteLength,
+        (sum, command) => sum + numberBytes + 1 + lengthBytes + command.byteLength,
         numberBytes
       )
     case "ForwardReply":

@@ -14,6 +14,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
+import * as Membership from "../Membership.ts"
 import type { NodeId } from "../NodeId.ts"
 import * as RaftTrace from "../RaftTrace.ts"
 import type { StateMachineClass } from "../StateMachine.ts"
@@ -36,6 +37,7 @@ import { NodeClock } from "./simulation/NodeClock.ts"
 import * as Oracle from "./simulation/Oracle.ts"
 import type * as Plan from "./simulation/Plan.ts"
 import * as Promises from "./simulation/Promises.ts"
+import * as Sessions from "./simulation/Sessions.ts"
 import * as Votes from "./simulation/Votes.ts"
 import * as SimulationRuntime from "./SimulationRuntime.ts"
 import type { Answer, Completed, Request, Workload } from "./Workload.ts"
@@ -147,7 +149,8 @@ const life = <Self, Command, Reply, View>(
     const remind = Promises.tracerOf(disks, (what) => fail("Promises", what))
     const count = Commitment.tracerOf(disks, (what) => fail("Commitment", what))
     const poll = Votes.tracerOf(disks, (what) => fail("Votes", what))
-    const watch = [cover, compare, breakdowns.tracerOf, remind, count, poll]
+    const sessions = Sessions.make(notes.counters, (what) => fail("Sessions", what))
+    const watch = [cover, compare, sessions.tracerOf, breakdowns.tracerOf, remind, count, poll]
     let isStorm = false
 
     const cluster: TestCluster.Cluster<Command, Reply, View> = yield* TestCluster.make(machine, {
@@ -155,7 +158,7 @@ const life = <Self, Command, Reply, View>(
       seed: plan.seed,
       network: linkSettings(plan),
       notifyLost: plan.notifyLost,
-      config: plan.config,
+      config: { ...plan.config, ...plan.sessions },
       disk: notes.disks({
         seed: plan.seed,
         onEvent: (event) => {
@@ -190,7 +193,8 @@ const life = <Self, Command, Reply, View>(
       workload,
       plan,
       isStorm: () => isStorm,
-      recorder
+      recorder,
+      counters: notes.counters
     })
 
     const work = Effect.gen(function* () {
@@ -211,7 +215,10 @@ const life = <Self, Command, Reply, View>(
       Effect.onError(() => Nemesis.letGo(target))
     )
     const believed = Oracle.attemptsOf(notes.history(), machine.machine.command.encode)
-    yield* judge(Oracle.check(believed, cluster.appliedAt), "Oracle")
+    yield* judge(
+      Oracle.check(believed, (index) => sessions.unwrap(cluster.appliedAt(index))),
+      "Oracle"
+    )
     yield* judge(workload.check?.(notes.history()), "History")
   }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
 
@@ -249,10 +256,13 @@ const recover = <Command, Reply, View>(cluster: TestCluster.Cluster<Command, Rep
     const isLevel = () => {
       const [leader] = cluster.leaders()
       if (leader === undefined) return false
-      const { lastIndex } = cluster.state(leader).log
-      return cluster.nodeIds.every((nodeId) => cluster.appliedIndex(nodeId) === lastIndex)
+      const { log, membership } = cluster.state(leader)
+      return (
+        membership._tag === "Simple" &&
+        Membership.allMembers(membership).every(({ id }) => cluster.appliedIndex(id) === log.lastIndex)
+      )
     }
-    yield* cluster.until("every node has applied the whole log", isLevel, { within: recoveryMillis })
+    yield* cluster.until("every member has applied the whole log", isLevel, { within: recoveryMillis })
   })
 
 const judge = (problem: string | undefined, property: string): Effect.Effect<void> =>

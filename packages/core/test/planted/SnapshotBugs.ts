@@ -50,8 +50,8 @@ export const snapshotBugs: ReadonlyArray<Bug> = [
     name: "a start takes a log that ends before the snapshot as it is",
     claim: "a log begins after its snapshot or before it (paper, 7)",
     file: "consensus/Snapshotting.ts",
-    find: "return RaftLog.termAt(log, base.index) === base.term",
-    replace: "return RaftLog.termAt(log, base.index) !== base.term"
+    find: "if (RaftLog.termAt(log, base.index) === base.term) return state",
+    replace: "if (RaftLog.termAt(log, base.index) !== base.term) return state"
   },
   {
     name: "a restarted node forgets that its snapshot is committed",
@@ -94,8 +94,8 @@ export const snapshotBugs: ReadonlyArray<Bug> = [
     name: "a machine goes on from its old state after a snapshot was installed",
     claim: "the machine is reset from the snapshot (paper, figure 13, step 8)",
     file: "internal/Applier.ts",
-    find: "yield* Effect.try({ try: () => instance.restore(pieces), catch: (cause) => failure(lastIndex, cause) })",
-    replace: ""
+    find: "try: () => replica.restore(reader.meta, pieces),",
+    replace: "try: () => undefined,"
   },
   {
     name: "a snapshot is said to cover one entry more than it does",

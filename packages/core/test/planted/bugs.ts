@@ -4,6 +4,7 @@
 import type { Bug } from "./Bug.ts"
 import { nodeBugs } from "./NodeBugs.ts"
 import { ruleBugs } from "./RuleBugs.ts"
+import { sessionBugs } from "./SessionBugs.ts"
 import { snapshotBugs } from "./SnapshotBugs.ts"
 import { storageBugs } from "./StorageBugs.ts"
 import type { Chapter } from "./Table.ts"
@@ -12,6 +13,7 @@ export const chapters: ReadonlyArray<Chapter> = [
   { title: "The rules", bugs: ruleBugs },
   { title: "The node around the rules", bugs: nodeBugs },
   { title: "Snapshots", bugs: snapshotBugs },
+  { title: "Sessions", bugs: sessionBugs },
   { title: "The write-ahead log", bugs: storageBugs }
 ]
 

@@ -6,6 +6,7 @@ import * as Membership from "@effect-raft/core/Membership"
 import { ClusterId, defaultGroup, NodeId } from "@effect-raft/core/NodeId"
 import type { RaftStatus } from "@effect-raft/core/Raft"
 import type { RaftError } from "@effect-raft/core/RaftError"
+import * as LocalSessions from "@effect-raft/core/testing/LocalSessions"
 import type { SnapshotMeta } from "@effect-raft/core/Snapshot"
 import * as StateMachineContract from "@effect-raft/core/testing/StateMachineContract"
 import * as Deferred from "effect/Deferred"
@@ -14,6 +15,8 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type { Term } from "@effect-raft/core/Term"
 import { KvMachine } from "../../src/KvMachine.ts"
+
+const limits = { timeoutMillis: 60_000, maxReplies: 256, maxReplyBytes: 64 * 1024 }
 
 export interface FakeRaft {
   /** What every call fails with from now on; `undefined`, none. */
@@ -71,12 +74,14 @@ export const make = (name = "n1"): FakeRaft => {
       proposeAt,
       propose: (command) => Effect.map(proposeAt(command), ({ reply }) => reply),
       submit: (command) => Effect.map(proposeAt(command), ({ index, term }) => ({ index, term })),
+      sessions: LocalSessions.make(machine, { limits }).operations,
       committed: () => Stream.empty,
       read: (f, options) =>
         Effect.suspend(() => {
           fake.reads.push(options?.consistency ?? "linearizable")
           return fake.failWith === undefined ? Effect.succeed(f(instance.view())) : Effect.fail(fake.failWith)
         }),
+      changeMembership: () => Effect.succeed(status().membership),
       snapshot: Effect.suspend(() =>
         fake.failWith === undefined
           ? Effect.succeed({ meta: snapshotMeta(status()), pieces: instance.snapshot() })
@@ -86,6 +91,16 @@ export const make = (name = "n1"): FakeRaft => {
       changes: Stream.sync(status),
       leader: Stream.sync(() => fake.leader),
       attributesOf: (id) => (id === "n2" ? { http: "http://127.0.0.1:8002" } : {}),
+      entrance: {
+        welcome: () => ({
+          clusterId: ClusterId.make("test"),
+          groupId: defaultGroup,
+          nodeId,
+          maxInFlight: 1,
+          leaderAt: null
+        }),
+        admit: () => ({ take: () => undefined, end: () => undefined })
+      },
       failure: Deferred.await(failure)
     })
   }

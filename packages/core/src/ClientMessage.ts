@@ -1,0 +1,58 @@
+/**
+ * What a client and a node say to each other.
+ *
+ * A client numbers its requests and may have many under way; answers carry the number of their request and
+ * come in any order. Commands, replies, questions and answers travel in the machine's own binary form. How
+ * the messages become bytes is the transport's business.
+ */
+import type { ClusterId, GroupId, NodeId } from "./NodeId.ts"
+import type { RaftErrorReason } from "./RaftError.ts"
+
+/** How fresh the answer to a query must be; see `Raft.Consistency`. */
+export type QueryConsistency = "linearizable" | "stale"
+
+/** Replicate a command, and answer with the machine's reply. */
+export interface ProposeRequest {
+  readonly _tag: "Propose"
+  readonly id: number
+  readonly command: Uint8Array
+}
+
+/** Look at the state. */
+export interface QueryRequest {
+  readonly _tag: "Query"
+  readonly id: number
+  readonly consistency: QueryConsistency
+  readonly query: Uint8Array
+}
+
+export type ClientRequest = ProposeRequest | QueryRequest
+
+/** The machine's reply, or its answer to a query. */
+export interface DoneAnswer {
+  readonly _tag: "Done"
+  readonly id: number
+  readonly bytes: Uint8Array
+}
+
+/** Why there is none. */
+export interface FailedAnswer {
+  readonly _tag: "Failed"
+  readonly id: number
+  readonly reason: RaftErrorReason
+  /** Where the leader listens for clients, if the node is not it and knows. */
+  readonly leaderAt: string | null
+}
+
+export type ClientAnswer = DoneAnswer | FailedAnswer
+
+/** What a node says of itself when a client has connected. */
+export interface Welcome {
+  readonly clusterId: ClusterId
+  readonly groupId: GroupId
+  readonly nodeId: NodeId
+  /** Requests of one connection that may be unanswered; one more is answered `Overloaded`. */
+  readonly maxInFlight: number
+  /** Where the leader listens for clients; `null` when this node is it, or knows of none. */
+  readonly leaderAt: string | null
+}

@@ -1,0 +1,198 @@
+/**
+ * Carries out what remote clients ask of a node.
+ *
+ * A batch of one connection goes to the actor without a fiber for each request: a proposal is a slot
+ * whose owner writes the answer, and all linearizable queries of a batch wait for one quorum round
+ * together, which is allowed because each of them began before that round (thesis, section 6.4).
+ *
+ * Nothing is passed on from here: who asks a node that is not the leader is told who is. A client that
+ * leaves takes nothing with it: its commands stay where they are, and their slots are freed when they are
+ * applied, or when the leader loses its office.
+ */
+import type { ClientEntrance, Visit, VisitOptions } from "../ClientEntrance.ts"
+import type { ClientRequest, ProposeRequest, QueryRequest } from "../ClientMessage.ts"
+import * as NodeState from "../consensus/NodeState.ts"
+import type { ClusterId, GroupId, NodeId } from "../NodeId.ts"
+import type { RaftConfig } from "../RaftConfig.ts"
+import { CommandTooLarge, InvalidQuery, Overloaded } from "../RaftError.ts"
+import type { RaftErrorReason } from "../RaftError.ts"
+import type { RaftNode } from "../RaftNode.ts"
+import type { StateMachine } from "../StateMachine.ts"
+import type { Position, ProposalSlot } from "./ReplySlots.ts"
+
+/** The attribute under which a node tells its peers where it listens for clients. */
+export const clientAttribute = "client"
+
+export interface Options<Command, Reply, View> {
+  readonly machine: StateMachine<Command, Reply, View>
+  readonly node: RaftNode<View>
+  readonly clusterId: ClusterId
+  readonly groupId: GroupId
+  readonly nodeId: NodeId
+  readonly config: RaftConfig
+}
+
+export const make = <Command, Reply, View>(
+  options: Options<Command, Reply, View>
+): ClientEntrance["Service"] => {
+  const { clusterId, config, groupId, node, nodeId } = options
+  const leaderAt = (): string | null => {
+    const leader = NodeState.leaderOf(node.state())
+    return leader === null || leader === nodeId ? null : (node.attributesOf(leader)[clientAttribute] ?? null)
+  }
+  return {
+    welcome: () => ({
+      clusterId,
+      groupId,
+      nodeId,
+      maxInFlight: config.maxClientRequests,
+      leaderAt: leaderAt()
+    }),
+    admit: (visit) => new VisitOfNode(options, visit, leaderAt)
+  }
+}
+
+class VisitOfNode<Command, Reply, View> implements Visit {
+  private readonly options: Options<Command, Reply, View>
+  private readonly visitor: VisitOptions
+  private readonly leaderAt: () => string | null
+  /** Waits for a quorum round that are under way. */
+  private readonly reads = new Set<number>()
+  private inFlight = 0
+  private hasEnded = false
+
+  constructor(options: Options<Command, Reply, View>, visitor: VisitOptions, leaderAt: () => string | null) {
+    this.options = options
+    this.visitor = visitor
+    this.leaderAt = leaderAt
+  }
+
+  take(requests: ReadonlyArray<ClientRequest>): void {
+    const { maxClientRequests } = this.options.config
+    const toConfirm: Array<QueryRequest> = []
+    for (const request of requests) {
+      this.inFlight += 1
+      if (this.inFlight > maxClientRequests) {
+        this.failed(request.id, new Overloaded({ bound: "maxClientRequests", limit: maxClientRequests }))
+      } else if (request._tag === "Propose") {
+        this.propose(request)
+      } else if (request.consistency === "stale") {
+        this.answerStale(request)
+      } else {
+        toConfirm.push(request)
+      }
+    }
+    if (toConfirm.length > 0) this.confirm(toConfirm)
+  }
+
+  end(): void {
+    this.hasEnded = true
+    for (const readId of this.reads) this.options.node.forgetRead(readId)
+    this.reads.clear()
+  }
+
+  // --- commands ---------------------------------------------------------------------------------------
+
+  private propose({ command, id }: ProposeRequest): void {
+    const maxBytes = this.options.config.maxCommandBytes
+    if (command.byteLength > maxBytes) {
+      this.failed(id, new CommandTooLarge({ bytes: command.byteLength, maxBytes }))
+    } else {
+      this.options.node.propose(new RemoteProposal(this, id, command))
+    }
+  }
+
+  get isOver(): boolean {
+    return this.hasEnded
+  }
+
+  applied(id: number, reply: unknown): void {
+    if (!this.hasEnded) this.done(id, this.options.machine.reply.encode(reply as Reply))
+  }
+
+  // --- queries ----------------------------------------------------------------------------------------
+
+  private answerStale(request: QueryRequest): void {
+    const reason = this.options.node.stopped()
+    if (reason === undefined) this.look(request)
+    else this.failed(request.id, reason)
+  }
+
+  private confirm(requests: ReadonlyArray<QueryRequest>): void {
+    const wait = { readId: -1, isOver: false }
+    wait.readId = this.options.node.read((refusal) => {
+      wait.isOver = true
+      this.reads.delete(wait.readId)
+      for (const request of requests) {
+        if (refusal === undefined) this.look(request)
+        else this.failed(request.id, refusal)
+      }
+    })
+    // A node that refuses on the spot has done so before it gave the number.
+    if (!wait.isOver) this.reads.add(wait.readId)
+  }
+
+  private look({ id, query }: QueryRequest): void {
+    const { machine, node } = this.options
+    if (machine.ask === undefined) {
+      return this.failed(id, new InvalidQuery({ detail: `${machine.name} answers no queries` }))
+    }
+    let bytes: Uint8Array
+    try {
+      bytes = machine.ask(node.view(), query)
+    } catch (cause) {
+      return this.failed(id, new InvalidQuery({ detail: (cause as Error).message }))
+    }
+    this.done(id, bytes)
+  }
+
+  // --- answers ----------------------------------------------------------------------------------------
+
+  private done(id: number, bytes: Uint8Array): void {
+    this.inFlight -= 1
+    this.visitor.answer({ _tag: "Done", id, bytes })
+  }
+
+  failed(id: number, reason: RaftErrorReason): void {
+    this.inFlight -= 1
+    if (this.hasEnded) return
+    const leaderAt = reason._tag === "NotLeader" ? this.leaderAt() : null
+    this.visitor.answer({ _tag: "Failed", id, reason, leaderAt })
+  }
+}
+
+/** The place of a remote client's command. */
+class RemoteProposal implements ProposalSlot {
+  readonly kind = "Command"
+  readonly payload: Uint8Array
+  private readonly id: number
+  private readonly visit: AnswersProposals
+
+  constructor(visit: AnswersProposals, id: number, payload: Uint8Array) {
+    this.visit = visit
+    this.id = id
+    this.payload = payload
+  }
+
+  isAbandoned(): boolean {
+    return this.visit.isOver
+  }
+
+  onAppended(): boolean {
+    return this.visit.isOver
+  }
+
+  onApplied(_position: Position, reply: unknown): void {
+    this.visit.applied(this.id, reply)
+  }
+
+  onFailed(reason: RaftErrorReason): void {
+    this.visit.failed(this.id, reason)
+  }
+}
+
+interface AnswersProposals {
+  readonly isOver: boolean
+  readonly applied: (id: number, reply: unknown) => void
+  readonly failed: (id: number, reason: RaftErrorReason) => void
+}

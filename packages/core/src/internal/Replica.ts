@@ -1,0 +1,96 @@
+/**
+ * What a node replicates: the machine, and beside it the clients' sessions, which decide whether a command
+ * that came through a session reaches the machine.
+ */
+import type { LogEntry } from "../LogEntry.ts"
+import type { SnapshotMeta } from "../Snapshot.ts"
+import * as SessionRecord from "../sessions/SessionRecord.ts"
+import type { SessionAnswer } from "../sessions/SessionAnswer.ts"
+import { SessionTable } from "../sessions/SessionTable.ts"
+import type { StateMachine } from "../StateMachine.ts"
+
+/** A snapshot of one moment, which later entries do not change. */
+export interface ReplicaSnapshot {
+  /** As in `SnapshotMeta`: how many of the bytes are the sessions'. */
+  readonly sessionBytes: number
+  readonly pieces: Iterable<Uint8Array>
+}
+
+/** One copy. All functions are synchronous; what one throws it would throw on every node. */
+export interface Replica<View> {
+  /**
+   * Applies the next entry. Gives the machine's reply to a command, a `SessionAnswer` to an entry of a
+   * session, and `undefined` to all others.
+   */
+  readonly apply: (entry: LogEntry) => unknown
+  readonly view: () => View
+  readonly snapshot: () => ReplicaSnapshot
+  /** Replaces everything by what a snapshot holds; its pieces may be cut anywhere. */
+  readonly restore: (meta: SnapshotMeta, pieces: ReadonlyArray<Uint8Array>) => void
+}
+
+export const make = <Command, Reply, View>(machine: StateMachine<Command, Reply, View>): Replica<View> => {
+  const instance = machine.make()
+  const sessions = new SessionTable()
+
+  const applyCommand = ({ index, term, timestampMillis }: LogEntry, command: Uint8Array): Reply =>
+    instance.apply(machine.command.decode(command), { index, term, timestampMillis })
+
+  const applyRecord = (entry: LogEntry): SessionAnswer =>
+    sessions.apply(SessionRecord.decode(entry.payload), entry, (command) =>
+      machine.reply.encode(applyCommand(entry, command))
+    )
+
+  return {
+    apply: (entry) => {
+      if (entry.kind === "NoOp") return sessions.beginTerm(entry.timestampMillis)
+      sessions.passTime(entry.timestampMillis)
+      switch (entry.kind) {
+        case "Command":
+          return applyCommand(entry, entry.payload)
+        case "Session":
+          return applyRecord(entry)
+        case "Configuration":
+          return undefined
+      }
+    },
+    view: instance.view,
+    snapshot: () => {
+      const section = sessions.toSection()
+      const pieces = instance.snapshot()
+      return section === undefined
+        ? { sessionBytes: 0, pieces }
+        : { sessionBytes: section.byteLength, pieces: inFront(section, pieces) }
+    },
+    restore: ({ sessionBytes }, pieces) => {
+      const { first, rest } = cutAfter(sessionBytes ?? 0, pieces)
+      sessions.restore(first.byteLength === 0 ? undefined : first)
+      instance.restore(rest)
+    }
+  }
+}
+
+const inFront = (section: Uint8Array, pieces: Iterable<Uint8Array>): Iterable<Uint8Array> => ({
+  *[Symbol.iterator]() {
+    yield section
+    yield* pieces
+  }
+})
+
+/** The first `length` bytes in one piece, and the rest. */
+const cutAfter = (
+  length: number,
+  pieces: ReadonlyArray<Uint8Array>
+): { readonly first: Uint8Array; readonly rest: ReadonlyArray<Uint8Array> } => {
+  const first = new Uint8Array(length)
+  const rest: Array<Uint8Array> = []
+  let at = 0
+  for (const piece of pieces) {
+    const taken = Math.min(length - at, piece.byteLength)
+    first.set(piece.subarray(0, taken), at)
+    at += taken
+    if (taken < piece.byteLength) rest.push(piece.subarray(taken))
+  }
+  if (at < length) throw new RangeError(`the snapshot has ${at} bytes, of which ${length} are its sessions'`)
+  return { first, rest }
+}

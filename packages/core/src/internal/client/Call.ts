@@ -1,0 +1,68 @@
+/**
+ * One call of a remote client, from the moment it is made to its one answer. It may be sent more than
+ * once, but only where that cannot do harm.
+ */
+import type { ClientRequest } from "../../ClientMessage.ts"
+import { OutcomeUnknown, Unreachable } from "../../RaftError.ts"
+import type { RaftErrorReason } from "../../RaftError.ts"
+
+/** A call, as its maker describes it. */
+export interface CallOptions {
+  /** The request, under the number that it has on the connection it goes out on. */
+  readonly request: (id: number) => ClientRequest
+  /** It changes nothing, or carrying it out twice is as good as once. */
+  readonly isRepeatable: boolean
+  /** What becomes of it matters to more than the caller. */
+  readonly isCommand: boolean
+  readonly onDone: (bytes: Uint8Array) => void
+  readonly onFailed: (reason: RaftErrorReason) => void
+}
+
+export class Call {
+  readonly options: CallOptions
+  /** The router's tick at which it is given up. */
+  readonly lastTick: number
+  /** It is on its way to a node, or there. */
+  isSent = false
+  /** It was on its way to a node that did not say what became of it. */
+  isInDoubt = false
+  /** It has ended, or nobody waits for it any more. */
+  isOver = false
+
+  constructor(options: CallOptions, lastTick: number) {
+    this.options = options
+    this.lastTick = lastTick
+  }
+
+  /** How it ends when nobody has said what became of it. */
+  withoutAnswer(waitedMillis: number, detail: string): RaftErrorReason {
+    return this.options.isCommand && (this.isSent || this.isInDoubt)
+      ? new OutcomeUnknown({ detail })
+      : new Unreachable({ waitedMillis, detail })
+  }
+}
+
+/** What an answer that is not the value means for its call. */
+export type Verdict =
+  /** It is the caller's business. */
+  | "Tell"
+  /** It surely did not happen, and another node may do it. */
+  | "Elsewhere"
+  /** It may have happened, which is the caller's business unless the call may be repeated. */
+  | "InDoubt"
+
+export const verdictOf = (reason: RaftErrorReason): Verdict => {
+  switch (reason._tag) {
+    case "NotLeader":
+    case "NoLeader":
+    case "ShuttingDown":
+    case "StorageFailure":
+      return "Elsewhere"
+    case "OutcomeUnknown":
+    case "MachineFailure":
+    case "InvariantBroken":
+      return "InDoubt"
+    default:
+      return "Tell"
+  }
+}

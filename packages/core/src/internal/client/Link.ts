@@ -1,0 +1,109 @@
+/**
+ * A connection in use: which calls went out on it and are not answered, under which numbers.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type { ClientAnswer, FailedAnswer } from "../../ClientMessage.ts"
+import type { ClientConnection, ConnectionHandler } from "../../RaftClientTransport.ts"
+import type { Call } from "./Call.ts"
+
+/** What the owner of a link hears. The calls are no longer the link's by then. */
+export interface LinkOwner {
+  readonly onDone: (link: Link, call: Call, bytes: Uint8Array) => void
+  readonly onFailed: (link: Link, call: Call, answer: FailedAnswer) => void
+  /** Some answers have come: there is room again. */
+  readonly onRoom: (link: Link) => void
+  /** The connection broke while these were under way. */
+  readonly onLost: (link: Link, calls: ReadonlyArray<Call>, detail: string) => void
+}
+
+export class Link implements ConnectionHandler {
+  readonly endpoint: string
+  private readonly owner: LinkOwner
+  private readonly underWay = new Map<number, Call>()
+  private readonly end = Deferred.makeUnsafe<void>()
+  private connection: ClientConnection | undefined
+  private lastId = 0
+  private isRetired = false
+  private hasEnded = false
+
+  constructor(endpoint: string, owner: LinkOwner) {
+    this.endpoint = endpoint
+    this.owner = owner
+  }
+
+  /** The transport has made the connection; `false` when it has broken since. */
+  open(connection: ClientConnection): boolean {
+    this.connection = connection
+    return !this.hasEnded
+  }
+
+  /** Waits until the connection is lost, or no longer needed. */
+  get ended(): Effect.Effect<void> {
+    return Deferred.await(this.end)
+  }
+
+  /** Calls that are under way, those included for which nobody waits any more. */
+  get size(): number {
+    return this.underWay.size
+  }
+
+  get isFull(): boolean {
+    return this.connection === undefined || this.underWay.size >= this.connection.welcome.maxInFlight
+  }
+
+  /** Sends a call; `false` when it surely did not leave. */
+  send(call: Call): boolean {
+    if (this.connection === undefined) return false
+    this.lastId = (this.lastId + 1) >>> 0
+    const id = this.lastId
+    this.underWay.set(id, call)
+    call.isSent = true
+    if (this.connection.send(call.options.request(id))) return true
+    call.isSent = false
+    this.underWay.delete(id)
+    return false
+  }
+
+  /** Nothing more is sent; it ends when all that is under way is answered. */
+  retire(): void {
+    this.isRetired = true
+    this.endIfIdle()
+  }
+
+  onAnswers(answers: ReadonlyArray<ClientAnswer>): void {
+    for (const answer of answers) {
+      const call = this.underWay.get(answer.id)
+      if (call === undefined) continue
+      this.underWay.delete(answer.id)
+      call.isSent = false
+      if (call.isOver) continue
+      if (answer._tag === "Done") this.owner.onDone(this, call, answer.bytes)
+      else this.owner.onFailed(this, call, answer)
+    }
+    this.owner.onRoom(this)
+    this.endIfIdle()
+  }
+
+  onLost(detail: string): void {
+    const lost = Array.from(this.underWay.values()).filter((call) => !call.isOver)
+    for (const call of lost) {
+      call.isSent = false
+      call.isInDoubt = true
+    }
+    this.underWay.clear()
+    this.connection = undefined
+    this.finish()
+    this.owner.onLost(this, lost, detail)
+  }
+
+  private endIfIdle(): void {
+    if (this.isRetired && this.underWay.size === 0) this.finish()
+  }
+
+  private finish(): void {
+    if (this.hasEnded) return
+    this.hasEnded = true
+    Deferred.doneUnsafe(this.end, Effect.void)
+  }
+}

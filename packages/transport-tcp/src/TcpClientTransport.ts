@@ -1,0 +1,164 @@
+/**
+ * A client's connections with nodes over TCP.
+ *
+ * ```ts
+ * RaftClient.layer(Counter, { endpoints: ["127.0.0.1:7201", "127.0.0.1:7202"] }).pipe(
+ *   Layer.provide(TcpClientTransport.layer())
+ * )
+ * ```
+ *
+ * A connection on which nothing was heard for a while asks for a sign of life, and is given up when none
+ * comes: a node that is stopped, or whose machine is gone, keeps its connections open.
+ */
+import type { Welcome } from "@effect-raft/core/ClientMessage"
+import { ConnectFailed, RaftClientTransport } from "@effect-raft/core/RaftClientTransport"
+import type { ClientConnection, ConnectOptions } from "@effect-raft/core/RaftClientTransport"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as Address from "./Address.ts"
+import * as ClientCodec from "./ClientCodec.ts"
+import * as ClientHandshake from "./ClientHandshake.ts"
+import type { ClientAnswer } from "@effect-raft/core/ClientMessage"
+import * as ClientSockets from "./ClientSockets.ts"
+import { MalformedFrame } from "./FrameReader.ts"
+import type { FrameReader } from "./FrameReader.ts"
+import * as Parcel from "./Parcel.ts"
+import * as ParcelSocket from "./ParcelSocket.ts"
+
+/** Settings of a client's transport. Every one has a default. */
+export interface Options {
+  /** Larger frames end the connection. Default: 16 MiB. */
+  readonly maxFrameBytes?: number
+  /** A connection on which nothing was heard for so long asks for a sign of life. Default: 500. */
+  readonly keepAliveMillis?: number
+  /** A node from which nothing was heard for so long is taken for dead. Default: 2,000. */
+  readonly silenceMillis?: number
+}
+
+type Settings = Required<Options>
+
+const defaults: Settings = { maxFrameBytes: 16 * 1024 * 1024, keepAliveMillis: 500, silenceMillis: 2000 }
+
+/** The transport. It holds nothing; each connection belongs to the scope that it was made in. */
+export const layer = (options: Options = {}): Layer.Layer<RaftClientTransport> =>
+  Layer.succeed(RaftClientTransport, make(options))
+
+export const make = (options: Options = {}): RaftClientTransport["Service"] => {
+  const settings = { ...defaults, ...options }
+  return RaftClientTransport.of({
+    problemWith: (endpoint) => {
+      const target = Address.parse(endpoint)
+      return typeof target === "string" ? target : undefined
+    },
+    connect: (options) => connect(options, settings)
+  })
+}
+
+const connect: (
+  options: ConnectOptions,
+  settings: Settings
+) => Effect.Effect<ClientConnection, ConnectFailed, Scope.Scope> = Effect.fnUntraced(
+  function* (options, settings) {
+    const { endpoint } = options
+    const failed = (detail: string, isRefusal: boolean) => new ConnectFailed({ endpoint, detail, isRefusal })
+    const target = Address.parse(endpoint)
+    if (typeof target === "string") return yield* failed(target, false)
+    const raw = yield* Effect.mapError(ClientSockets.dial(target), ({ detail }) => failed(detail, false))
+    const call = new Calling(options)
+    const socket = new ParcelSocket.ParcelSocket(raw, {
+      frameType: ClientHandshake.frameTypes.Requests,
+      maxHandshakeBytes: ClientHandshake.maxHandshakeBytes,
+      onLost: (detail) => call.lost(detail)
+    })
+    yield* Effect.addFinalizer(() => Effect.sync(() => socket.close()))
+    const welcome = yield* call.introduce(socket)
+    socket.read(answersTo(options, socket), settings.maxFrameBytes)
+    yield* watch(socket, settings).pipe(
+      Effect.annotateLogs({ fiber: `client connection with ${endpoint}` }),
+      Effect.forkScoped
+    )
+    return { welcome, send: (request) => socket.post(ClientCodec.requestToParcel(request)) }
+  }
+)
+
+/** The handshake, and who hears of the end of the connection: before it, who connects; after it, the handler. */
+class Calling {
+  private readonly options: ConnectOptions
+  private refuse: ((error: ConnectFailed) => void) | undefined
+
+  constructor(options: ConnectOptions) {
+    this.options = options
+  }
+
+  lost(detail: string): void {
+    const refuse = this.refuse
+    if (refuse === undefined) return this.options.handler.onLost(detail)
+    refuse(this.failed(detail, false))
+  }
+
+  /** Says who is wanted, and waits for the welcome. */
+  introduce(socket: ParcelSocket.ParcelSocket): Effect.Effect<Welcome, ConnectFailed> {
+    return Effect.callback((resume) => {
+      this.refuse = (error) => resume(Effect.fail(error))
+      socket.say((writer) => {
+        writer.raw(ClientHandshake.preamble())
+        ClientHandshake.encodeHello(writer, this.options)
+      })
+      let theirs: ClientHandshake.Versions | undefined
+      socket.read((reader) => {
+        theirs ??= ClientHandshake.takePreamble(reader)
+        if (theirs === undefined || !reader.next()) return
+        const answer = ClientHandshake.decodeAnswer(reader)
+        if (answer._tag === "Welcome") {
+          this.refuse = undefined
+          resume(Effect.succeed(answer.welcome))
+        } else {
+          resume(Effect.fail(this.failed(answer.reason, true)))
+        }
+      })
+    })
+  }
+
+  private failed(detail: string, isRefusal: boolean): ConnectFailed {
+    return new ConnectFailed({ endpoint: this.options.endpoint, detail, isRefusal })
+  }
+}
+
+const answersTo =
+  ({ handler }: ConnectOptions, socket: ParcelSocket.ParcelSocket) =>
+  (reader: FrameReader) => {
+    while (reader.next()) {
+      switch (reader.type) {
+        case ClientHandshake.frameTypes.Answers: {
+          const answers: Array<ClientAnswer> = []
+          Parcel.decode(reader, (id, kind, bytes) => answers.push(ClientCodec.answerOf(id, kind, bytes)))
+          reader.keep()
+          handler.onAnswers(answers)
+          break
+        }
+        case ClientHandshake.frameTypes.Ping:
+          socket.say(ParcelSocket.pong)
+          break
+        case ClientHandshake.frameTypes.Pong:
+          break
+        default:
+          throw new MalformedFrame({ detail: `a frame of type ${reader.type}, which there is not` })
+      }
+    }
+  }
+
+/** Looks up once per `keepAliveMillis`, instead of at the clock for every answer. */
+const watch = (
+  socket: ParcelSocket.ParcelSocket,
+  { keepAliveMillis, silenceMillis }: Settings
+): Effect.Effect<never> => {
+  let silentMillis = 0
+  const look = Effect.sync(() => {
+    silentMillis = socket.heard ? 0 : silentMillis + keepAliveMillis
+    socket.heard = false
+    if (silentMillis >= silenceMillis) socket.lose(`nothing was heard for ${silentMillis} ms`)
+    else if (silentMillis > 0) socket.say(ParcelSocket.ping)
+  })
+  return Effect.forever(Effect.andThen(Effect.sleep(keepAliveMillis), look))
+}
