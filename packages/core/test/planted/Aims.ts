@@ -52,6 +52,25 @@ export const usurped: Aim = (plan) => {
   }
 }
 
+/** Leaders that nobody hears do not notice it by themselves, while others take their place. */
+export const unnoticed: Aim = (plan) => {
+  const dice = diceOf(plan, "unnoticed")
+  const node: Victim = "leader"
+  return {
+    ...plan,
+    size: oneOf(dice, [3, 5]),
+    config: { ...plan.config, checkQuorum: false },
+    network: { ...plan.network, delayMillis: [0, 10], loss: 0 },
+    faults: faultsOf(plan, dice, { everyMillis: 700, longestMillis: 3_000 }, () => ({
+      _tag: "Isolate",
+      node
+    }))
+  }
+}
+
+/** Clients wait until they are answered: a call that never ends is one that nobody gives up. */
+export const patient: Aim = (plan) => ({ ...plan, patienceMillis: 60_000 })
+
 /** Words arrive late and twice, when they are no longer true. */
 export const lateWords: Aim = (plan) => ({
   ...plan,

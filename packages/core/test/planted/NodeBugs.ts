@@ -95,13 +95,15 @@ export const nodeBugs: ReadonlyArray<Bug> = [
     claim: "a command of which nothing is known is not tried again (docs/ARCHITECTURE.md)",
     file: "internal/Forwarder.ts",
     find: "Deferred.doneUnsafe(slot.outcome, Exit.fail(noAnswer(slot.leader)))\n    }\n  }\n\n  return {",
-    replace: "Deferred.doneUnsafe(slot.outcome, Exit.succeed(refused(null)))\n    }\n  }\n\n  return {"
+    replace: "Deferred.doneUnsafe(slot.outcome, Exit.succeed(refused(null)))\n    }\n  }\n\n  return {",
+    aim: Aims.all(Aims.usurped, Aims.busy, Aims.patient)
   },
   {
     name: "callers are forgotten when the leader steps down",
     claim: "every call ends (DESIGN, 2)",
     file: "RaftNode.ts",
     find: "slots.failAfter(state.commitIndex)",
-    replace: ""
+    replace: "",
+    aim: Aims.all(Aims.usurped, Aims.busy, Aims.patient)
   }
 ]

@@ -3,6 +3,7 @@
  * what the table says. A record is a hint only: when the code around a bug changes, another seed catches it.
  */
 import { readFileSync, writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
 import type { Catch } from "./Hunt.ts"
 import type { Failures } from "./RuleTests.ts"
 
@@ -15,7 +16,7 @@ export interface Record {
   readonly tests: Failures
 }
 
-const file = new URL("records.json", import.meta.url)
+export const file = fileURLToPath(new URL("records.json", import.meta.url))
 
 export const read = (): ReadonlyMap<string, Record> => {
   const records = JSON.parse(readFileSync(file, "utf8")) as ReadonlyArray<Record>
@@ -23,7 +24,7 @@ export const read = (): ReadonlyMap<string, Record> => {
 }
 
 export const write = (records: ReadonlyArray<Record>): void =>
-  writeFileSync(file, `[\n${records.map((record) => `  ${JSON.stringify(record)}`).join(",\n")}\n]\n`)
+  writeFileSync(file, `${JSON.stringify(records, null, 2)}\n`)
 
 /** Where to begin to look for a bug. */
 export const seedOf = (name: string): number => read().get(name)?.quickSeed ?? 1

@@ -211,7 +211,8 @@ export const ruleBugs: ReadonlyArray<Bug> = [
     claim: "a leader exchanges heartbeats with a majority before it answers a read (paper, 8)",
     file: "consensus/ReadIndex.ts",
     find: "read.round > 0 && read.round <= confirmed",
-    replace: "read.round > 0"
+    replace: "read.round > 0",
+    aim: Aims.all(Aims.unnoticed, Aims.busy)
   },
   {
     name: "a read is confirmed by an older round",
@@ -219,7 +220,7 @@ export const ruleBugs: ReadonlyArray<Bug> = [
     file: "consensus/ReadIndex.ts",
     find: "read.round > 0 && read.round <= confirmed",
     replace: "read.round > 0 && read.round - 1 <= confirmed",
-    aim: Aims.all(Aims.usurped, Aims.lateWords)
+    aim: Aims.all(Aims.unnoticed, Aims.busy)
   },
   {
     name: "a new leader reads before its first commit",
@@ -242,6 +243,7 @@ export const ruleBugs: ReadonlyArray<Bug> = [
     claim: "every call ends (DESIGN, 2)",
     file: "consensus/ReadIndex.ts",
     find: 'if (readIds.length > 0) emit({ _tag: "ReadsRefused", readIds })',
-    replace: ""
+    replace: "",
+    unseen: "a read that is forgotten ends with its timeout, as others do"
   }
 ]

@@ -27,8 +27,7 @@ export const snapshotBugs: ReadonlyArray<Bug> = [
     claim: "a snapshot never replaces what is committed (paper, 7)",
     file: "consensus/Snapshotting.ts",
     find: "if (lastIndex <= state.commitIndex) return { ...state, snapshot }",
-    replace: "",
-    aim: Aims.all(Aims.laggards, Aims.busy)
+    replace: ""
   },
   {
     name: "the log is compacted past the snapshot",

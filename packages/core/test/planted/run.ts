@@ -5,7 +5,10 @@
  * plans as they are drawn find it (`--runs N` at most, 1,000, until `--catches N`, 10), and which tests fail;
  * it writes records.json and docs/planted-bugs.md. `--what quick,drawn,tests` does a part of that.
  */
+import { execFileSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
+import * as path from "node:path"
+import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import type { Bug } from "./Bug.ts"
 import { bugs, chapters } from "./bugs.ts"
@@ -84,10 +87,18 @@ const keep = (record: Records.Record): void => {
   Records.write(bugs.flatMap(({ name }) => records.get(name) ?? []))
 }
 
+const root = fileURLToPath(new URL("../../../../", import.meta.url))
+
+/** What was written looks as the check of the format wants it. */
+const format = (...files: ReadonlyArray<string>): void => {
+  execFileSync(path.join(root, "node_modules/.bin/oxfmt"), files, { cwd: root })
+}
+
 const writePage = (): void => {
-  const page = new URL("../../../../docs/planted-bugs.md", import.meta.url)
+  const page = path.join(root, "docs/planted-bugs.md")
   const introduction = readFileSync(new URL("introduction.md", import.meta.url), "utf8")
   writeFileSync(page, Table.page(introduction, chapters, Records.read()))
+  format(page, Records.file)
 }
 
 const look = (bug: Bug): Promise<boolean> => {
