@@ -180,8 +180,8 @@ export const ruleBugs: ReadonlyArray<Bug> = [
     name: "a new leader takes it that everybody has its log",
     claim: "matchIndex is initialized to 0 (paper, figure 2)",
     file: "consensus/Progress.ts",
-    find: "matchIndex: LogIndex.zero,",
-    replace: "matchIndex: LogIndex.plus(options.nextIndex, -1),"
+    find: "matchIndex: LogIndex.zero,\n  nextIndex: options.nextIndex,",
+    replace: "matchIndex: LogIndex.plus(options.nextIndex, -1),\n  nextIndex: options.nextIndex,"
   },
   {
     name: "a leader that is refused does not back off",
