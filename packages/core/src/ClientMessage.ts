@@ -70,3 +70,15 @@ export interface Welcome {
   /** Where the leader listens for clients; `null` when this node is it, or knows of none. */
   readonly leaderAt: string | null
 }
+
+/** Why a client that wants this cluster and group is not let in, in words for both ends. */
+export const refusalOf = (
+  wanted: Pick<Welcome, "clusterId" | "groupId">,
+  { clusterId, groupId, nodeId }: Welcome
+): string | undefined => {
+  if (wanted.clusterId !== clusterId)
+    return `node ${nodeId} belongs to cluster ${clusterId}, the client wants cluster ${wanted.clusterId}`
+  return wanted.groupId === groupId
+    ? undefined
+    : `node ${nodeId} belongs to group ${groupId}, the client wants group ${wanted.groupId}`
+}
