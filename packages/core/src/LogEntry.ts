@@ -204,6 +204,16 @@ export const slice = (block: EntryBlock, from: LogIndex.LogIndex, to: LogIndex.L
   }
 }
 
+/** The configuration entries of a block. Most have none, and cost a byte each to look at. */
+export const configurationsIn = (block: EntryBlock): ReadonlyArray<LogEntry> => {
+  const found: Array<LogEntry> = []
+  block.offsets.forEach((offset, position) => {
+    if (block.bytes[offset + 4] === kindCodes.Configuration)
+      found.push(entryAt(block, LogIndex.plus(block.firstIndex, position)))
+  })
+  return found
+}
+
 /** Every entry of a block, in order. */
 export const entries = (block: EntryBlock): Array<LogEntry> =>
   block.offsets.map((_, position) => entryAt(block, LogIndex.plus(block.firstIndex, position)))

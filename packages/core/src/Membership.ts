@@ -15,11 +15,18 @@ export type PeerAddress = typeof PeerAddress.Type
 export const Member = Schema.Struct({ id: NodeId, address: PeerAddress })
 export type Member = typeof Member.Type
 
+/** A member that gets the log but does not count. */
+export const Learner = Schema.Struct({
+  ...Member.fields,
+  /** The leader makes it a voter as soon as it has caught up. Absent: when it is asked to. */
+  autoPromote: Schema.optionalKey(Schema.Boolean)
+})
+export type Learner = typeof Learner.Type
+
 const shared = {
   /** Members that count to the quorum. */
   voters: Schema.Array(Member),
-  /** Members that get the log but do not count. */
-  learners: Schema.Array(Member)
+  learners: Schema.Array(Learner)
 }
 
 /**
@@ -38,6 +45,9 @@ export const ofVoters = (voters: Readonly<Record<string, PeerAddress>>): Members
   voters: Object.entries(voters).map(([id, address]) => ({ id: NodeId.make(id), address })),
   learners: []
 })
+
+/** What a node knows that is to join a cluster: nobody. It belongs to none, so it never campaigns. */
+export const none: Membership = { _tag: "Simple", voters: [], learners: [] }
 
 /** Every member once: voters of both sets and learners. */
 export const allMembers = (membership: Membership): ReadonlyArray<Member> => {
@@ -62,6 +72,10 @@ export const votingSets = (membership: Membership): ReadonlyArray<ReadonlyArray<
 /** Whether `id` counts to a quorum, in either set. */
 export const isVoter = (membership: Membership, id: NodeId): boolean =>
   votingSets(membership).some((set) => set.includes(id))
+
+/** Whether `id` belongs to the cluster, in whatever role. */
+export const isMember = (membership: Membership, id: NodeId): boolean =>
+  allMembers(membership).some((member) => member.id === id)
 
 /** Whether two memberships say the same. */
 export const isSame: (one: Membership, other: Membership) => boolean = Schema.toEquivalence(Membership)

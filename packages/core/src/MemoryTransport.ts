@@ -109,6 +109,7 @@ const endpoint = (station: Station, carrier: Carrier): Endpoint => ({
     Effect.sync(() => {
       station.peers = peers
     }),
+  problemWith: (address) => (address === "" ? "it is empty" : undefined),
   attributesOf: (peer) => station.room.attributes.get(peer) ?? {}
 })
 

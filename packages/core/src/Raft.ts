@@ -21,7 +21,8 @@ import * as SessionCalls from "./internal/SessionCalls.ts"
 import * as LogEntry from "./LogEntry.ts"
 import * as LogIndexModule from "./LogIndex.ts"
 import { LogIndex } from "./LogIndex.ts"
-import { Membership, ofVoters } from "./Membership.ts"
+import { Membership, none, ofVoters } from "./Membership.ts"
+import type { MembershipChange } from "./MembershipChange.ts"
 import type { PeerAddress } from "./Membership.ts"
 import { ClusterId, GroupId, NodeId } from "./NodeId.ts"
 import { RaftConfig } from "./RaftConfig.ts"
@@ -119,6 +120,16 @@ export interface Raft<Command, Reply, View> {
   ) => Effect.Effect<A, RaftError>
 
   /**
+   * Changes who belongs to the cluster, and answers with the membership when the change is committed; a
+   * change by way of joint consensus, when that is behind it. Fails with `NotLeader` anywhere but on the
+   * leader, with `MembershipRejected` where nothing was changed, and with `OutcomeUnknown` when the leader
+   * loses its office, or the request timeout passes, first: then `status` tells.
+   *
+   * Interrupting the call abandons the answer, not the change.
+   */
+  readonly changeMembership: (change: MembershipChange) => Effect.Effect<Membership, RaftError>
+
+  /**
    * The machine's state as bytes, for a backup: as of now, with everything that was answered before the
    * call began. Cheap to take; what is held back for it in memory grows with what is written meanwhile.
    */
@@ -158,10 +169,18 @@ export type RaftStartError = InvalidOptions | StorageError | TransportError
 
 /** What {@link layer} needs to know of a node. */
 export interface Options {
-  /** Must be one of `members`. */
+  /** Must be one of `members`, unless the node is to join. */
   readonly nodeId: string
-  /** Every member by name, with the address at which its peers reach it. The same on every node. */
-  readonly members: Readonly<Record<string, PeerAddress>>
+  /**
+   * The voters with which the cluster begins, by name, with the address at which its peers reach each. The
+   * same on every node. Once the membership has been changed the log says who belongs, and this is ignored.
+   */
+  readonly members?: Readonly<Record<string, PeerAddress>>
+  /**
+   * Instead of `members`: this node belongs to no cluster yet. It waits until the leader of one, where it
+   * was added by `changeMembership`, sends it the log; until then it serves nobody and never campaigns.
+   */
+  readonly join?: boolean
   /** Nodes of different clusters refuse each other. "effect-raft" by default. */
   readonly clusterId?: string
   /** For several groups on one transport. "default" by default. */
@@ -193,14 +212,6 @@ type Checked = Omit<RaftNode.Options<never, never, never>, "machine">
 const check = (options: Options): Effect.Effect<Checked, InvalidOptions> =>
   Effect.gen(function* () {
     const nodeId = yield* decode("nodeId", NodeId, options.nodeId)
-    for (const member of Object.keys(options.members)) yield* decode("members", NodeId, member)
-    if (!Object.hasOwn(options.members, nodeId)) {
-      const known = Object.keys(options.members).join(", ")
-      return yield* new InvalidOptions({
-        option: "members",
-        detail: `${nodeId} is not one of them (${known})`
-      })
-    }
     const config = yield* Effect.try({
       try: () => new RaftConfig(options.config ?? {}),
       catch: (cause) => new InvalidOptions({ option: "config", detail: (cause as Error).message })
@@ -209,10 +220,26 @@ const check = (options: Options): Effect.Effect<Checked, InvalidOptions> =>
       nodeId,
       clusterId: yield* decode("clusterId", ClusterId, options.clusterId ?? "effect-raft"),
       groupId: yield* decode("groupId", GroupId, options.groupId ?? "default"),
-      membership: ofVoters(options.members),
+      membership: yield* foundersOf(options, nodeId),
       config,
       attributes: options.attributes ?? {}
     }
+  })
+
+/** Who belongs to a cluster that begins: nobody, for a node that is to join one. */
+const foundersOf = (options: Options, nodeId: NodeId): Effect.Effect<Membership, InvalidOptions> =>
+  Effect.gen(function* () {
+    const members = options.members ?? {}
+    const names = Object.keys(members)
+    const wrong = (detail: string) => new InvalidOptions({ option: "members", detail })
+    if (options.join === true && names.length > 0)
+      return yield* wrong("a node that is to join (join: true) names no members; it learns of them")
+    if (options.join === true) return none
+    if (names.length === 0)
+      return yield* wrong("name the members, or say that this node is to join (join: true)")
+    for (const name of names) yield* decode("members", NodeId, name)
+    if (!names.includes(nodeId)) return yield* wrong(`${nodeId} is not one of them (${names.join(", ")})`)
+    return ofVoters(members)
   })
 
 const decode = <A>(option: string, schema: Schema.ConstraintDecoder<A>, value: string) =>
@@ -287,6 +314,7 @@ const face = <Self, Command, Reply, View>(
         Effect.mapError(because),
         Effect.map(() => f(node.view()))
       ),
+    changeMembership: (change) => Effect.mapError(node.changeMembership(change), because),
     snapshot: readable("linearizable").pipe(
       Effect.mapError(because),
       Effect.map(() => node.snapshot())

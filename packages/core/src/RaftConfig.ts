@@ -39,6 +39,11 @@ export class RaftConfig extends Schema.Class<RaftConfig>("effect-raft/RaftConfig
     maxInflightEntries: positive(16_384),
     /** Bytes sent to one follower and not yet acknowledged. Past it the leader waits. */
     maxInflightBytes: positive(8 * 1024 * 1024),
+    /**
+     * How much of the committed log a learner may lack when it becomes a voter, in bytes. More is refused:
+     * until it has caught up it would not count for the quorum that needs it (thesis, section 4.2.1).
+     */
+    maxPromotionLagBytes: natural(1024 * 1024),
     /** Bytes a leader holds uncommitted. Past it proposals answer `Overloaded`. */
     maxUncommittedBytes: positive(64 * 1024 * 1024),
     /** Proposals and reads that wait in the mailbox. Past it they answer `Overloaded`. */

@@ -7,6 +7,7 @@
  */
 import * as Schema from "effect/Schema"
 import { LogIndex } from "./LogIndex.ts"
+import { describe, MembershipRejection } from "./MembershipChange.ts"
 import { NodeId } from "./NodeId.ts"
 import { SessionId, show } from "./SessionId.ts"
 import { Term } from "./Term.ts"
@@ -74,6 +75,15 @@ export class InvalidCommand extends Schema.TaggedError<InvalidCommand>()("Invali
 }) {
   override get message() {
     return `The command does not fit the machine's schema: ${this.detail}`
+  }
+}
+
+/** The leader refuses to change the membership now, or in this way. Surely did not happen. */
+export class MembershipRejected extends Schema.TaggedError<MembershipRejected>()("MembershipRejected", {
+  rejection: MembershipRejection
+}) {
+  override get message() {
+    return `The membership was not changed: ${describe(this.rejection)}`
   }
 }
 
@@ -179,6 +189,7 @@ export const RaftErrorReason = Schema.Union([
   Overloaded,
   CommandTooLarge,
   InvalidCommand,
+  MembershipRejected,
   InvalidQuery,
   Unreachable,
   SessionExpired,

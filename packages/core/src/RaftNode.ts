@@ -14,6 +14,7 @@
  * | snapshotter | the node | a snapshot to write, the disk |
  * | snapshot receiver | the node | pieces of a leader's snapshot, the disk |
  * | applier | the node | committed entries |
+| peer directory | the node | another membership |
  * | role fibers | role and term | timers, their gate |
  *
  * When the disk, the machine or an assertion fails, the node stops itself: every caller is answered, its
@@ -29,12 +30,15 @@ import * as Scope from "effect/Scope"
 import type { Action, Persist, SendWhenDurable } from "./consensus/Action.ts"
 import type { Event } from "./consensus/Event.ts"
 import * as NodeState from "./consensus/NodeState.ts"
+import * as Configurations from "./consensus/Configurations.ts"
 import * as Snapshotting from "./consensus/Snapshotting.ts"
 import { Admission } from "./internal/Admission.ts"
 import * as Applier from "./internal/Applier.ts"
+import { ChangeSlots } from "./internal/ChangeSlots.ts"
 import * as Forwarder from "./internal/Forwarder.ts"
 import * as LogWriter from "./internal/LogWriter.ts"
 import * as Mailbox from "./internal/Mailbox.ts"
+import * as PeerDirectory from "./internal/PeerDirectory.ts"
 import { RaftRules } from "./internal/RaftRules.ts"
 import { ReadSlots } from "./internal/ReadSlots.ts"
 import type { ReadDone } from "./internal/ReadSlots.ts"
@@ -46,11 +50,13 @@ import * as Snapshotter from "./internal/Snapshotter.ts"
 import { Watchers } from "./internal/Watchers.ts"
 import type { Draft } from "./LogEntry.ts"
 import * as LogIndex from "./LogIndex.ts"
-import * as Membership from "./Membership.ts"
+import type { Membership } from "./Membership.ts"
+import type { MembershipChange, MembershipRejection } from "./MembershipChange.ts"
 import type { ClusterId, GroupId, NodeId } from "./NodeId.ts"
 import type { RaftConfig } from "./RaftConfig.ts"
 import {
   InvariantBroken,
+  MembershipRejected,
   NoLeader,
   NotLeader,
   Overloaded,
@@ -75,7 +81,8 @@ export interface Options<Command, Reply, View> {
   readonly clusterId: ClusterId
   readonly groupId: GroupId
   readonly nodeId: NodeId
-  readonly membership: Membership.Membership
+  /** In force while neither log nor snapshot says otherwise; `none` for a node that is to join. */
+  readonly membership: Membership
   readonly config: RaftConfig
   readonly attributes: Readonly<Record<string, string>>
 }
@@ -91,6 +98,8 @@ export interface RaftNode<View> {
   readonly propose: (slot: ProposalSlot) => void
   /** The caller of the entry at `index` no longer waits. */
   readonly abandon: (index: LogIndex.LogIndex) => void
+  /** Has the leader, if that is this node, change the membership; ends when the change is committed. */
+  readonly changeMembership: (change: MembershipChange) => Effect.Effect<Membership, RaftErrorReason>
   /** Passes a command on to `leader` and waits for what becomes of it. */
   readonly forward: Forwarder.Forwarder["forward"]
   /** Tells when a read may be answered from {@link RaftNode.view}, and gives the number of the wait. */
@@ -164,6 +173,7 @@ export const make = <Command, Reply, View>(
     const watchers = new Watchers()
     const slots = new ReplySlots()
     const readSlots = new ReadSlots()
+    const changeSlots = new ChangeSlots()
 
     // ------------------------------------------------------------------------------------------------
     // The fibers around the actor
@@ -183,7 +193,7 @@ export const make = <Command, Reply, View>(
       lastIndex: index,
       lastTerm: term,
       lastTimestampMillis: timestampMillis,
-      membership: state.membership,
+      membership: Configurations.at(state.configurations, index),
       ...(sessionBytes === 0 ? undefined : { sessionBytes })
     })
     const snapshotter = yield* Snapshotter.make({
@@ -232,7 +242,7 @@ export const make = <Command, Reply, View>(
         groupId,
         nodeId,
         attributes: options.attributes,
-        peers: new Map(Membership.allMembers(membership).map((member) => [member.id, member.address])),
+        peers: PeerDirectory.peers(state),
         handler: {
           onMessage: (from, message) => {
             if (stopped !== undefined) return
@@ -248,6 +258,7 @@ export const make = <Command, Reply, View>(
         }
       })
       .pipe(Scope.provide(scope))
+    const peerDirectory = PeerDirectory.make(() => state, endpoint)
 
     const send = (to: NodeId, message: SendWhenDurable["message"]): boolean => {
       tracer.onSend?.(to, message)
@@ -297,6 +308,7 @@ export const make = <Command, Reply, View>(
       tracer.onTurn?.({ nowMillis: stamp.nowMillis, events: work.events, before, after: state, actions })
 
       persist(actions)
+      peerDirectory.onTurn(before, state)
       roleScope.wakeReplicators()
       sendMessages(actions)
       if (isNotable(before, state)) watchers.notify()
@@ -320,6 +332,8 @@ export const make = <Command, Reply, View>(
       for (const request of batch.requests) {
         if (request._tag === "Read") {
           if (readSlots.has(request.readId)) readIds.push(request.readId)
+        } else if (request._tag === "ChangeMembership") {
+          events.push({ ...request, _tag: "MembershipRequested" })
         } else if (!request.slot.isAbandoned()) {
           proposed.push(request.slot)
           drafts.push({ kind: request.slot.kind, payload: request.slot.payload })
@@ -374,13 +388,30 @@ export const make = <Command, Reply, View>(
       }
       applier.advance(state.log, state.commitIndex)
       const hasLostOffice = before.role._tag === "Leader" && state.role._tag !== "Leader"
-      if (hasLostOffice) slots.failAfter(state.commitIndex)
+      for (const action of actions) answerChange(action)
+      if (hasLostOffice) {
+        slots.failAfter(state.commitIndex)
+        changeSlots.failBegun()
+      }
       for (const action of actions) {
         if (action._tag === "ReadsConfirmed") {
           applier.whenApplied(action.readIndex, () => readSlots.confirm(action.readIds))
         } else if (action._tag === "ReadsRefused") {
           readSlots.fail(action.readIds, new NotLeader({ leader: NodeState.leaderOf(state) }))
         }
+      }
+    }
+
+    const answerChange = (action: Action): void => {
+      switch (action._tag) {
+        case "MembershipAppended":
+          return changeSlots.begin(action.requestId, { index: action.index, term: action.term })
+        case "MembershipRefused":
+          return changeSlots.refuse(action.requestId, rejection(action.because, state))
+        case "MembershipSettled":
+          return changeSlots.settle(action.index, action.membership)
+        default:
+          return undefined
       }
     }
 
@@ -398,6 +429,7 @@ export const make = <Command, Reply, View>(
       for (const slot of inHand) slot.onFailed(reason)
       slots.failAll()
       readSlots.failAll(reason)
+      changeSlots.failAll(reason)
       forwarder.failAll()
       watchers.notify()
       Deferred.doneUnsafe(ended, Exit.fail(new RaftError({ reason })))
@@ -429,6 +461,7 @@ export const make = <Command, Reply, View>(
     yield* run("logWriter", Effect.mapError(logWriter.run, storageFailure))
     yield* run("snapshotter", Effect.mapError(snapshotter.run, storageFailure))
     yield* run("snapshotReceiver", Effect.mapError(Scope.provide(receiver.run, scope), storageFailure))
+    yield* run("peerDirectory", peerDirectory.run)
     yield* roleScope.reconcile(state)
     yield* run("actor", live)
     // What the node holds goes with it: a node that failed must not keep its peers waiting.
@@ -444,11 +477,28 @@ export const make = <Command, Reply, View>(
       return readId
     }
 
+    const changeMembership = (change: MembershipChange): Effect.Effect<Membership, RaftErrorReason> =>
+      Effect.suspend(() => {
+        if (stopped !== undefined) return Effect.fail(stopped)
+        const problem = "address" in change ? endpoint.problemWith(change.address) : undefined
+        if (problem !== undefined) return Effect.fail(badAddress(change, problem))
+        const { requestId, outcome } = changeSlots.open()
+        if (!mailbox.request({ _tag: "ChangeMembership", requestId, change }))
+          changeSlots.refuse(requestId, tooManyRequests(config))
+        const giveUp = () =>
+          Effect.fail(changeSlots.outcomeWithoutAnswer(requestId, "it is not committed yet"))
+        return Deferred.await(outcome).pipe(
+          Effect.timeoutOrElse({ duration: config.requestTimeoutMillis, orElse: giveUp }),
+          Effect.ensuring(Effect.sync(() => changeSlots.forget(requestId)))
+        )
+      })
+
     return {
       state: () => state,
       nowMillis,
       appliedIndex: applier.appliedIndex,
       propose,
+      changeMembership,
       abandon: (index) => slots.forget(index),
       forward: forwarder.forward,
       read,
@@ -482,6 +532,16 @@ const refusal = (because: "NotLeader" | "TooMuchUncommitted", state: NodeState.N
   because === "NotLeader"
     ? new NotLeader({ leader: NodeState.leaderOf(state) })
     : new Overloaded({ bound: "maxUncommittedBytes", limit: state.config.maxUncommittedBytes })
+
+const rejection = (because: "NotLeader" | MembershipRejection, state: NodeState.NodeState): RaftErrorReason =>
+  because === "NotLeader"
+    ? new NotLeader({ leader: NodeState.leaderOf(state) })
+    : new MembershipRejected({ rejection: because })
+
+const badAddress = (change: MembershipChange, detail: string) =>
+  new MembershipRejected({
+    rejection: { _tag: "InvalidAddress", address: "address" in change ? change.address : "", detail }
+  })
 
 const storageFailure = (error: StorageError): StorageFailure => new StorageFailure({ detail: error.message })
 

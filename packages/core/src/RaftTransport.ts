@@ -73,6 +73,8 @@ export interface Endpoint {
   readonly send: (to: NodeId, message: RaftMessage) => boolean
   /** Replaces the set of peers: opens links to new ones, closes those of the gone. */
   readonly setPeers: (peers: ReadonlyMap<NodeId, PeerAddress>) => Effect.Effect<void, TransportError>
+  /** Why an address cannot be one of a peer, in words; `undefined` where it can. Nothing is looked up. */
+  readonly problemWith: (address: PeerAddress) => string | undefined
   /** What a peer told about itself when it last connected; empty before that. */
   readonly attributesOf: (peer: NodeId) => Readonly<Record<string, string>>
 }

@@ -10,6 +10,7 @@
 import * as Schema from "effect/Schema"
 import { LogIndex } from "./LogIndex.ts"
 import { Membership } from "./Membership.ts"
+import { MembershipChange } from "./MembershipChange.ts"
 import { NodeId } from "./NodeId.ts"
 import { SnapshotMeta } from "./Snapshot.ts"
 import { Term } from "./Term.ts"
@@ -46,7 +47,7 @@ const ticket = Schema.Natural
 
 /**
  * One thing that happened. What a node is told (`Received`, `TimerFired`, `Proposed`, `ReadsRequested`,
- * `PeerLost`, `Durable`, `SnapshotTaken`, `SnapshotReceived`) stands with the state in which it found the
+ * `MembershipRequested`, `PeerLost`, `Durable`, `SnapshotTaken`, `SnapshotReceived`) stands with the state in which it found the
  * node; everything else with the state that it left behind.
  */
 export const TraceEvent = Schema.TaggedUnion({
@@ -74,6 +75,8 @@ export const TraceEvent = Schema.TaggedUnion({
   Proposed: { ...moment, commandBytes: Schema.Array(Schema.Natural) },
   /** Clients want to read. `readIds` are this node's names for the waiting calls. */
   ReadsRequested: { ...moment, readIds: Schema.Array(Schema.Natural) },
+  /** Somebody wants the membership changed. */
+  MembershipRequested: { ...moment, change: MembershipChange },
   /** The connection with a peer broke. */
   PeerLost: { ...moment, peer: NodeId },
   /** All writes up to `ticket` are on disk, so the disk holds this. */
@@ -100,6 +103,10 @@ export const TraceEvent = Schema.TaggedUnion({
   /** The commit index moved. */
   Committed: { ...moment, previousCommitIndex: LogIndex },
   ProposalsRefused: { ...moment, because: Schema.Literals(["NotLeader", "TooMuchUncommitted"]) },
+  /** The membership is not changed. `because`: `NotLeader`, or the tag of a `MembershipRejection`. */
+  MembershipRefused: { ...moment, because: Schema.String },
+  /** At a leader: this membership is committed, and is not on the way to another. */
+  MembershipSettled: { ...moment, index: LogIndex, membership: Membership },
   /** The reads may be answered by a machine that has applied `readIndex`. */
   ReadsConfirmed: { ...moment, readIds: Schema.Array(Schema.Natural), readIndex: LogIndex },
   /** The reads are not confirmed and will not be. */

@@ -69,6 +69,8 @@ export const make = (options: Options): TraceRecorder => {
       }
       case "ReadsRequested":
         return emit({ _tag: "ReadsRequested", ...moment(), readIds: event.readIds })
+      case "MembershipRequested":
+        return emit({ _tag: "MembershipRequested", ...moment(), change: event.change })
       case "PeerLost":
         return emit({ _tag: "PeerLost", ...moment(), peer: event.peer })
       case "Persisted": {
@@ -123,6 +125,14 @@ export const make = (options: Options): TraceRecorder => {
     switch (action._tag) {
       case "ProposalsRefused":
         return emit({ _tag: "ProposalsRefused", ...moment(), because: action.because })
+      case "MembershipRefused": {
+        const because = action.because === "NotLeader" ? action.because : action.because._tag
+        return emit({ _tag: "MembershipRefused", ...moment(), because })
+      }
+      case "MembershipSettled": {
+        const { index, membership } = action
+        return emit({ _tag: "MembershipSettled", ...moment(), index, membership })
+      }
       case "ReadsConfirmed": {
         const { readIds, readIndex } = action
         return emit({ _tag: "ReadsConfirmed", ...moment(), readIds, readIndex })

@@ -127,6 +127,10 @@ export const make: (options: {
     carry,
     setPeers,
     send: (to, message) => links.get(to)?.send(message) ?? false,
+    problemWith: (address) => {
+      const parsed = Address.parse(address)
+      return typeof parsed === "string" ? parsed : undefined
+    },
     attributesOf: (peer) => links.get(peer)?.attributes ?? {}
   }
 })

@@ -53,6 +53,7 @@ export const make = (send: (message: Message.Envelope) => boolean): MaelstromTra
         Effect.sync(() => {
           if (isOpen()) station = { ...self, peers }
         }),
+      problemWith: () => undefined,
       attributesOf: () => ({})
     }
   }

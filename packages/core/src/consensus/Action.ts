@@ -9,6 +9,8 @@
  */
 import type { EntryBlock } from "../LogEntry.ts"
 import type { LogIndex } from "../LogIndex.ts"
+import type { Membership } from "../Membership.ts"
+import type { MembershipRejection } from "../MembershipChange.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { InstallSnapshot, RaftMessage } from "../RaftMessage.ts"
 import type { HardState, LogBase } from "../RaftStorage.ts"
@@ -55,6 +57,28 @@ export interface ProposalsRefused {
   readonly because: "NotLeader" | "TooMuchUncommitted"
 }
 
+/** A change of the membership is in the log, and in force. */
+export interface MembershipAppended {
+  readonly _tag: "MembershipAppended"
+  readonly requestId: number
+  readonly index: LogIndex
+  readonly term: Term
+}
+
+/** A change of the membership is in no log. */
+export interface MembershipRefused {
+  readonly _tag: "MembershipRefused"
+  readonly requestId: number
+  readonly because: "NotLeader" | MembershipRejection
+}
+
+/** This membership is committed, and is not on the way to another: every change up to `index` has ended. */
+export interface MembershipSettled {
+  readonly _tag: "MembershipSettled"
+  readonly index: LogIndex
+  readonly membership: Membership
+}
+
 /** These reads may be answered from any state that has applied `readIndex`. */
 export interface ReadsConfirmed {
   readonly _tag: "ReadsConfirmed"
@@ -87,6 +111,9 @@ export type Action =
   | SendWhenDurable
   | ProposalsAppended
   | ProposalsRefused
+  | MembershipAppended
+  | MembershipRefused
+  | MembershipSettled
   | ReadsConfirmed
   | ReadsRefused
   | KeepSnapshotPiece

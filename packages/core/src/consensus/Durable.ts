@@ -6,10 +6,12 @@
  */
 import type { EntryBlock } from "../LogEntry.ts"
 import * as LogIndex from "../LogIndex.ts"
+import * as Membership from "../Membership.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { RaftMessage } from "../RaftMessage.ts"
 import type { Term } from "../Term.ts"
 import type { Emit } from "./Action.ts"
+import * as Configurations from "./Configurations.ts"
 import type { Persisted } from "./Event.ts"
 import type { NodeState } from "./NodeState.ts"
 import * as RaftLog from "./RaftLog.ts"
@@ -38,7 +40,10 @@ export const setTermAndVote = (
   }
 }
 
-/** Adds blocks to the log, after cutting it at `truncateFrom` where that is given, and has it written. */
+/**
+ * Adds blocks to the log, after cutting it at `truncateFrom` where that is given, and has it written. The
+ * membership follows the log.
+ */
 export const appendBlocks = (
   state: NodeState,
   blocks: ReadonlyArray<EntryBlock>,
@@ -64,7 +69,32 @@ export const appendBlocks = (
           truncated: ticket,
           index: LogIndex.min(state.durability.index, LogIndex.plus(truncateFrom, -1))
         }
-  return { ...state, log, durability }
+  return withConfigurations({ ...state, log, durability }, configurationsAfter(state, blocks, truncateFrom))
+}
+
+const configurationsAfter = (
+  { configurations }: NodeState,
+  blocks: ReadonlyArray<EntryBlock>,
+  truncateFrom: LogIndex.LogIndex | undefined
+): Configurations.Configurations =>
+  Configurations.append(
+    truncateFrom === undefined ? configurations : Configurations.truncateFrom(configurations, truncateFrom),
+    blocks
+  )
+
+/** Goes by the last of these from now on. */
+export const withConfigurations = (
+  state: NodeState,
+  configurations: Configurations.Configurations
+): NodeState => {
+  if (configurations === state.configurations) return state
+  const { membership } = Configurations.latest(configurations)
+  // The same object for the same membership, so that others can see at a glance that nothing has changed.
+  return {
+    ...state,
+    configurations,
+    membership: Membership.isSame(state.membership, membership) ? state.membership : membership
+  }
 }
 
 /**

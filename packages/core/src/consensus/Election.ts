@@ -8,6 +8,7 @@ import type { PreVote, PreVoteReply, RaftMessage, RequestVote, RequestVoteReply 
 import * as Term from "../Term.ts"
 import type { Emit } from "./Action.ts"
 import * as CheckQuorum from "./CheckQuorum.ts"
+import * as Configurations from "./Configurations.ts"
 import * as Durable from "./Durable.ts"
 import * as Following from "./Following.ts"
 import { electionDeadline } from "./Following.ts"
@@ -21,11 +22,20 @@ import * as Replication from "./Replication.ts"
 export const onElectionDue = (state: NodeState, stamp: Stamp, emit: Emit): NodeState => {
   const { role } = state
   if (role._tag === "Leader" || stamp.nowMillis < role.electionDeadlineMillis) return state
-  if (!Membership.isVoter(state.membership, state.self)) {
+  if (!mayStand(state)) {
     return { ...state, role: { ...role, electionDeadlineMillis: electionDeadline(state, stamp) } }
   }
   return state.config.preVote ? becomePreCandidate(state, stamp, emit) : becomeCandidate(state, stamp, emit)
 }
+
+/**
+ * Whether this node may be a candidate. Learners may not, nor who was removed. But a voter whose removal
+ * stands in its log uncommitted may: the others might not get on without the entries that only it has
+ * (thesis, section 4.2.2 and figure 4.6). It does not count itself.
+ */
+export const mayStand = ({ self, membership, configurations, commitIndex }: NodeState): boolean =>
+  Membership.isVoter(membership, self) ||
+  Membership.isVoter(Configurations.at(configurations, commitIndex), self)
 
 /**
  * The connection with a peer broke. If it was the leader's, it is no longer protected, and an election

@@ -2,6 +2,7 @@
  * What can happen to a node. Each event comes with a {@link Stamp}; nothing else enters the rules.
  */
 import type { Draft } from "../LogEntry.ts"
+import type { MembershipChange } from "../MembershipChange.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { RaftMessage } from "../RaftMessage.ts"
 import type { SnapshotMeta } from "../Snapshot.ts"
@@ -33,6 +34,13 @@ export interface Proposed {
 export interface ReadsRequested {
   readonly _tag: "ReadsRequested"
   readonly readIds: ReadonlyArray<number>
+}
+
+/** Somebody wants the membership changed. `requestId` is the actor's name for the call. */
+export interface MembershipRequested {
+  readonly _tag: "MembershipRequested"
+  readonly requestId: number
+  readonly change: MembershipChange
 }
 
 /** A heartbeat interval has passed at a follower whose reads still wait for the leader's word. */
@@ -73,6 +81,7 @@ export type Event =
   | HeartbeatDue
   | Proposed
   | ReadsRequested
+  | MembershipRequested
   | ReadRetryDue
   | Persisted
   | PeerLost

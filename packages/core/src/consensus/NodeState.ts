@@ -12,6 +12,7 @@ import type { RaftConfig } from "../RaftConfig.ts"
 import type { HardState, LogBase } from "../RaftStorage.ts"
 import type { SnapshotMeta } from "../Snapshot.ts"
 import type { Term } from "../Term.ts"
+import * as Configurations from "./Configurations.ts"
 import type { Progress } from "./Progress.ts"
 import type { PendingRead, ReadRequest } from "./ReadIndex.ts"
 import * as RaftLog from "./RaftLog.ts"
@@ -53,8 +54,10 @@ export interface Leader {
   readonly _tag: "Leader"
   /** Index of the no-op that began its term; once that is committed, so is all before it. */
   readonly termStartIndex: LogIndex.LogIndex
-  /** Every member but itself. */
+  /** Every member but itself, and those who are about to leave. */
   readonly progress: ReadonlyMap<NodeId, Progress>
+  /** The last configuration that was committed when the last heartbeat was due. */
+  readonly settledIndex: LogIndex.LogIndex
   /** How many heartbeats were due so far. */
   readonly beat: number
   /** Since when its own disk has made no progress, as of the last heartbeat. */
@@ -86,7 +89,10 @@ export interface Durability {
 export interface NodeState {
   readonly self: NodeId
   readonly config: RaftConfig
+  /** In force: the last in the log. */
   readonly membership: Membership.Membership
+  /** That, and those that would be in force again if the log were cut. */
+  readonly configurations: Configurations.Configurations
   readonly currentTerm: Term
   readonly votedFor: NodeId | null
   readonly log: RaftLog.RaftLog
@@ -113,6 +119,7 @@ export interface Stamp {
 export const initial = (options: {
   readonly self: NodeId
   readonly config: RaftConfig
+  /** In force while neither log nor snapshot says otherwise. */
   readonly membership: Membership.Membership
   readonly hardState: HardState
   readonly base: LogBase
@@ -122,10 +129,16 @@ export const initial = (options: {
   readonly stamp: Stamp
 }): NodeState => {
   const log = RaftLog.fromBlocks(options.blocks, options.base)
+  const first = {
+    index: options.snapshot?.lastIndex ?? LogIndex.zero,
+    membership: options.snapshot?.membership ?? options.membership
+  }
+  const configurations = Configurations.fromBlocks(first, options.blocks)
   return {
     self: options.self,
     config: options.config,
-    membership: options.snapshot?.membership ?? options.membership,
+    membership: Configurations.latest(configurations).membership,
+    configurations,
     currentTerm: options.hardState.currentTerm,
     votedFor: options.hardState.votedFor,
     log,
@@ -161,6 +174,10 @@ export const peersOf = (state: NodeState): ReadonlyArray<NodeId> =>
   Membership.allMembers(state.membership)
     .map((member) => member.id)
     .filter((id) => id !== state.self)
+
+/** Whom a leader replicates to: the other members, and those who are about to leave. */
+export const replicatedTo = ({ role }: NodeState): ReadonlyArray<NodeId> =>
+  role._tag === "Leader" ? Array.from(role.progress.keys()) : []
 
 /** Every other member that counts to a quorum. */
 export const otherVoters = (state: NodeState): ReadonlyArray<NodeId> =>

@@ -3,7 +3,7 @@
  *
  * `Probe` looks for the point where the two logs agree, one message at a time. `Replicate` has found it
  * and sends ahead without waiting for answers. The rules own the `Progress`; how far the peer's
- * replicator has sent is in its `Cursor` (see Replication), which starts over whenever `epoch` moves.
+ * replicator has sent is in its `Cursor` (see Replication), which starts over whenever `epoch` or `memberSince` moves.
  */
 import * as LogIndex from "../LogIndex.ts"
 
@@ -13,6 +13,8 @@ export interface Progress {
   readonly matchIndex: LogIndex.LogIndex
   /** Where a replicator that starts over begins to send. */
   readonly nextIndex: LogIndex.LogIndex
+  /** The configuration by which the peer came, or 0: who comes again is begun with anew. */
+  readonly memberSince: LogIndex.LogIndex
   /** Moves when what was sent ahead must be sent again. */
   readonly epoch: number
   /** When the peer last answered in this term, on the monotonic clock, in milliseconds. */
@@ -33,11 +35,13 @@ export interface Transfer {
 /** A new leader knows nothing, and begins to look at the end of its own log. */
 export const initial = (options: {
   readonly nextIndex: LogIndex.LogIndex
+  readonly memberSince?: LogIndex.LogIndex
   readonly nowMillis: number
 }): Progress => ({
   mode: "Probe",
   matchIndex: LogIndex.zero,
   nextIndex: options.nextIndex,
+  memberSince: options.memberSince ?? LogIndex.zero,
   epoch: 0,
   contactMillis: options.nowMillis,
   ackedRound: 0,

@@ -33,6 +33,7 @@ export const beginTerm = (state: NodeState, stamp: Stamp, emit: Emit): NodeState
       _tag: "Leader",
       termStartIndex: noOpIndex,
       progress: new Map(peersOf(state).map((peer) => [peer, progress])),
+      settledIndex: LogIndex.zero,
       beat: 0,
       disk: { persisted: state.durability.persisted, sinceMillis: stamp.nowMillis },
       round: 0,
@@ -42,7 +43,8 @@ export const beginTerm = (state: NodeState, stamp: Stamp, emit: Emit): NodeState
   return appendDrafts(leading, [{ kind: "NoOp", payload: new Uint8Array(0) }], stamp, emit)
 }
 
-const appendDrafts = (
+/** Adds entries of the present term to a leader's log. */
+export const appendDrafts = (
   state: NodeState,
   drafts: ReadonlyArray<LogEntry.Draft>,
   stamp: Stamp,
@@ -150,6 +152,7 @@ const onAnswer = (
 
 /** How far a replicator has sent. */
 export interface Cursor {
+  readonly memberSince: LogIndex.LogIndex
   readonly epoch: number
   /** The next index to send. */
   readonly nextIndex: LogIndex.LogIndex
@@ -163,6 +166,7 @@ export interface Cursor {
 
 /** A replicator that has sent nothing yet. */
 export const initialCursor: Cursor = {
+  memberSince: LogIndex.zero,
   epoch: -1,
   nextIndex: LogIndex.zero,
   hasProbed: false,
@@ -219,9 +223,15 @@ const bareHeartbeat = (state: NodeState, role: Leader): AppendEntries => ({
 
 /** Starts over when the rules say so, and never sends again what already matches. */
 const catchUp = (cursor: Cursor, progress: Progress.Progress): Cursor =>
-  cursor.epoch === progress.epoch
+  cursor.epoch === progress.epoch && cursor.memberSince === progress.memberSince
     ? { ...cursor, nextIndex: LogIndex.max(cursor.nextIndex, LogIndex.plus(progress.matchIndex, 1)) }
-    : { ...cursor, epoch: progress.epoch, nextIndex: progress.nextIndex, hasProbed: false }
+    : {
+        ...cursor,
+        memberSince: progress.memberSince,
+        epoch: progress.epoch,
+        nextIndex: progress.nextIndex,
+        hasProbed: false
+      }
 
 const entriesToSend = (
   state: NodeState,
@@ -289,6 +299,7 @@ const sent = (
   const last = blocks[blocks.length - 1]
   const isAhead = progress.mode === "Replicate" && last !== undefined
   return {
+    memberSince: cursor.memberSince,
     epoch: cursor.epoch,
     nextIndex: isAhead ? LogIndex.plus(LogEntry.lastIndex(last), 1) : cursor.nextIndex,
     hasProbed: progress.mode === "Probe",

@@ -9,13 +9,13 @@
  * asks {@link acknowledgedBytes} how far the peer has got.
  */
 import * as LogIndex from "../LogIndex.ts"
-import * as Membership from "../Membership.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { InstallSnapshot, InstallSnapshotReply } from "../RaftMessage.ts"
 import type { LogBase } from "../RaftStorage.ts"
 import type { SnapshotMeta } from "../Snapshot.ts"
 import type { Emit } from "./Action.ts"
 import * as Commitment from "./Commitment.ts"
+import * as Configurations from "./Configurations.ts"
 import * as Durable from "./Durable.ts"
 import * as Following from "./Following.ts"
 import type { NodeState, Stamp } from "./NodeState.ts"
@@ -32,9 +32,9 @@ export const reconcile = (state: NodeState, emit: Emit): NodeState => {
   const { log, snapshot } = state
   if (snapshot === undefined || snapshot.lastIndex < log.base.index) return state
   const base: LogBase = { index: snapshot.lastIndex, term: snapshot.lastTerm }
-  return RaftLog.termAt(log, base.index) === base.term
-    ? state
-    : Durable.setLogBase(state, RaftLog.empty(base), LogIndex.plus(log.base.index, 1), emit)
+  if (RaftLog.termAt(log, base.index) === base.term) return state
+  const emptied = Durable.setLogBase(state, RaftLog.empty(base), LogIndex.plus(log.base.index, 1), emit)
+  return Durable.withConfigurations(emptied, Configurations.beginning(state.configurations.first))
 }
 
 /**
@@ -68,7 +68,8 @@ const lastToDrop = (state: NodeState, lastIndex: LogIndex.LogIndex): LogIndex.Lo
 
 const compact = (state: NodeState, index: LogIndex.LogIndex, emit: Emit): NodeState => {
   const log = RaftLog.compactTo(state.log, index)
-  return Durable.setLogBase(state, log, undefined, emit)
+  const based = Durable.setLogBase(state, log, undefined, emit)
+  return { ...based, configurations: Configurations.compactTo(based.configurations, index) }
 }
 
 /** The leader sends a piece (figure 13). A follower that receives one does not campaign. */
@@ -133,12 +134,12 @@ export const onSnapshotReceived = (
     : RaftLog.empty({ index: lastIndex, term: lastTerm })
   const cutFrom = isInLog ? undefined : LogIndex.plus(state.log.base.index, 1)
   const based = Durable.setLogBase(state, log, cutFrom, emit)
-  const installed: NodeState = {
-    ...based,
-    snapshot,
-    membership: Membership.isSame(state.membership, membership) ? state.membership : membership,
-    commitIndex: lastIndex
-  }
+  const first = { index: lastIndex, membership }
+  const kept = RaftLog.blocksBetween(log, LogIndex.plus(lastIndex, 1), log.lastIndex)
+  const installed = Durable.withConfigurations(
+    { ...based, snapshot, commitIndex: lastIndex },
+    Configurations.fromBlocks(first, kept)
+  )
   emit({ _tag: "RestoreMachine", snapshot })
   tell(
     installed,

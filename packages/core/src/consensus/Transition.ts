@@ -17,6 +17,7 @@ import * as Following from "./Following.ts"
 import * as LogMatching from "./LogMatching.ts"
 import type { NodeState, Stamp } from "./NodeState.ts"
 import * as ReadIndex from "./ReadIndex.ts"
+import * as Reconfiguration from "./Reconfiguration.ts"
 import * as Replication from "./Replication.ts"
 import * as Snapshotting from "./Snapshotting.ts"
 
@@ -37,17 +38,26 @@ export const step = (state: NodeState, event: Event, stamp: Stamp): Step => {
 
 /** As {@link step}, for a caller that collects the actions of many events. */
 export const apply = (state: NodeState, event: Event, stamp: Stamp, emit: Emit): NodeState => {
+  const next = onEvent(state, event, stamp, emit)
+  return next.commitIndex === state.commitIndex
+    ? next
+    : Reconfiguration.onCommitted(state.commitIndex, next, stamp, emit)
+}
+
+const onEvent = (state: NodeState, event: Event, stamp: Stamp, emit: Emit): NodeState => {
   switch (event._tag) {
     case "Received":
       return onReceived(state, event.from, event.message, stamp, emit)
     case "ElectionDue":
       return Election.onElectionDue(state, stamp, emit)
     case "HeartbeatDue":
-      return ReadIndex.dropOverdue(CheckQuorum.onHeartbeatDue(state, stamp, emit), stamp, emit)
+      return onHeartbeatDue(state, stamp, emit)
     case "Proposed":
       return Replication.onProposed(state, event.drafts, stamp, emit)
     case "ReadsRequested":
       return ReadIndex.onReadsRequested(state, event.readIds, stamp, emit)
+    case "MembershipRequested":
+      return Reconfiguration.onRequested(state, event, stamp, emit)
     case "ReadRetryDue":
       return ReadIndex.onRetryDue(state, stamp, emit)
     case "Persisted":
@@ -59,6 +69,11 @@ export const apply = (state: NodeState, event: Event, stamp: Stamp, emit: Emit):
     case "SnapshotReceived":
       return Snapshotting.onSnapshotReceived(state, event.from, event.snapshot, emit)
   }
+}
+
+const onHeartbeatDue = (state: NodeState, stamp: Stamp, emit: Emit): NodeState => {
+  const checked = CheckQuorum.onHeartbeatDue(state, stamp, emit)
+  return ReadIndex.dropOverdue(Reconfiguration.onHeartbeatDue(checked, stamp, emit), stamp, emit)
 }
 
 const onPersisted = (state: NodeState, event: Persisted, stamp: Stamp, emit: Emit): NodeState => {

@@ -9,6 +9,7 @@
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type { Event } from "../consensus/Event.ts"
+import type { MembershipChange } from "../MembershipChange.ts"
 import type { RaftConfig } from "../RaftConfig.ts"
 import type { ProposalSlot } from "./ReplySlots.ts"
 
@@ -16,6 +17,7 @@ import type { ProposalSlot } from "./ReplySlots.ts"
 export type Request =
   | { readonly _tag: "Propose"; readonly slot: ProposalSlot }
   | { readonly _tag: "Read"; readonly readId: number }
+  | { readonly _tag: "ChangeMembership"; readonly requestId: number; readonly change: MembershipChange }
 
 /** What one turn works on. */
 export interface Batch {

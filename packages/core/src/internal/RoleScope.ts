@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { NodeState } from "../consensus/NodeState.ts"
-import { peersOf } from "../consensus/NodeState.ts"
+import { replicatedTo } from "../consensus/NodeState.ts"
 import * as Candidate from "../roles/Candidate.ts"
 import * as Follower from "../roles/Follower.ts"
 import * as Leader from "../roles/Leader.ts"
@@ -14,7 +14,7 @@ import { scopeKey } from "../roles/Role.ts"
 import type { RoleContext } from "../roles/Role.ts"
 
 export interface RoleScope {
-  /** Opens the Scope that `state` belongs in, if it is not the open one. */
+  /** Opens the Scope that `state` belongs in, if it is not the open one, and lets a leader's replicators follow its peers. */
   readonly reconcile: (state: NodeState) => Effect.Effect<void>
   /** A leader's replicators may have something to send. */
   readonly wakeReplicators: () => void
@@ -26,6 +26,14 @@ export const make = (node: RoleContext): Effect.Effect<RoleScope, never, Scope.S
     let openKey: string | undefined
     let current: Scope.Closeable | undefined
     let replicators: Leader.Replicators | undefined
+    /** The state for whose peers the replicators are. */
+    let reconciled: NodeState | undefined
+
+    const reconcileReplicators = (state: NodeState): Effect.Effect<void> => {
+      if (replicators === undefined || hasSamePeers(reconciled, state)) return Effect.void
+      reconciled = state
+      return replicators.reconcile(replicatedTo(state))
+    }
 
     const enter = (state: NodeState) =>
       Effect.gen(function* () {
@@ -41,7 +49,7 @@ export const make = (node: RoleContext): Effect.Effect<RoleScope, never, Scope.S
             return
           case "Leader":
             replicators = yield* Leader.makeReplicators(node)
-            yield* replicators.reconcile(peersOf(state))
+            yield* reconcileReplicators(state)
             yield* fork("heartbeat", Leader.heartbeat(node))
         }
       })
@@ -49,10 +57,11 @@ export const make = (node: RoleContext): Effect.Effect<RoleScope, never, Scope.S
     return {
       reconcile: (state) => {
         const key = scopeKey(state)
-        if (key === openKey) return Effect.void
+        if (key === openKey) return reconcileReplicators(state)
         return Effect.gen(function* () {
           openKey = key
           replicators = undefined
+          reconciled = undefined
           if (current !== undefined) yield* Scope.close(current, Exit.void)
           current = yield* Scope.fork(parent)
           yield* Scope.provide(enter(state), current)
@@ -61,6 +70,14 @@ export const make = (node: RoleContext): Effect.Effect<RoleScope, never, Scope.S
       wakeReplicators: () => replicators?.wake()
     }
   })
+
+/** Peers come with a membership, and go after it. */
+const hasSamePeers = (known: NodeState | undefined, { membership, role }: NodeState): boolean =>
+  known !== undefined &&
+  known.membership === membership &&
+  known.role._tag === "Leader" &&
+  role._tag === "Leader" &&
+  known.role.progress.size === role.progress.size
 
 const fork = (fiber: string, effect: Effect.Effect<void>) =>
   effect.pipe(Effect.annotateLogs({ fiber }), Effect.forkScoped({ startImmediately: true }))

@@ -11,6 +11,7 @@ import type { Invariant, Violation } from "./invariants/Invariant.ts"
 import * as LeaderAppendOnly from "./invariants/LeaderAppendOnly.ts"
 import * as LeaderCompleteness from "./invariants/LeaderCompleteness.ts"
 import * as LogMatching from "./invariants/LogMatching.ts"
+import * as MembershipSafety from "./invariants/MembershipSafety.ts"
 import * as Monotonicity from "./invariants/Monotonicity.ts"
 import * as StateMachineSafety from "./invariants/StateMachineSafety.ts"
 
@@ -28,6 +29,7 @@ export const make = (onViolation: (violation: Violation) => void = () => {}): In
     LogMatching.make(),
     LeaderCompleteness.make(),
     StateMachineSafety.make(),
+    MembershipSafety.make(),
     Monotonicity.make()
   ]
   const violations: Array<Violation> = []

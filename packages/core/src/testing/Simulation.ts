@@ -14,6 +14,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
+import * as Membership from "../Membership.ts"
 import type { NodeId } from "../NodeId.ts"
 import * as RaftTrace from "../RaftTrace.ts"
 import type { StateMachineClass } from "../StateMachine.ts"
@@ -245,10 +246,13 @@ const recover = <Command, Reply, View>(cluster: TestCluster.Cluster<Command, Rep
     const isLevel = () => {
       const [leader] = cluster.leaders()
       if (leader === undefined) return false
-      const { lastIndex } = cluster.state(leader).log
-      return cluster.nodeIds.every((nodeId) => cluster.appliedIndex(nodeId) === lastIndex)
+      const { log, membership } = cluster.state(leader)
+      return (
+        membership._tag === "Simple" &&
+        Membership.allMembers(membership).every(({ id }) => cluster.appliedIndex(id) === log.lastIndex)
+      )
     }
-    yield* cluster.until("every node has applied the whole log", isLevel, { within: recoveryMillis })
+    yield* cluster.until("every member has applied the whole log", isLevel, { within: recoveryMillis })
   })
 
 const judge = (problem: string | undefined, property: string): Effect.Effect<void> =>

@@ -21,6 +21,7 @@ import type { NodeState } from "../consensus/NodeState.ts"
 import { leaderOf } from "../consensus/NodeState.ts"
 import type { LogEntry } from "../LogEntry.ts"
 import * as LogIndex from "../LogIndex.ts"
+import * as Membership from "../Membership.ts"
 import { ClusterId, defaultGroup, NodeId } from "../NodeId.ts"
 import * as Raft from "../Raft.ts"
 import type { RaftError } from "../RaftError.ts"
@@ -56,6 +57,8 @@ export class NotReached extends Schema.TaggedError<NotReached>()("NotReached", {
 export interface Options {
   /** Nodes are called n1, n2, … */
   readonly size: number
+  /** More nodes, called on from there, that belong to no cluster yet and wait to be added. Default 0. */
+  readonly spares?: number
   /** All chance comes from it: the same seed gives the same trace. */
   readonly seed: string
   readonly config?: Raft.Options["config"]
@@ -152,8 +155,10 @@ export const make = <Self, Command, Reply, View>(
     const advance = yield* Advance
     const nowMillis = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
-    const nodeIds = Array.from({ length: options.size }, (_, i) => NodeId.make(`n${i + 1}`))
-    const members = Object.fromEntries(nodeIds.map((nodeId) => [nodeId, `memory:${nodeId}`]))
+    const count = options.size + (options.spares ?? 0)
+    const nodeIds = Array.from({ length: count }, (_, i) => NodeId.make(`n${i + 1}`))
+    const founders = nodeIds.slice(0, options.size)
+    const members = Object.fromEntries(founders.map((nodeId) => [nodeId, `memory:${nodeId}`]))
     const clusterId = ClusterId.make("test")
     const identityOf = (nodeId: NodeId): StorageIdentity => ({ clusterId, groupId: defaultGroup, nodeId })
 
@@ -224,7 +229,7 @@ export const make = <Self, Command, Reply, View>(
         const nodeScope = yield* Scope.fork(scope)
         const node = Raft.layer(machine, {
           nodeId,
-          members,
+          ...(founders.includes(nodeId) ? { members } : { join: true }),
           clusterId,
           attributes: options.attributesOf?.(nodeId) ?? {},
           ...(options.config === undefined ? undefined : { config: options.config })
@@ -302,16 +307,21 @@ export const make = <Self, Command, Reply, View>(
         return find()!
       })
 
-    /** Whether a majority of all nodes takes it for the leader of its term. */
-    const isFollowed = (leader: NodeId): boolean => {
-      const followers = up().filter(
-        (nodeId) =>
-          leaderOf(state(nodeId)) === leader && state(nodeId).currentTerm === state(leader).currentTerm
-      )
-      return followers.length * 2 > nodeIds.length
-    }
+    /** Whether a majority of all voters takes it for the leader of its term. */
+    const isFollowed = (leader: NodeId): boolean =>
+      Membership.votingSets(state(leader).membership).every((voters) => {
+        const followers = voters.filter(
+          (nodeId) =>
+            running.has(nodeId) &&
+            leaderOf(state(nodeId)) === leader &&
+            state(nodeId).currentTerm === state(leader).currentTerm
+        )
+        return followers.length * 2 > voters.length
+      })
 
-    const anyUp = () => up()[0] ?? nodeIds[0]!
+    /** A node that a client would ask: it is up, and belongs to the cluster as far as it knows. */
+    const anyUp = () =>
+      up().find((nodeId) => Membership.isMember(state(nodeId).membership, nodeId)) ?? up()[0] ?? nodeIds[0]!
 
     const explain = (violation: Violation) => {
       const last = trace.lines(40).join("\n")

@@ -50,6 +50,7 @@ const state = (given: Given): NodeState.NodeState => {
     _tag: "Leader",
     termStartIndex: initial.log.lastIndex,
     progress: new Map(),
+    settledIndex: 0 as LogIndex,
     beat: 0,
     disk: { persisted: 0, sinceMillis: 0 },
     round: 0,

@@ -45,8 +45,8 @@ export const snapshotBugs: ReadonlyArray<Bug> = [
     name: "a start takes a log that ends before the snapshot as it is",
     claim: "a log begins after its snapshot or before it (paper, 7)",
     file: "consensus/Snapshotting.ts",
-    find: "return RaftLog.termAt(log, base.index) === base.term",
-    replace: "return RaftLog.termAt(log, base.index) !== base.term"
+    find: "if (RaftLog.termAt(log, base.index) === base.term) return state",
+    replace: "if (RaftLog.termAt(log, base.index) !== base.term) return state"
   },
   {
     name: "a restarted node forgets that its snapshot is committed",

@@ -7,6 +7,7 @@
  */
 import * as LogEntry from "../../src/LogEntry.ts"
 import type { LogIndex } from "../../src/LogIndex.ts"
+import * as Memberships from "../../src/Membership.ts"
 import type * as Membership from "../../src/Membership.ts"
 import type { NodeId } from "../../src/NodeId.ts"
 import { RaftConfig } from "../../src/RaftConfig.ts"
@@ -108,6 +109,14 @@ export const blocks = (terms: ReadonlyArray<number>, firstIndex = 1): Array<LogE
   return made
 }
 
+/** A block of one entry that says who belongs to the cluster. */
+export const configuration = (place: Place, says: Membership.Membership): LogEntry.EntryBlock =>
+  LogEntry.encodeBlock([{ kind: "Configuration", payload: Memberships.toPayload(says) }], {
+    firstIndex: place.index as LogIndex,
+    term: place.term as Term,
+    timestampMillis: 0
+  })
+
 /** The terms of some blocks' entries. */
 export const termsOf = (of: ReadonlyArray<LogEntry.EntryBlock>): Array<number> =>
   of.flatMap((block) => LogEntry.entries(block).map((entry): number => entry.term))
@@ -156,6 +165,8 @@ export const appendEntries = (options: {
   readonly term: number
   readonly prev: Place
   readonly entries?: ReadonlyArray<number>
+  /** Instead of `entries`. */
+  readonly blocks?: ReadonlyArray<LogEntry.EntryBlock>
   readonly commit?: number
   readonly round?: number
 }): RaftMessage.AppendEntries => ({
@@ -163,7 +174,7 @@ export const appendEntries = (options: {
   term: options.term as Term,
   prevLogIndex: options.prev.index as LogIndex,
   prevLogTerm: options.prev.term as Term,
-  blocks: blocks(options.entries ?? [], options.prev.index + 1),
+  blocks: options.blocks ?? blocks(options.entries ?? [], options.prev.index + 1),
   leaderCommit: (options.commit ?? 0) as LogIndex,
   round: options.round ?? 0
 })

@@ -4,11 +4,13 @@
  * A seed first draws a world (how many nodes, which settings), then its weather, which changes as the walk
  * goes on: how lossy the network is, how slow the disks, how often somebody dies. Calm lets logs grow, and
  * what comes after it finds something to break. At the end the
- * faults stop, and the cluster must find a leader and commit: a wedge is a bug like any other.
+ * faults stop, and the cluster must find a leader, commit, and end what changes of its membership were begun: a wedge is a bug like any other.
  */
 import type { Event } from "../../src/consensus/Event.ts"
 import type { NodeId } from "../../src/NodeId.ts"
-import { peersOf } from "../../src/consensus/NodeState.ts"
+import * as Membership from "../../src/Membership.ts"
+import type { MembershipChange } from "../../src/MembershipChange.ts"
+import { peersOf, replicatedTo } from "../../src/consensus/NodeState.ts"
 import { Dice } from "./Dice.ts"
 import * as Build from "./Build.ts"
 import { Invariants } from "./Invariants.ts"
@@ -33,18 +35,23 @@ export interface Outcome {
   /** How often a log was let begin later, and a leader's snapshot taken over. */
   readonly compactions: number
   readonly installs: number
+  /** Memberships that were committed, those of them that were joint, and learners that became voters. */
+  readonly changes: number
+  readonly joints: number
 }
 
 /** Walks `steps` steps from `seed`; throws when something breaks. */
 export const explore = (options: { readonly seed: number; readonly steps: number }): Outcome => {
   const dice = new Dice(options.seed)
   const invariants: Invariants = new Invariants(() => cluster)
-  const counts = { compactions: 0, installs: 0 }
+  const counts = { compactions: 0, installs: 0, changes: 0, joints: 0 }
   const counter: Observer = {
-    onTurn: ({ actions }) => {
+    onTurn: ({ before, after, actions }) => {
+      if (before.membership._tag === "Joint" && after.membership._tag === "Simple") counts.joints++
       for (const action of actions) {
         if (action._tag === "Persist" && action.base !== undefined) counts.compactions++
         if (action._tag === "RestoreMachine") counts.installs++
+        if (action._tag === "MembershipSettled") counts.changes++
       }
     }
   }
@@ -74,6 +81,7 @@ const drive = (walk: Walk, weights: Weights, steps: number): void => {
 }
 
 const drawWorld = (dice: Dice) => ({
+  spares: ["n7", "n8", "n9"].slice(0, dice.pick([0, 1, 3])).map(Build.id),
   membership: dice.oneIn(8)
     ? Build.joint({
         voters: ["n1", "n2", "n3"],
@@ -86,6 +94,7 @@ const drawWorld = (dice: Dice) => ({
     maxAppendBytes: dice.pick([1, 1, 100, 100_000]),
     maxInflightEntries: dice.pick([1, 1, 3, 1000]),
     maxInflightBytes: dice.pick([1, 200, 100_000]),
+    maxPromotionLagBytes: dice.pick([0, 100, 100_000]),
     maxUncommittedBytes: dice.pick([200, 100_000]),
     snapshotTrailingEntries: dice.pick([0, 0, 2, 1000]),
     snapshotTrailingBytes: dice.pick([0, 60, 100_000]),
@@ -105,6 +114,7 @@ const drawWeights = (dice: Dice): Weights => {
     [dice.pick([0, 1, 5]), (walk) => happensAtLeader(walk, { _tag: "HeartbeatDue" })],
     [often() / 2, propose],
     [often() / 4, read],
+    [dice.pick([0, 0, 0.5, 3]), changeMembership],
     [dice.pick([0, 0.3, 2]), takeSnapshot],
     [often() / 2, finishSnapshot],
     [seldom(), (walk) => happens(walk, { _tag: "ReadRetryDue" })],
@@ -159,7 +169,7 @@ const dropOne = (walk: Walk): void => {
 const pumpOne = (walk: Walk): void => {
   const { dice, cluster } = walk
   const node = dice.pick(cluster.nodes)
-  for (const peer of peersOf(node.state)) {
+  for (const peer of spokenTo(node)) {
     if (dice.oneIn(3)) continue
     if (!isAsking(walk, node, peer)) cluster.ask(node, peer)
     cluster.replicate(node, peer)
@@ -167,6 +177,9 @@ const pumpOne = (walk: Walk): void => {
   }
   while (cluster.inFlight.length > 40) cluster.drop(dice.pick(cluster.inFlight))
 }
+
+const spokenTo = ({ state }: SimulatedNode): ReadonlySet<NodeId> =>
+  new Set([...peersOf(state), ...replicatedTo(state)])
 
 /** Whether a question for votes is on its way: another one would only fill the network. */
 const isAsking = ({ cluster }: Walk, { id }: SimulatedNode, peer: NodeId): boolean =>
@@ -204,6 +217,25 @@ const propose = (walk: Walk): void => {
 }
 
 const read = (walk: Walk): void => happensAtLeader(walk, { _tag: "ReadsRequested", readIds: [walk.nextId++] })
+
+const changeMembership = (walk: Walk): void =>
+  happensAtLeader(walk, { _tag: "MembershipRequested", requestId: walk.nextId++, change: drawChange(walk) })
+
+const drawChange = ({ dice, cluster }: Walk): MembershipChange => {
+  const ids = cluster.nodes.map(({ id }) => id)
+  const nodeId = dice.pick(ids)
+  const address = `memory:${nodeId}${dice.oneIn(3) ? "/elsewhere" : ""}`
+  const changes: ReadonlyArray<MembershipChange> = [
+    { _tag: "AddLearner", nodeId, address },
+    { _tag: "AddLearner", nodeId, address, autoPromote: true },
+    { _tag: "Promote", nodeId },
+    { _tag: "Demote", nodeId },
+    { _tag: "Remove", nodeId },
+    { _tag: "ReplaceVoters", voters: ids.filter(() => dice.oneIn(2)) },
+    { _tag: "Move", nodeId, address }
+  ]
+  return dice.pick(changes)
+}
 
 const crash = (walk: Walk): void => {
   const node = walk.dice.oneIn(2) ? pickLeader(walk) : walk.dice.pick(walk.cluster.nodes)
@@ -249,7 +281,7 @@ const calmTurn = (cluster: PureCluster, node: SimulatedNode): void => {
   cluster.happens(node, { _tag: "HeartbeatDue" })
   node.write(node.unwritten.length)
   node.finishSnapshot()
-  for (const peer of peersOf(node.state)) {
+  for (const peer of spokenTo(node)) {
     cluster.ask(node, peer)
     cluster.sendSnapshot(node, peer)
     for (let sent = 0; sent < 50 && cluster.replicate(node, peer); sent++);
@@ -259,13 +291,14 @@ const calmTurn = (cluster: PureCluster, node: SimulatedNode): void => {
 
 const isSettled = (cluster: PureCluster): boolean => {
   const leader = leaderOf(cluster)
-  return (
-    leader !== undefined &&
-    cluster.nodes.every(
+  if (leader === undefined || leader.state.membership._tag === "Joint") return false
+  const { membership } = leader.state
+  return cluster.nodes
+    .filter(({ id }) => Membership.isMember(membership, id))
+    .every(
       ({ state }) =>
         state.currentTerm === leader.state.currentTerm &&
         state.commitIndex === leader.state.log.lastIndex &&
         state.log.lastIndex === leader.state.log.lastIndex
     )
-  )
 }

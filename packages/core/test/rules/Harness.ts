@@ -8,6 +8,7 @@
  */
 import type { LogIndex } from "../../src/LogIndex.ts"
 import * as Membership from "../../src/Membership.ts"
+import type { MembershipChange, MembershipRejection } from "../../src/MembershipChange.ts"
 import type { RaftConfig } from "../../src/RaftConfig.ts"
 import type { RaftMessage } from "../../src/RaftMessage.ts"
 import type { Term } from "../../src/Term.ts"
@@ -153,6 +154,25 @@ export class Subject {
 
   reads(...readIds: ReadonlyArray<number>): this {
     return this.happens({ _tag: "ReadsRequested", readIds })
+  }
+
+  /** Somebody asks it to change the membership; request 1 unless said. */
+  changes(change: MembershipChange, requestId = 1): this {
+    return this.happens({ _tag: "MembershipRequested", requestId, change })
+  }
+
+  /** Why it refused the last change, or `undefined`. */
+  get rejection(): MembershipRejection | "NotLeader" | undefined {
+    return this.actionsOf("MembershipRefused")[0]?.because
+  }
+
+  /** Who votes, and who learns, as this node knows it: "n1 n2 | n3", with the outgoing set in front of "->". */
+  get members(): string {
+    const { membership } = this.state
+    const names = (list: ReadonlyArray<Membership.Member>) => list.map(({ id }) => id).join(" ")
+    const learners = membership.learners.length === 0 ? "" : ` | ${names(membership.learners)}`
+    const outgoing = membership._tag === "Joint" ? `${names(membership.outgoing)} -> ` : ""
+    return `${outgoing}${names(membership.voters)}${learners}`
   }
 
   /** The disk finishes the next `count` writes, all of them unless said. */

@@ -10,6 +10,7 @@ import type { NodeId } from "../../src/NodeId.ts"
 import type { RaftMessage } from "../../src/RaftMessage.ts"
 import type { SnapshotMeta } from "../../src/Snapshot.ts"
 import type { Action, Persist } from "../../src/consensus/Action.ts"
+import * as MembershipSafety from "../../src/testing/invariants/MembershipSafety.ts"
 import type { NodeState, RoleState } from "../../src/consensus/NodeState.ts"
 import type { Envelope, Observer, PureCluster } from "./PureCluster.ts"
 import type { SimulatedNode, Turn } from "./SimulatedNode.ts"
@@ -42,6 +43,7 @@ export class Invariants implements Observer {
   private readonly logs = new Map<NodeId, Array<number>>()
   /** For each node, the reads that wait there, and what was committed when they were asked. */
   private readonly reads = new Map<NodeId, Map<number, number>>()
+  private readonly memberships = MembershipSafety.make()
   private readonly cluster: () => PureCluster
 
   constructor(cluster: () => PureCluster) {
@@ -55,6 +57,7 @@ export class Invariants implements Observer {
     }
     for (const action of actions) if (action._tag === "Persist") this.onPersist(node, after, action)
     for (const action of actions) if (action._tag === "RestoreMachine") this.checkSnapshot(node, action)
+    this.memberships.onTurn?.(node.id, { nowMillis: 0, events: [event], before, after, actions })
     this.checkTermAndVote(before, after)
     this.checkLeader(after)
     this.checkCommit(before, after)
@@ -67,6 +70,7 @@ export class Invariants implements Observer {
     this.reads.delete(node.id)
     const snapshot = node.shelf.newest?.meta
     if (snapshot !== undefined) this.checkSnapshot(node, { snapshot })
+    this.memberships.onStart?.(node.id, node.state)
   }
 
   onSend = (envelope: Envelope, sender: SimulatedNode): void => {

@@ -35,6 +35,8 @@ export interface Observer {
 
 export interface Options {
   readonly membership: Membership
+  /** Nodes that belong to no cluster yet, and wait to be added. */
+  readonly spares?: ReadonlyArray<NodeId>
   readonly config: RaftConfig
   /** What the disks hold at first; nothing unless said. */
   readonly stored?: Readonly<Record<string, RaftStorage.StoredState>>
@@ -58,12 +60,14 @@ export class PureCluster {
 
   constructor(options: Options) {
     this.observers = options.observers
-    this.nodes = Members.allMembers(options.membership).map(
-      ({ id }) =>
+    const members = Members.allMembers(options.membership).map(({ id }) => id)
+    const spares = options.spares ?? []
+    this.nodes = [...members, ...spares].map(
+      (id) =>
         new SimulatedNode({
           id,
           config: options.config,
-          membership: options.membership,
+          membership: members.includes(id) ? options.membership : Members.none,
           stored: options.stored?.[id] ?? RaftStorage.emptyState(),
           snapshot: options.snapshots?.[id],
           stamp: () => ({ nowMillis: this.nowMillis, wallMillis: this.nowMillis, jitter: options.jitter() }),

@@ -12,6 +12,7 @@ import type { RaftConfig } from "../../src/RaftConfig.ts"
 import type { RaftMessage } from "../../src/RaftMessage.ts"
 import * as RaftStorage from "../../src/RaftStorage.ts"
 import type { SnapshotMeta } from "../../src/Snapshot.ts"
+import * as Configurations from "../../src/consensus/Configurations.ts"
 import type { Action, KeepSnapshotPiece, Persist, SendWhenDurable } from "../../src/consensus/Action.ts"
 import type { Event } from "../../src/consensus/Event.ts"
 import * as NodeState from "../../src/consensus/NodeState.ts"
@@ -119,7 +120,7 @@ export class SimulatedNode {
       lastIndex: lastIndex as LogIndex.LogIndex,
       lastTerm: lastTerm as SnapshotMeta["lastTerm"],
       lastTimestampMillis: this.options.stamp().wallMillis,
-      membership: this.options.membership
+      membership: Configurations.at(this.state.configurations, lastIndex as LogIndex.LogIndex)
     }
     return this.shelf.begin(meta, this.machine)
   }

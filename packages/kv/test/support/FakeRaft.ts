@@ -81,6 +81,7 @@ export const make = (name = "n1"): FakeRaft => {
           fake.reads.push(options?.consistency ?? "linearizable")
           return fake.failWith === undefined ? Effect.succeed(f(instance.view())) : Effect.fail(fake.failWith)
         }),
+      changeMembership: () => Effect.succeed(status().membership),
       snapshot: Effect.suspend(() =>
         fake.failWith === undefined
           ? Effect.succeed({ meta: snapshotMeta(status()), pieces: instance.snapshot() })

@@ -4,6 +4,7 @@
  * committed by counting replicas" (section 5.4.2).
  */
 import * as RaftLog from "../../consensus/RaftLog.ts"
+import * as Membership from "../../Membership.ts"
 import type { NodeId } from "../../NodeId.ts"
 import type { RaftTracer } from "../../RaftTrace.ts"
 import type { Disks } from "./Disks.ts"
@@ -18,9 +19,10 @@ export const tracerOf =
       const entry = { index: commitIndex, term: RaftLog.termAt(log, commitIndex) }
       const what = `${nodeId} leads term ${currentTerm} and commits index ${commitIndex} of term ${entry.term}`
       if (entry.term !== currentTerm) return onTooEarly(`${what} by counting`)
-      const { nodeIds } = disks
-      const holding = nodeIds.filter((nodeId) => disks.holds(nodeId, entry)).length
-      if (holding * 2 <= nodeIds.length)
-        onTooEarly(`${what}, which is on ${holding} of ${nodeIds.length} disks`)
+      for (const voters of Membership.votingSets(after.membership)) {
+        const holding = voters.filter((nodeId) => disks.holds(nodeId, entry)).length
+        if (holding * 2 <= voters.length)
+          onTooEarly(`${what}, which is on ${holding} of the disks of its ${voters.length} voters`)
+      }
     }
   })
