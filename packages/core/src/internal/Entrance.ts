@@ -20,7 +20,7 @@ import type { RaftErrorReason } from "../RaftError.ts"
 import type { RaftNode } from "../RaftNode.ts"
 import * as SessionAnswer from "../sessions/SessionAnswer.ts"
 import * as SessionRecord from "../sessions/SessionRecord.ts"
-import type { StateMachine } from "../StateMachine.ts"
+import type { BinaryCodec, StateMachine } from "../StateMachine.ts"
 import type { Proposal } from "./LocalProposal.ts"
 import type { Position, ProposalSlot } from "./ReplySlots.ts"
 import * as SessionCalls from "./SessionCalls.ts"
@@ -99,8 +99,8 @@ class VisitOfNode<Command, Reply, View> implements Visit {
   // --- commands ---------------------------------------------------------------------------------------
 
   private propose(request: Exclude<ClientRequest, QueryRequest>): void {
-    const { config, node } = this.options
-    const proposal = proposalOf(request, config)
+    const { config, machine, node } = this.options
+    const proposal = proposalOf(request, config, machine.command)
     if ("_tag" in proposal) this.failed(request.id, proposal)
     else node.propose(new RemoteProposal(this, request.id, proposal))
   }
@@ -170,31 +170,50 @@ class VisitOfNode<Command, Reply, View> implements Visit {
   }
 }
 
-/** What goes into the log for a request, or why nothing does. */
+/**
+ * What goes into the log for a request, or why nothing does. What no node could read must not get there:
+ * every node would stop at it.
+ */
 const proposalOf = (
   request: Exclude<ClientRequest, QueryRequest>,
-  config: RaftConfig
+  config: RaftConfig,
+  codec: Reads
 ): Proposal | RaftErrorReason => {
-  if (request._tag === "OpenSession") {
-    return { kind: "Session", payload: SessionRecord.encode(SessionCalls.openRecord(config)) }
+  switch (request._tag) {
+    case "OpenSession":
+      return { kind: "Session", payload: SessionRecord.encode(SessionCalls.openRecord(config)) }
+    case "Propose": {
+      const { command } = request
+      return problemOf(command, config, codec) ?? { kind: "Command", payload: command }
+    }
+    case "Session": {
+      const { record } = request
+      const detail = SessionRecord.problemOf(record)
+      if (detail !== undefined) return new InvalidCommand({ detail })
+      const told = SessionRecord.decode(record)
+      if (told._tag === "Open")
+        return new InvalidCommand({ detail: "a client does not set the limits of its session" })
+      const problem = told._tag === "Command" ? problemOf(told.command, config, codec) : undefined
+      return problem ?? { kind: "Session", payload: record }
+    }
   }
-  const [kind, payload] =
-    request._tag === "Propose"
-      ? (["Command", request.command] as const)
-      : (["Session", request.record] as const)
-  const problem = kind === "Session" ? problemWith(payload) : undefined
-  if (problem !== undefined) return new InvalidCommand({ detail: problem })
-  const bytes = payload.byteLength - (kind === "Session" ? SessionRecord.commandHeadBytes : 0)
-  const maxBytes = config.maxCommandBytes
-  return bytes > maxBytes ? new CommandTooLarge({ bytes, maxBytes }) : { kind, payload }
 }
 
-/** A record that no node could read must not come into a log; how many sessions there may be is the node's word. */
-const problemWith = (record: Uint8Array): string | undefined =>
-  SessionRecord.problemOf(record) ??
-  (SessionRecord.decode(record)._tag === "Open"
-    ? "a client does not set the limits of its session"
-    : undefined)
+type Reads = Pick<BinaryCodec<unknown>, "decode">
+
+const problemOf = (
+  command: Uint8Array,
+  { maxCommandBytes: maxBytes }: RaftConfig,
+  { decode }: Reads
+): RaftErrorReason | undefined => {
+  if (command.byteLength > maxBytes) return new CommandTooLarge({ bytes: command.byteLength, maxBytes })
+  try {
+    decode(command)
+    return undefined
+  } catch (cause) {
+    return new InvalidCommand({ detail: (cause as Error).message })
+  }
+}
 
 /** The place of a remote client's command. */
 class RemoteProposal implements ProposalSlot {

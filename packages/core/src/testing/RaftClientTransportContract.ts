@@ -126,12 +126,20 @@ const expectSame = (found: unknown, wanted: unknown) =>
 
 const show = (value: unknown): string =>
   JSON.stringify(value, (_key, part: unknown) =>
-    part instanceof Uint8Array
-      ? { bytes: part.byteLength, sum: part.reduce((sum, byte) => (sum * 31 + byte) | 0, 7) }
-      : part
+    part instanceof Uint8Array ? { bytes: part.byteLength, sum: sumOf(part) } : part
   )
 
-const bytes = (length: number, seed: number) => Uint8Array.from({ length }, (_, i) => (i * 7 + seed) & 0xff)
+const sumOf = (bytes: Uint8Array): number => {
+  let sum = 7
+  for (const byte of bytes) sum = (Math.imul(sum, 31) + byte) | 0
+  return sum
+}
+
+const bytes = (length: number, seed: number): Uint8Array => {
+  const made = new Uint8Array(length)
+  for (let at = 0; at < length; at++) made[at] = at * 7 + seed
+  return made
+}
 
 const propose = (id: number, length = 8): ClientRequest => ({
   _tag: "Propose",
@@ -216,6 +224,24 @@ const promises: ReadonlyArray<Promised> = [
       desk.answer(done(2))
       yield* expectSame(yield* connection.answer, done(1, large))
       yield* expectSame(yield* connection.answer, done(2))
+    })
+  },
+  {
+    name: "more than any buffer holds arrives unchanged, sent turn after turn",
+    promise: Effect.fnUntraced(function* (site) {
+      const desk = yield* openDesk(site)
+      const connection = yield* connect(site, desk.address)
+      const length = 100_000
+      for (let id = 0; id < 100; id++) {
+        connection.send(propose(id, length))
+        yield* Effect.yieldNow
+      }
+      for (let id = 0; id < 100; id++) yield* expectSame(yield* desk.request, propose(id, length))
+      for (let id = 0; id < 100; id++) {
+        desk.answer(done(id, length))
+        yield* Effect.yieldNow
+      }
+      for (let id = 0; id < 100; id++) yield* expectSame(yield* connection.answer, done(id, length))
     })
   },
   {
