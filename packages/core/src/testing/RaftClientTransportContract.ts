@@ -234,17 +234,17 @@ const promises: ReadonlyArray<Promised> = [
     promise: Effect.fnUntraced(function* (site) {
       const desk = yield* openDesk(site)
       const connection = yield* connect(site, desk.address)
-      const length = 100_000
-      for (let id = 0; id < 100; id++) {
+      const length = 200_000
+      for (let id = 0; id < 60; id++) {
         connection.send(propose(id, length))
         yield* aMoment
       }
-      for (let id = 0; id < 100; id++) yield* expectSame(yield* desk.request, propose(id, length))
-      for (let id = 0; id < 100; id++) {
+      for (let id = 0; id < 60; id++) yield* expectSame(yield* desk.request, propose(id, length))
+      for (let id = 0; id < 60; id++) {
         desk.answer(done(id, length))
         yield* aMoment
       }
-      for (let id = 0; id < 100; id++) yield* expectSame(yield* connection.answer, done(id, length))
+      for (let id = 0; id < 60; id++) yield* expectSame(yield* connection.answer, done(id, length))
     })
   },
   {
