@@ -160,7 +160,14 @@ export const make = <Self, Command, Reply, View>(
     const founders = nodeIds.slice(0, options.size)
     const members = Object.fromEntries(founders.map((nodeId) => [nodeId, `memory:${nodeId}`]))
     const clusterId = ClusterId.make("test")
-    const identityOf = (nodeId: NodeId): StorageIdentity => ({ clusterId, groupId: defaultGroup, nodeId })
+    const identities = new Map(
+      nodeIds.map((nodeId): [NodeId, StorageIdentity] => [
+        nodeId,
+        { clusterId, groupId: defaultGroup, nodeId }
+      ])
+    )
+    const identityOf = (nodeId: NodeId): StorageIdentity =>
+      identities.get(nodeId) ?? { clusterId, groupId: defaultGroup, nodeId }
 
     const network = yield* MemoryNetwork.make({
       seed: options.seed,
