@@ -170,6 +170,11 @@ class VisitOfNode<Command, Reply, View> implements Visit {
   }
 }
 
+/** What a client may bring into the log. */
+interface Admitted extends Proposal {
+  readonly kind: ProposalKind
+}
+
 /**
  * What goes into the log for a request, or why nothing does. What no node could read must not get there:
  * every node would stop at it.
@@ -178,7 +183,7 @@ const proposalOf = (
   request: Exclude<ClientRequest, QueryRequest>,
   config: RaftConfig,
   codec: Reads
-): Proposal | RaftErrorReason => {
+): Admitted | RaftErrorReason => {
   switch (request._tag) {
     case "OpenSession":
       return { kind: "Session", payload: SessionRecord.encode(SessionCalls.openRecord(config)) }
@@ -222,7 +227,7 @@ class RemoteProposal implements ProposalSlot {
   private readonly id: number
   private readonly visit: AnswersProposals
 
-  constructor(visit: AnswersProposals, id: number, { kind, payload }: Proposal) {
+  constructor(visit: AnswersProposals, id: number, { kind, payload }: Admitted) {
     this.visit = visit
     this.id = id
     this.kind = kind
