@@ -75,7 +75,7 @@ export const make: (
       security,
       entrance: yield* ClientEntrance,
       warn: QuietLog.make(),
-      fork: yield* FiberSet.makeRuntime<never>()
+      fork: yield* FiberSet.makeRuntime()
     })
     const server = yield* ClientSockets.listen(target, (socket) => reception.welcome(socket)).pipe(
       Effect.catch((error) => listenFailed(settings.listen, Listener.explain(error)))
