@@ -22,6 +22,7 @@ import { ConnectionLost } from "./PeerError.ts"
 import * as SecureSocket from "./SecureSocket.ts"
 import type { Examined } from "./SecureSocket.ts"
 import type { Security } from "./Security.ts"
+import * as Versions from "./Versions.ts"
 
 export interface ReceptionOptions {
   readonly entrance: ClientEntrance["Service"]
@@ -144,11 +145,11 @@ class Caller {
   // --- the handshake ----------------------------------------------------------------------------------
 
   listen(): void {
-    let theirs: ClientHandshake.Versions | undefined
+    let theirs: Versions.Versions | undefined
     this.socket.read((reader) => {
       theirs ??= ClientHandshake.takePreamble(reader)
       if (theirs === undefined) return
-      const version = ClientHandshake.commonVersion(ClientHandshake.ourVersions, theirs)
+      const version = Versions.common(ClientHandshake.ourVersions, theirs)
       if (version === undefined) return this.refuse(ClientHandshake.versionRefusal(theirs))
       if (!reader.next()) return
       const hello = ClientHandshake.decodeHello(reader)

@@ -27,6 +27,7 @@ import * as Parcel from "./Parcel.ts"
 import * as ParcelSocket from "./ParcelSocket.ts"
 import { refusalOf } from "./Security.ts"
 import type { Security } from "./Security.ts"
+import type { Versions } from "./Versions.ts"
 
 /** Settings of a client's transport. Every one has a default. */
 export interface Options {
@@ -133,7 +134,7 @@ class Calling {
         writer.raw(ClientHandshake.preamble())
         ClientHandshake.encodeHello(writer, this.options)
       })
-      let theirs: ClientHandshake.Versions | undefined
+      let theirs: Versions | undefined
       socket.read((reader) => {
         theirs ??= ClientHandshake.takePreamble(reader)
         if (theirs === undefined || !reader.next()) return
