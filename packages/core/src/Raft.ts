@@ -60,7 +60,10 @@ export const RaftStatus = Schema.Struct({
   commitIndex: LogIndex,
   appliedIndex: LogIndex,
   lastIndex: LogIndex,
-  membership: Membership
+  /** Voters, learners, and while two sets must agree the outgoing one. In force, committed or not. */
+  membership: Membership,
+  /** At a leader that hands over: to whom. */
+  transferTo: Schema.NullOr(NodeId)
 })
 export type RaftStatus = typeof RaftStatus.Type
 
@@ -134,6 +137,13 @@ export interface Raft<Command, Reply, View> {
    * call began. Cheap to take; what is held back for it in memory grows with what is written meanwhile.
    */
   readonly snapshot: Effect.Effect<MachineSnapshot, RaftError>
+
+  /**
+   * Hands the leadership over to `to`, or to the voter that has most of the log, and answers with who leads
+   * then. Commands wait meanwhile, no longer than an election timeout; then the leader leads on, and the call
+   * fails with `TransferFailed`. Fails with `NotLeader` anywhere but on the leader.
+   */
+  readonly transferLeadership: (options?: { readonly to?: NodeId }) => Effect.Effect<NodeId, RaftError>
 
   /** The node's present view. */
   readonly status: Effect.Effect<RaftStatus>
@@ -278,7 +288,8 @@ const face = <Self, Command, Reply, View>(
       commitIndex: state.commitIndex,
       appliedIndex: node.appliedIndex(),
       lastIndex: state.log.lastIndex,
-      membership: state.membership
+      membership: state.membership,
+      transferTo: state.role._tag === "Leader" ? (state.role.transfer?.to ?? null) : null
     }
   }
 
@@ -319,6 +330,7 @@ const face = <Self, Command, Reply, View>(
       Effect.mapError(because),
       Effect.map(() => node.snapshot())
     ),
+    transferLeadership: (options) => Effect.mapError(node.transferLeadership(options?.to ?? null), because),
     status: Effect.sync(status),
     changes,
     leader: changes.pipe(

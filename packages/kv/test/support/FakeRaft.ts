@@ -49,7 +49,8 @@ export const make = (name = "n1"): FakeRaft => {
       commitIndex: index,
       appliedIndex: index,
       lastIndex: index,
-      membership: Membership.ofVoters({ n1: "127.0.0.1:7001", n2: "127.0.0.1:7002" })
+      membership: Membership.ofVoters({ n1: "127.0.0.1:7001", n2: "127.0.0.1:7002" }),
+      transferTo: null
     }
   }
 
@@ -81,6 +82,7 @@ export const make = (name = "n1"): FakeRaft => {
           fake.reads.push(options?.consistency ?? "linearizable")
           return fake.failWith === undefined ? Effect.succeed(f(instance.view())) : Effect.fail(fake.failWith)
         }),
+      transferLeadership: () => Effect.succeed(nodeId),
       changeMembership: () => Effect.succeed(status().membership),
       snapshot: Effect.suspend(() =>
         fake.failWith === undefined
