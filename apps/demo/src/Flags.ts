@@ -6,6 +6,7 @@ import * as KvKey from "@effect-raft/kv/KvKey"
 import * as Address from "@effect-raft/transport-tcp/Address"
 import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
+import * as TlsFlags from "./TlsFlags.ts"
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
@@ -70,7 +71,8 @@ export const store = {
       "How long to go on asking, all endpoints together, while none can serve; 10000 by default"
     ),
     Flag.withDefault(10_000)
-  )
+  ),
+  tls: TlsFlags.flags("This client's")
 }
 
 /** The key of a command that talks to a cluster. */

@@ -11,6 +11,8 @@ import * as KvServer from "@effect-raft/kv/KvServer"
 import * as FileStorage from "@effect-raft/storage-file/FileStorage"
 import * as NodeLogFileSystem from "@effect-raft/storage-file/NodeLogFileSystem"
 import * as Address from "@effect-raft/transport-tcp/Address"
+import type { TlsFiles } from "@effect-raft/transport-tcp/Credentials"
+import * as SecureHttpServer from "@effect-raft/transport-tcp/SecureHttpServer"
 import * as TcpClientServer from "@effect-raft/transport-tcp/TcpClientServer"
 import * as TcpTransport from "@effect-raft/transport-tcp/TcpTransport"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -41,6 +43,10 @@ export interface NodeOptions {
   readonly members: Readonly<Record<string, string>>
   readonly electionTimeoutMillis: number
   readonly heartbeatIntervalMillis: number
+  /** This node's certificate, for its peers and its clients; plain text where there is none. */
+  readonly tls: TlsFiles | undefined
+  /** Whether plain text may leave this machine. */
+  readonly insecure: boolean
   /** The file that gets a trace of what the node does. */
   readonly trace: Option.Option<string>
 }
@@ -66,7 +72,7 @@ const layerOf = (options: NodeOptions) =>
   KvServer.layer({ url: options.httpUrl }).pipe(
     Layer.provide(Kv.layer),
     // Clients may come when the node is there, which may take a while where the log is long.
-    Layer.provide(httpServerOf(options.http)),
+    Layer.provide(httpServerOf(options)),
     Layer.merge(clientServerOf(options)),
     Layer.provideMerge(raftOf(options))
   )
@@ -98,22 +104,37 @@ const raftOf = (options: NodeOptions) =>
   }).pipe(
     Layer.provide(FileStorage.layer({ directory: options.directory })),
     Layer.provide(NodeLogFileSystem.layer),
-    Layer.provide(TcpTransport.layer({ listen: Address.format(options.listen) })),
+    Layer.provide(
+      TcpTransport.layer({
+        listen: Address.format(options.listen),
+        insecure: options.insecure,
+        ...(options.tls === undefined ? {} : { tls: options.tls })
+      })
+    ),
     Layer.provide(Option.match(options.trace, { onNone: () => Layer.empty, onSome: TraceFile.layer }))
   )
 
 /** How long requests may take to end, once the node has been told to stop. */
 const lastRequestsMillis = 2_000
 
-const httpServerOf = ({ host, port }: Address.HostPort) =>
-  NodeHttpServer.layer(createServer, { host, port, gracefulShutdownTimeout: lastRequestsMillis })
+const httpServerOf = ({ http: { host, port }, tls }: NodeOptions) =>
+  Layer.unwrap(
+    Effect.map(
+      tls === undefined ? Effect.succeed(() => NodeHttp.createServer()) : SecureHttpServer.make(tls),
+      (createServer) =>
+        NodeHttpServer.layer(() => answeringAtOnce(createServer()), {
+          host,
+          port,
+          gracefulShutdownTimeout: lastRequestsMillis
+        })
+    )
+  )
 
 /**
  * A server answers from the moment it listens. The routes are there a moment later; without this, a
  * request in between would never be answered.
  */
-const createServer = () => {
-  const server = NodeHttp.createServer()
+const answeringAtOnce = (server: NodeHttp.Server): NodeHttp.Server => {
   server.on("request", (_request, response) => {
     if (server.listenerCount("request") > 1) return
     response.writeHead(503, { "Content-Type": "application/json", "Retry-After": "1" })

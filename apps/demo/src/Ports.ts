@@ -12,7 +12,8 @@ import { fail } from "./ExitCode.ts"
 export const loopback = "127.0.0.1"
 
 /** The URL of an HTTP server that listens there. */
-export const urlOf = (address: Address.HostPort): string => `http://${Address.format(address)}`
+export const urlOf = (address: Address.HostPort, scheme: "http" | "https" = "http"): string =>
+  `${scheme}://${Address.format(address)}`
 
 /** Whether this process could listen there now. */
 export const isFree = (port: number): Effect.Effect<boolean> =>

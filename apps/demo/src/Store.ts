@@ -3,9 +3,10 @@
  * failures that carry the exit code of their kind.
  */
 import { Kv } from "@effect-raft/kv/Kv"
-import { Status } from "@effect-raft/kv/KvApi"
+import { ClientRefused, Status } from "@effect-raft/kv/KvApi"
 import { describe } from "@effect-raft/kv/KvConnectFailure"
 import * as KvClient from "@effect-raft/kv/KvClient"
+import * as KvConnectFailure from "@effect-raft/kv/KvConnectFailure"
 import type { EndpointsInvalid } from "@effect-raft/kv/KvEndpoints"
 import type { KvError } from "@effect-raft/kv/KvError"
 import * as Effect from "effect/Effect"
@@ -16,7 +17,9 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as ClientHttp from "./ClientHttp.ts"
 import * as ExitCode from "./ExitCode.ts"
+import type * as TlsFlags from "./TlsFlags.ts"
 
 /** What a node says of itself. */
 export type NodeStatus = typeof Status.Type
@@ -25,26 +28,36 @@ export type NodeStatus = typeof Status.Type
 export interface Nodes {
   readonly endpoints: ReadonlyArray<string>
   readonly timeoutMillis?: number
+  /** The flags that name this client's certificate. */
+  readonly tls?: TlsFlags.Flags
 }
 
 /** Uses the store through these nodes. */
 export const use = <A>(
-  { endpoints, timeoutMillis }: Nodes,
+  { endpoints, timeoutMillis, tls }: Nodes,
   f: (kv: Kv["Service"]) => Effect.Effect<A, KvError>
 ): Effect.Effect<A, ExitCode.CommandFailed> =>
   Kv.use(f).pipe(
     Effect.provide(
       KvClient.layer({ endpoints, ...(timeoutMillis === undefined ? {} : { timeoutMillis }) }).pipe(
-        Layer.provide(FetchHttpClient.layer)
+        Layer.provide(ClientHttp.layer(tls))
       )
     ),
     Effect.mapError(commandFailed)
   )
 
-const commandFailed = (error: KvError | EndpointsInvalid): ExitCode.CommandFailed =>
-  error._tag === "KvError"
-    ? new ExitCode.CommandFailed({ message: error.message, exitCode: exitCodes[error.reason._tag] })
-    : ExitCode.misuse(error.message)
+const commandFailed = (
+  error: KvError | EndpointsInvalid | ExitCode.CommandFailed
+): ExitCode.CommandFailed => {
+  switch (error._tag) {
+    case "CommandFailed":
+      return error
+    case "EndpointsInvalid":
+      return ExitCode.misuse(error.message)
+    case "KvError":
+      return new ExitCode.CommandFailed({ message: error.message, exitCode: exitCodes[error.reason._tag] })
+  }
+}
 
 const exitCodes: Readonly<Record<KvError["reason"]["_tag"], number>> = {
   ConditionFailed: ExitCode.failed,
@@ -59,12 +72,33 @@ const statusMillis = 1_000
 
 /** What the node at this URL says of itself, or nothing if it does not answer. */
 export const status = (url: string): Effect.Effect<NodeStatus | undefined> =>
-  HttpClient.get(new URL("/status", url)).pipe(
-    Effect.flatMap(HttpClientResponse.schemaBodyJson(Status)),
-    Effect.timeout(statusMillis),
-    Effect.provide(FetchHttpClient.layer),
-    Effect.catch(() => Effect.succeed(undefined))
+  Effect.provide(
+    Effect.orElseSucceed(ask(url), () => undefined),
+    FetchHttpClient.layer
   )
+
+/** As {@link status}, over whichever client there is; fails with the reason why there is no answer. */
+export const ask = (url: string): Effect.Effect<NodeStatus, string, HttpClient.HttpClient> =>
+  HttpClient.get(new URL("/status", url)).pipe(
+    Effect.flatMap(understand),
+    Effect.timeoutOrElse({
+      duration: statusMillis,
+      orElse: () => Effect.fail(`no answer within ${statusMillis} ms`)
+    }),
+    Effect.mapError((error) => {
+      if (typeof error === "string") return error
+      return error._tag === "SchemaError"
+        ? "what answers there is no node of this version"
+        : KvConnectFailure.describe(error)
+    })
+  )
+
+const understand = (response: HttpClientResponse.HttpClientResponse) =>
+  response.status === 200
+    ? HttpClientResponse.schemaBodyJson(Status)(response)
+    : Effect.flatMap(HttpClientResponse.schemaBodyJson(ClientRefused)(response), ({ message }) =>
+        Effect.fail(message)
+      )
 
 /** How long a node may take to begin a backup, and between two pieces of it, in milliseconds. */
 const firstPieceMillis = 5_000

@@ -57,6 +57,26 @@ describe("a mistake is refused with exit code 2 and one line that names it", () 
       [...alone, "--http", "127.0.0.1:1"].toSpliced(7, 2),
       "--listen and --http are both 127.0.0.1:1"
     ],
+    [
+      "plain text beyond this machine",
+      [...alone, "--listen", "0.0.0.0:1"].toSpliced(5, 2),
+      "--listen 0.0.0.0:1 is beyond this machine"
+    ],
+    [
+      "a member beyond this machine",
+      [...alone, "--member", "n2=db-2:1"],
+      "--member n2=db-2:1 is beyond this machine"
+    ],
+    [
+      "half of the certificate flags",
+      [...alone, "--tls-cert", "/nowhere.crt"],
+      "belong together: --tls-key and --tls-ca missing"
+    ],
+    [
+      "half of a client's certificate flags",
+      ["get", "k", "-e", "https://127.0.0.1:1", "--tls-ca", "/nowhere.crt"],
+      "belong together: --tls-cert and --tls-key missing"
+    ],
     ["a node id with a space", [...alone, "--member", "n 2=127.0.0.1:3"], '"n 2=127.0.0.1:3"'],
     [
       "a heartbeat too slow",

@@ -68,7 +68,8 @@ export class RaftConfig extends Schema.Class<RaftConfig>("effect-raft/RaftConfig
     snapshotPieceBytes: positive(256 * 1024),
     /**
      * How long a proposal or read waits for a leader to be known before it answers `NoLeader`, and how
-     * long a forwarded proposal waits for the leader's word before it answers `OutcomeUnknown`.
+     * long a forwarded proposal waits for the leader's word before it answers `OutcomeUnknown` at the
+     * node's next turn.
      */
     requestTimeoutMillis: positive(3000),
     /**

@@ -2,9 +2,9 @@
  * The actor: the one fiber that owns a node's state.
  *
  * A turn takes what waits in the mailbox, folds the rules over it, and only then acts, in this order: the
- * new state is in place; the log writer gets what must become durable; replicators wake and messages that
- * need no disk go out; the applier learns what is committed; callers are answered, after everything else
- * because answering runs their code. Up to there a turn is one synchronous run. Then the role's Scope
+ * new state is in place; replicators send, and messages that need no disk go out; the log writer gets what
+ * must become durable; callers are answered and the applier learns what is committed, after everything else
+ * because that runs the callers' code. Up to there a turn is one synchronous run. Then the role's Scope
  * follows the role, which waits for nothing but the fibers of a role that ends.
  *
  * | fiber | lives as long as | waits for |
@@ -73,6 +73,10 @@ import type { TransportError } from "./RaftTransport.ts"
 import * as SessionAnswer from "./sessions/SessionAnswer.ts"
 import type { MachineSnapshot, SnapshotMeta } from "./Snapshot.ts"
 import type { StateMachine } from "./StateMachine.ts"
+
+/** A busy actor yields after this many turns, or after this long, whichever comes first. */
+const maxTurnsInARow = 16
+const maxAwakeMillis = 2
 
 /** What a node is made of. All ids are checked by the caller. */
 export interface Options<Command, Reply, View> {
@@ -178,10 +182,9 @@ export const make = <Command, Reply, View>(
     // ------------------------------------------------------------------------------------------------
 
     const mailbox = yield* Mailbox.make(config)
-    const logWriter = yield* LogWriter.make(store, mailbox.signal)
-    const persist = (actions: ReadonlyArray<Action>): void => {
-      for (const action of actions) if (action._tag === "Persist") logWriter.enqueue(action satisfies Persist)
-    }
+    const logWriter = LogWriter.make(store, mailbox.signal)
+    const persist = (actions: ReadonlyArray<Action>): void =>
+      logWriter.enqueue(actions.filter((action): action is Persist => action._tag === "Persist"))
     persist(firstActions)
     const describePlace = (
       { index, term, timestampMillis }: Snapshotter.Place,
@@ -221,7 +224,7 @@ export const make = <Command, Reply, View>(
     }
 
     const forwarder = Forwarder.make({
-      config,
+      nowMillis,
       firstRequestId: Math.floor(random.nextDoubleUnsafe() * 2 ** 45),
       admission: new Admission(state.currentTerm),
       currentTerm: () => state.currentTerm,
@@ -288,11 +291,25 @@ export const make = <Command, Reply, View>(
     // A turn
     // ------------------------------------------------------------------------------------------------
 
+    /** Turns since the actor last waited, and when that was. */
+    let turnsInARow = 0
+    let awakeSinceMillis = 0
+
+    // An idle actor rests at its mailbox; a busy one lets the event loop turn now and then.
+    const rest = Effect.suspend(() => {
+      turnsInARow = mailbox.isEmpty() ? 0 : turnsInARow + 1
+      if (turnsInARow === 0) return Effect.void
+      if (turnsInARow < maxTurnsInARow && nowMillis() - awakeSinceMillis < maxAwakeMillis) return Effect.void
+      turnsInARow = 0
+      return Effect.yieldNow
+    })
+
     const turn = (batch: Mailbox.Batch): Effect.Effect<void> => {
       const before = state
       const work = toEvents(batch)
       inHand = work.slots
       const stamp = readStamp()
+      if (turnsInARow === 0) awakeSinceMillis = stamp.nowMillis
       const actions: Array<Action> = []
       const emit = (action: Action) => {
         actions.push(action)
@@ -306,20 +323,24 @@ export const make = <Command, Reply, View>(
       }
       tracer.onTurn?.({ nowMillis: stamp.nowMillis, events: work.events, before, after: state, actions })
 
-      persist(actions)
       peerDirectory.onTurn(before, state)
-      roleScope.wakeReplicators()
+      roleScope.replicate()
       sendMessages(actions)
-      if (isNotable(before, state)) watchers.notify()
-      answer(before, work.slots, actions)
+      place(work.slots, actions)
       inHand = []
-      readSlots.expire(stamp.nowMillis - config.requestTimeoutMillis, () => tooFarBehind(config))
+      // What is written at once may fail at once; then everybody has been answered.
+      persist(actions)
+      if (stopped !== undefined) return Effect.void
+      if (isNotable(before, state)) watchers.notify()
+      answer(before, actions)
+      const overdueMillis = stamp.nowMillis - config.requestTimeoutMillis
+      readSlots.expire(overdueMillis, () => tooFarBehind(config))
+      forwarder.expire(overdueMillis)
       return roleScope.reconcile(state)
     }
 
-    // A busy actor lets the event loop turn after each of its own turns; an idle one costs it nothing.
     const live = Effect.flatMap(mailbox.takeBatch, turn).pipe(
-      Effect.andThen(Effect.suspend(() => (mailbox.isEmpty() ? Effect.void : Effect.yieldNow))),
+      Effect.andThen(rest),
       Effect.forever({ disableYield: true })
     )
 
@@ -363,11 +384,8 @@ export const make = <Command, Reply, View>(
       heldBack.push(action)
     }
 
-    const answer = (
-      before: NodeState.NodeState,
-      proposed: ReadonlyArray<ProposalSlot>,
-      actions: ReadonlyArray<Action>
-    ): void => {
+    /** Where what was asked for stands now: in the log, or nowhere. */
+    const place = (proposed: ReadonlyArray<ProposalSlot>, actions: ReadonlyArray<Action>): void => {
       for (const action of actions) {
         if (action._tag === "ProposalsAppended") {
           proposed.forEach((slot, i) => {
@@ -378,6 +396,9 @@ export const make = <Command, Reply, View>(
           for (const slot of proposed) slot.onFailed(reason)
         }
       }
+    }
+
+    const answer = (before: NodeState.NodeState, actions: ReadonlyArray<Action>): void => {
       for (const action of actions) {
         if (action._tag === "KeepSnapshotPiece") receiver.keep(action)
         if (action._tag === "RestoreMachine") {
@@ -385,7 +406,6 @@ export const make = <Command, Reply, View>(
           snapshotter.startAfter(action.snapshot.lastIndex)
         }
       }
-      applier.advance(state.log, state.commitIndex)
       const hasLostOffice = before.role._tag === "Leader" && state.role._tag !== "Leader"
       operators.onTurn(before, state, actions)
       if (hasLostOffice) slots.failAfter(state.commitIndex)
@@ -396,6 +416,7 @@ export const make = <Command, Reply, View>(
           readSlots.fail(action.readIds, new NotLeader({ leader: NodeState.leaderOf(state) }))
         }
       }
+      applier.advance(state.log, state.commitIndex)
     }
 
     // ------------------------------------------------------------------------------------------------

@@ -39,7 +39,10 @@ export interface Instance<Command, Reply, View> {
   readonly restore: (pieces: Iterable<Uint8Array>) => void
 }
 
-/** Bytes and back. `encode` and `decode` throw a `SchemaError` on what does not fit. */
+/**
+ * Bytes and back. `encode` and `decode` throw a `SchemaError` on what does not fit. What `encode` gives is the
+ * caller's to keep, and the same for equal values on every node: answers to sessions are replicated state.
+ */
 export interface BinaryCodec<A> {
   readonly encode: (value: A) => Uint8Array
   readonly decode: (bytes: Uint8Array) => A

@@ -50,6 +50,11 @@ export const ValueTooLarge = failure(413, "ValueTooLarge", "The value is too lar
   limitBytes: Schema.Natural
 })
 
+/** 403, or 400 in plain text: the node does not believe who the client is. Given before a request is looked at. */
+export const ClientRefused = failure(403, "ClientRefused", "The client's certificate is not accepted.", {
+  outcome: Schema.tag("none")
+})
+
 const UnavailableBody = failure(
   503,
   "Unavailable",

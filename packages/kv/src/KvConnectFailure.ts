@@ -21,7 +21,7 @@ export const neverConnected = ({ reason }: HttpClientError): boolean => {
 
 const isConnectFailure = (error: unknown): boolean => {
   if (typeof error !== "object" || error === null) return false
-  if (codeOf(error) === "UND_ERR_CONNECT_TIMEOUT" || isBadPort(error)) return true
+  if (codeOf(error) === "UND_ERR_CONNECT_TIMEOUT" || isBadPort(error) || isDistrust(error)) return true
   const several = attemptsOf(error)
   if (several.length > 0) return several.every(isConnectFailure)
   // The same codes occur on connections that stood, so it is the system call that tells.
@@ -37,6 +37,8 @@ export const describe = ({ message, reason }: HttpClientError): string => {
 
 const wordsOf = (error: unknown): string => {
   if (typeof error !== "object" || error === null) return ""
+  if (codeOf(error) === "ERR_SSL_WRONG_VERSION_NUMBER")
+    return "it does not speak TLS; is it http: and not https:?"
   if (isBadPort(error)) return "fetch does not dial this port, as other protocols use it (bad port)"
   const inner = [...attemptsOf(error), "cause" in error ? error.cause : undefined].map(wordsOf)
   const told = inner.filter((words) => words !== "").join(", ")
@@ -48,6 +50,33 @@ const attemptsOf = (error: object): ReadonlyArray<unknown> =>
   "errors" in error && Array.isArray(error.errors) ? error.errors : []
 
 const codeOf = (error: object): unknown => ("code" in error ? error.code : undefined)
+
+/** The node's certificate was not accepted, or it speaks no TLS: nothing is sent before that is settled. */
+const isDistrust = (error: object): boolean => {
+  const code = codeOf(error)
+  return typeof code === "string" && handshakeFailures.has(code)
+}
+
+/** Of Node's codes for certificates, and OpenSSL's for what is no TLS. */
+const handshakeFailures: ReadonlySet<string> = new Set([
+  "CERT_HAS_EXPIRED",
+  "CERT_NOT_YET_VALID",
+  "CERT_REJECTED",
+  "CERT_REVOKED",
+  "CERT_SIGNATURE_FAILURE",
+  "CERT_UNTRUSTED",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "ERR_SSL_PACKET_LENGTH_TOO_LONG",
+  "ERR_SSL_WRONG_VERSION_NUMBER",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+  "HOSTNAME_MISMATCH",
+  "INVALID_CA",
+  "INVALID_PURPOSE",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE"
+])
 
 /** What `fetch` says of the ports that its standard closes to it. It has no code for that, only these words. */
 const isBadPort = (error: object): boolean => error instanceof Error && error.message === "bad port"

@@ -124,7 +124,8 @@ const conditionParams = ({ condition }: KvCommand): Record<string, string> => {
 }
 
 const decodeNotFound = Schema.decodeUnknownEffect(KvApi.NotFound)
-const decodeFailure = Schema.decodeUnknownEffect(KvApi.WriteFailure)
+const Failure = Schema.Union([KvApi.WriteFailure, KvApi.ClientRefused])
+const decodeFailure = Schema.decodeUnknownEffect(Failure)
 const decodeWritten = (json: unknown) =>
   Effect.map(decodeRevision(json), ({ revision }): KvReply => ({ _tag: "Written", revision }))
 const decodeDeleted = (json: unknown) =>
@@ -153,7 +154,7 @@ const entryOf = (response: HttpClientResponse): Effect.Effect<Option.Option<Entr
 }
 
 /** The node understood and said no; it says itself what became of the request. */
-const refused = (failure: typeof KvApi.WriteFailure.Type): Effect.Effect<never, Setback> => {
+const refused = (failure: typeof Failure.Type): Effect.Effect<never, Setback> => {
   switch (failure.error) {
     case "BadRequest":
       return failure.in === "key"
@@ -164,6 +165,8 @@ const refused = (failure: typeof KvApi.WriteFailure.Type): Effect.Effect<never, 
         new KvError.ValueTooLarge({ bytes: failure.sizeBytes, maxBytes: failure.limitBytes }),
         false
       )
+    case "ClientRefused":
+      return setback(new KvError.Unavailable({ detail: failure.message }), false)
     case "Unavailable":
       return setback(new KvError.Unavailable({ detail: failure.message }), true)
     case "OutcomeUnknown":

@@ -2,21 +2,27 @@
  * The files of the write-ahead log, on Node.
  *
  * A record is written on the event loop, by one vectored call into the page cache, which takes
- * microseconds; what takes long, the flush, runs in Node's thread pool, so that the node goes on talking
- * to its peers meanwhile. Space is filled with zeros beforehand, because a flush that does not have to
- * record a new size takes half the time.
+ * microseconds. The flush runs there too while the disk is quick, and in Node's thread pool when it is
+ * not, so that the node goes on talking to its peers meanwhile (`FlushPlace`). Space is filled with zeros
+ * beforehand, because a flush that does not have to record a new size takes half the time.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Fs from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import type { StorageError } from "@effect-raft/core/RaftStorage"
 import * as DirectoryLock from "./DirectoryLock.ts"
+import { FlushPlace } from "./FlushPlace.ts"
 import { ioFailed } from "./IoError.ts"
 import { LogFileSystem } from "./LogFileSystem.ts"
 import type { LogDirectory, LogFile, ReadableDirectory, ReadableFile } from "./LogFileSystem.ts"
 
-const fillChunk = new Uint8Array(1024 * 1024)
+/**
+ * In pieces of this size, because the kernel keeps in one folio what was written in one piece, and for a
+ * process it counts the whole folio as written whenever a record touches it.
+ */
+const fillChunk = new Uint8Array(64 * 1024)
 
 const attempt = <A>(operation: string, location: string, call: () => A) =>
   Effect.try({ try: call, catch: ioFailed(operation, location) })
@@ -128,17 +134,47 @@ const fill = Effect.fnUntraced(function* (descriptor: number, path: string, byte
   }
 })
 
-const toLogFile = (path: string, descriptor: number): LogFile => ({
-  sizeBytes: attempt("look at", path, () => Fs.fstatSync(descriptor).size),
-  read: (position, bytes) => readUpTo(path, descriptor, position, bytes),
-  truncate: (bytes) => attempt("truncate", path, () => Fs.ftruncateSync(descriptor, bytes)),
-  write: (parts, position) => attempt("write", path, () => writeAll(descriptor, parts, position)),
-  sync: inPool<void>("flush", path, (done) => Fs.fdatasync(descriptor, (cause) => done(cause))),
-  close: Effect.catch(
-    attempt("close", path, () => Fs.closeSync(descriptor)),
-    (error) => Effect.logWarning("A file of the log could not be closed", error)
+const toLogFile = (path: string, descriptor: number): LogFile => {
+  let unflushedBytes = Number.POSITIVE_INFINITY
+  return {
+    sizeBytes: attempt("look at", path, () => Fs.fstatSync(descriptor).size),
+    read: (position, bytes) => readUpTo(path, descriptor, position, bytes),
+    truncate: (bytes) => attempt("truncate", path, () => Fs.ftruncateSync(descriptor, bytes)),
+    write: (parts, position) =>
+      attempt("write", path, () => {
+        unflushedBytes += writeAll(descriptor, parts, position)
+      }),
+    sync: Effect.suspend(() => {
+      const bytes = unflushedBytes
+      unflushedBytes = 0
+      return flush(path, descriptor, bytes)
+    }),
+    close: Effect.catch(
+      attempt("close", path, () => Fs.closeSync(descriptor)),
+      (error) => Effect.logWarning("A file of the log could not be closed", error)
+    )
+  }
+}
+
+/** The disk under all files of this process. */
+const flushPlace = new FlushPlace()
+
+const flush = (path: string, descriptor: number, bytes: number): Effect.Effect<void, StorageError> => {
+  const startMillis = performance.now()
+  if (flushPlace.isLoop(bytes)) {
+    return attempt("flush", path, () => {
+      Fs.fdatasyncSync(descriptor)
+      flushPlace.ranOnLoop(performance.now() - startMillis)
+    })
+  }
+  return Effect.onExit(
+    inPool<void>("flush", path, (done) => Fs.fdatasync(descriptor, (cause) => done(cause))),
+    (exit) =>
+      Effect.sync(() => {
+        if (Exit.isSuccess(exit)) flushPlace.ranInPool(performance.now() - startMillis, bytes)
+      })
   )
-})
+}
 
 /** A short read is followed by one of the rest, until there is no more. */
 const readUpTo = Effect.fnUntraced(function* (
@@ -161,7 +197,7 @@ const readUpTo = Effect.fnUntraced(function* (
 })
 
 /** A short write is followed by one of the rest, which either goes through or says what is wrong. */
-const writeAll = (descriptor: number, parts: ReadonlyArray<Uint8Array>, position: number): void => {
+const writeAll = (descriptor: number, parts: ReadonlyArray<Uint8Array>, position: number): number => {
   let rest = parts
   let at = position
   while (rest.length > 0) {
@@ -169,6 +205,7 @@ const writeAll = (descriptor: number, parts: ReadonlyArray<Uint8Array>, position
     at += written
     rest = after(rest, written)
   }
+  return at - position
 }
 
 const after = (parts: ReadonlyArray<Uint8Array>, bytes: number): ReadonlyArray<Uint8Array> => {

@@ -91,7 +91,9 @@ const secured = (raw: Net.Socket, credentials: Credentials): Effect.Effect<Tls.T
       socket.destroy()
       failed(error)
     })
-    raw.once("close", () => failed(new Error("the connection was closed")))
+    const closed = () => failed(new Error("the connection was closed"))
+    if (raw.closed) return closed()
+    raw.once("close", closed)
     server.emit("connection", raw)
   })
 

@@ -2,6 +2,7 @@
  * `effect-raft serve`: runs one node in this process, until it is told to stop or fails.
  */
 import * as Address from "@effect-raft/transport-tcp/Address"
+import * as Security from "@effect-raft/transport-tcp/Security"
 import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -12,6 +13,7 @@ import * as Stream from "effect/Stream"
 import * as Flags from "../Flags.ts"
 import { untilStopped } from "../ExitCode.ts"
 import * as Ports from "../Ports.ts"
+import * as TlsFlags from "../TlsFlags.ts"
 
 const flags = {
   nodeId: Flags.name("node-id").pipe(
@@ -27,7 +29,9 @@ const flags = {
   http: Flags.hostPort("http").pipe(Flag.withDescription("Where this node listens for its HTTP clients")),
   httpUrl: Flag.String("http-url").pipe(
     Flag.withMetavar("URL"),
-    Flag.withDescription("How the other nodes reach --http, if not by http://HOST:PORT"),
+    Flag.withDescription(
+      "How the other nodes reach --http, if not by http://HOST:PORT, or https://HOST:PORT with certificates"
+    ),
     Flag.optional
   ),
   clients: Flags.hostPort("clients").pipe(
@@ -43,6 +47,14 @@ const flags = {
   ),
   members: Flags.members,
   clusterId: Flags.clusterId,
+  tls: TlsFlags.flags("This node's"),
+  insecure: Flag.Boolean("insecure").pipe(
+    Flag.withDescription(
+      "Talk in plain text beyond this machine, where everybody on the way can read and forge it; " +
+        "without certificates --listen, --http and --member must be addresses of this machine"
+    ),
+    Flag.withDefault(false)
+  ),
   ...Flags.timing,
   trace: Flag.File("trace").pipe(
     Flag.withMetavar("FILE"),
@@ -60,14 +72,25 @@ const flags = {
 export const serve = Command.make("serve", flags, (input) =>
   loadNode.pipe(
     Effect.flatMap((Node) =>
-      Node.run({ ...input, httpUrl: Option.getOrElse(input.httpUrl, () => Ports.urlOf(input.http)) })
+      Node.run({
+        ...input,
+        tls: TlsFlags.filesOf(input.tls),
+        httpUrl: Option.getOrElse(input.httpUrl, () =>
+          Ports.urlOf(input.http, TlsFlags.filesOf(input.tls) === undefined ? "http" : "https")
+        )
+      })
     ),
     Effect.raceFirst(input.stopWithStdin ? stdinEnded : Effect.never),
     untilStopped
   )
 ).pipe(
   Command.validate((input) => {
-    const mistake = Flags.timingMistake(input) ?? Flags.membersMistake(input) ?? portsMistake(input)
+    const mistake =
+      Flags.timingMistake(input) ??
+      Flags.membersMistake(input) ??
+      portsMistake(input) ??
+      TlsFlags.mistake(input.tls) ??
+      plainTextMistake(input)
     return mistake === undefined
       ? Effect.void
       : Effect.fail(new CliError.ValidationError({ message: mistake }))
@@ -112,3 +135,31 @@ const portsMistake = (input: {
 
 const isSame = (one: Address.HostPort, other: Address.HostPort): boolean =>
   one.port === other.port && one.host === other.host
+
+/** The rule of `Security`, said of the flags before anything is started. */
+const plainTextMistake = (input: {
+  readonly tls: TlsFlags.Flags
+  readonly insecure: boolean
+  readonly http: Address.HostPort
+  readonly listen: Address.HostPort
+  readonly clients: Option.Option<Address.HostPort>
+  readonly members: Readonly<Record<string, string>>
+}) => {
+  if (input.insecure || TlsFlags.filesOf(input.tls) !== undefined) return undefined
+  const places = [
+    ["--listen ", Address.format(input.listen)],
+    ["--http ", Address.format(input.http)],
+    ...Option.toArray(input.clients).map((address) => ["--clients ", Address.format(address)] as const),
+    ...Object.entries(input.members).map(([id, address]) => [`--member ${id}=`, address] as const)
+  ] as const
+  const outside = places.find(([, address]) => !isOnThisMachine(address))
+  return outside === undefined
+    ? undefined
+    : `${outside.join("")} is beyond this machine, where plain text can be read and forged: ` +
+        `give --tls-cert, --tls-key and --tls-ca (docs/guides/tls.md), or say --insecure if that network can be trusted`
+}
+
+const isOnThisMachine = (address: string): boolean => {
+  const parsed = Address.parse(address)
+  return typeof parsed !== "string" && Security.isLoopback(parsed.host)
+}

@@ -50,6 +50,21 @@ const flags = {
     Flag.mapTryCatch(parseDuration, (error) => (error as Error).message),
     Flag.optional
   ),
+  rate: Flags.intAtLeast("rate", 1).pipe(
+    Flag.withDescription("Operations of all clients in a virtual second; drawn from 5 to 100 by default"),
+    Flag.optional
+  ),
+  heartbeat: Flags.intAtLeast("heartbeat", 1).pipe(
+    Flag.withMetavar("MILLIS"),
+    Flag.withDescription("How often a leader says that it is alive; 100 by default"),
+    Flag.optional
+  ),
+  faults: Flag.Literals("faults", ["swarm", "none"]).pipe(
+    Flag.withDescription(
+      "swarm: each seed draws its faults; none: nothing goes wrong, to see how fast the simulation is; swarm by default"
+    ),
+    Flag.withDefault("swarm" as const)
+  ),
   storage: Flag.Literals("storage", SimStorage.kinds).pipe(
     Flag.withDescription(
       "What the nodes write on: memory, the write-ahead log on files that forget and tear (wal), or the one or the " +
@@ -94,6 +109,9 @@ export const sim = Command.make(
       runs,
       ...optional("size", input.nodes),
       ...optional("durationMillis", input.duration),
+      ...optional("operationsPerSecond", input.rate),
+      ...optional("heartbeatIntervalMillis", input.heartbeat),
+      faults: input.faults,
       disks: SimStorage.disksOf(input.storage),
       trace: files.trace !== undefined,
       onRun: (progress, run) => {

@@ -3,13 +3,13 @@
  * for them (paper, section 5.3: "when the entry has been safely replicated, the leader applies the entry").
  *
  * A snapshot takes the place of entries: at the start, and when a leader's was installed, the machine is
- * restored from the newest one on disk. It works behind the actor, in bounded portions, so that a slow
- * machine delays neither heartbeats nor votes. Waiting callers are answered after the portion they were in, because answering runs their code.
+ * restored from the newest one on disk. It works in bounded portions, and lets others run in between, so
+ * that a slow machine delays neither heartbeats nor votes. Waiting callers are answered after the portion
+ * they were in, because answering runs their code.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
-import * as Queue from "effect/Queue"
 import * as RaftLog from "../consensus/RaftLog.ts"
 import * as LogEntry from "../LogEntry.ts"
 import * as LogIndex from "../LogIndex.ts"
@@ -17,16 +17,19 @@ import { MachineFailure } from "../RaftError.ts"
 import type { SnapshotReader, SnapshotStore, StorageError } from "../RaftStorage.ts"
 import type { RaftTracer } from "../RaftTrace.ts"
 import type { StateMachine } from "../StateMachine.ts"
-import * as Replica from "./Replica.ts"
-import type { ReplySlots } from "./ReplySlots.ts"
 import * as Term from "../Term.ts"
+import * as Replica from "./Replica.ts"
+import type { Position, ProposalSlot, ReplySlots } from "./ReplySlots.ts"
 import type { Moment, Place } from "./Snapshotter.ts"
 
 /** Entries applied before other fibers get their turn. */
 const portion = 512
 
 export interface Applier<View> {
-  /** The commit index moved to `commitIndex` in `log`. */
+  /**
+   * The commit index moved to `commitIndex` in `log`. The first portion is applied, and its callers are
+   * answered, before this returns.
+   */
   readonly advance: (log: RaftLog.RaftLog, commitIndex: LogIndex.LogIndex) => void
   /** The newest snapshot on disk, which ends at `index`, takes the place of the machine's state. */
   readonly restore: (index: LogIndex.LogIndex) => void
@@ -52,19 +55,20 @@ export const make = <Command, Reply, View>(options: {
   Effect.gen(function* () {
     const { machine, slots, tracer } = options
     const replica = Replica.make(machine)
-    const wake = yield* Queue.dropping<void>(1)
+    const hasWork = Latch.makeUnsafe(false)
     let log = RaftLog.empty()
     let committed = LogIndex.zero
     let applied = LogIndex.zero
     let place: Place = { index: LogIndex.zero, term: Term.zero, timestampMillis: 0 }
     let readers: Array<{ readonly index: LogIndex.LogIndex; readonly resume: () => void }> = []
-    let moved = Latch.makeUnsafe(false)
+    /** Opens when more is applied. Made for the first who waits: mostly nobody does. */
+    let moved: Latch.Latch | undefined
     /** A snapshot that reaches further than what is applied waits to be restored. */
     let restoreTo = LogIndex.zero
 
     const applyPortion = (): void => {
       const last = LogIndex.min(committed, LogIndex.plus(applied, portion))
-      const answers: Array<() => void> = []
+      const answers: Array<Answer> = []
       try {
         for (const block of RaftLog.blocksBetween(log, LogIndex.plus(applied, 1), last)) {
           for (const entry of LogEntry.entries(block)) {
@@ -76,21 +80,21 @@ export const make = <Command, Reply, View>(options: {
         }
       } finally {
         // Also for those that were applied before the machine failed.
-        for (const answer of answers) answer()
+        for (const { slot, position, reply } of answers) slot.onApplied(position, reply)
       }
     }
 
     const moment = (): Moment => ({ log, place, snapshot: replica.snapshot })
 
     const release = (): void => {
-      const ready = readers.filter((reader) => reader.index <= applied)
-      if (ready.length > 0) {
+      if (readers.length > 0) {
+        const ready = readers.filter((reader) => reader.index <= applied)
         readers = readers.filter((reader) => reader.index > applied)
         for (const reader of ready) reader.resume()
       }
-      const before = moved
-      moved = Latch.makeUnsafe(false)
-      before.openUnsafe()
+      const gate = moved
+      moved = undefined
+      gate?.openUnsafe()
     }
 
     const restoreNewest = Effect.gen(function* () {
@@ -110,38 +114,42 @@ export const make = <Command, Reply, View>(options: {
       slots.failUpTo(lastIndex)
     }).pipe(Effect.scoped)
 
-    const applyAll = Effect.gen(function* () {
-      yield* Queue.take(wake)
-      while (applied < Math.max(committed, restoreTo)) {
-        if (applied < restoreTo) {
-          yield* restoreNewest
-        } else {
-          yield* Effect.try({
-            try: applyPortion,
-            catch: (cause) => failure(LogIndex.plus(applied, 1), cause)
-          })
-          options.onPortion(moment())
-        }
-        release()
-        if (applied < committed) yield* Effect.yieldNow
+    const applyNext = Effect.suspend((): Effect.Effect<void, MachineFailure | StorageError> => {
+      if (applied < restoreTo) return Effect.map(restoreNewest, release)
+      if (applied >= committed) {
+        hasWork.closeUnsafe()
+        return Effect.void
       }
+      try {
+        applyPortion()
+      } catch (cause) {
+        return Effect.fail(failure(LogIndex.plus(applied, 1), cause))
+      }
+      options.onPortion(moment())
+      release()
+      return applied < committed ? Effect.yieldNow : Effect.void
     })
 
     const appliedBeyond = (index: LogIndex.LogIndex): Effect.Effect<RaftLog.RaftLog> =>
       Effect.suspend(() =>
-        applied > index ? Effect.succeed(log) : Effect.flatMap(Latch.await(moved), () => appliedBeyond(index))
+        applied > index ? Effect.succeed(log) : Effect.flatMap(nextMove(), () => appliedBeyond(index))
       )
+
+    const nextMove = (): Effect.Effect<void> => {
+      moved ??= Latch.makeUnsafe(false)
+      return Latch.await(moved)
+    }
 
     return {
       advance: (next, commitIndex) => {
         log = next
         if (commitIndex <= committed) return
         committed = commitIndex
-        Queue.offerUnsafe(wake, undefined)
+        hasWork.openUnsafe()
       },
       restore: (index) => {
         restoreTo = LogIndex.max(restoreTo, index)
-        Queue.offerUnsafe(wake, undefined)
+        hasWork.openUnsafe()
       },
       appliedIndex: () => applied,
       view: replica.view,
@@ -151,7 +159,7 @@ export const make = <Command, Reply, View>(options: {
         readers.push({ index, resume })
       },
       appliedBeyond,
-      run: Effect.forever(applyAll, { disableYield: true })
+      run: Effect.forever(Effect.andThen(Latch.await(hasWork), applyNext), { disableYield: true })
     }
   })
 
@@ -169,17 +177,24 @@ const readAll = (reader: SnapshotReader): Effect.Effect<ReadonlyArray<Uint8Array
     return pieces
   })
 
+/** What a caller is told, once the portion is applied. */
+interface Answer {
+  readonly slot: ProposalSlot
+  readonly position: Position
+  readonly reply: unknown
+}
+
 const applyEntry = <View>(
   replica: Replica.Replica<View>,
   entry: LogEntry.LogEntry,
   slots: ReplySlots,
-  answers: Array<() => void>
+  answers: Array<Answer>
 ): unknown => {
-  const { index, term } = entry
+  const position = { index: entry.index, term: entry.term }
   const reply = replica.apply(entry)
   // For every kind: another leader's no-op may stand where somebody waits for a command.
-  const slot = slots.take({ index, term })
-  if (slot !== undefined) answers.push(() => slot.onApplied({ index, term }, reply))
+  const slot = slots.take(position)
+  if (slot !== undefined) answers.push({ slot, position, reply })
   return reply
 }
 

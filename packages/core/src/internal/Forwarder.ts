@@ -9,10 +9,8 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
 import type { ProposalKind } from "../LogEntry.ts"
 import type { NodeId } from "../NodeId.ts"
-import type { RaftConfig } from "../RaftConfig.ts"
 import { OutcomeUnknown, RaftError } from "../RaftError.ts"
 import type { RaftErrorReason } from "../RaftError.ts"
 import type { ForwardOutcome, ForwardProposals, ForwardReply, RaftMessage } from "../RaftMessage.ts"
@@ -23,9 +21,11 @@ import type { Proposal } from "./LocalProposal.ts"
 import type { ProposalSlot } from "./ReplySlots.ts"
 
 export interface Forwarder {
-  /** Sends a command to `leader`; ends with the leader's word, or without it after the request timeout. */
+  /** Sends a command to `leader`; ends with the leader's word, or without it when it is given up. */
   readonly forward: (leader: NodeId, proposal: Proposal) => Effect.Effect<ForwardOutcome, OutcomeUnknown>
   readonly onMessage: (from: NodeId, message: Forwarding) => void
+  /** Gives up what was sent at `sinceMillis` or before and is not answered. */
+  readonly expire: (sinceMillis: number) => void
   /** The peer may be dead: what was sent to it and not answered is unknown. */
   readonly onPeerLost: (peer: NodeId) => void
   readonly failAll: () => void
@@ -39,11 +39,12 @@ export const isForwarding = (message: RaftMessage): message is Forwarding =>
 
 interface Waiting {
   readonly leader: NodeId
+  readonly sentMillis: number
   readonly outcome: Deferred.Deferred<ForwardOutcome, OutcomeUnknown>
 }
 
 export const make = (options: {
-  readonly config: RaftConfig
+  readonly nowMillis: () => number
   readonly firstRequestId: number
   readonly admission: Admission
   readonly currentTerm: () => Term
@@ -67,22 +68,13 @@ export const make = (options: {
         commands: [payload]
       }
       // Before it is sent: in one process the answer may come while `send` still runs.
-      waiting.set(requestId, { leader, outcome })
+      waiting.set(requestId, { leader, sentMillis: options.nowMillis(), outcome })
       if (!options.send(leader, request)) {
         // A message that was dropped here was never sent: the command surely did not happen.
         waiting.delete(requestId)
         return Effect.succeed(refused(null))
       }
-      return Deferred.await(outcome).pipe(
-        Effect.timeoutOption(options.config.requestTimeoutMillis),
-        Effect.flatMap(
-          Option.match({
-            onNone: () => Effect.fail(noAnswer(leader)),
-            onSome: (known) => Effect.succeed(known)
-          })
-        ),
-        Effect.ensuring(Effect.sync(() => waiting.delete(requestId)))
-      )
+      return Effect.onInterrupt(Deferred.await(outcome), () => Effect.sync(() => waiting.delete(requestId)))
     })
 
   const onReply = (reply: ForwardReply): void => {
@@ -122,8 +114,18 @@ export const make = (options: {
     }
   }
 
+  const expire = (sinceMillis: number): void => {
+    // They stand in the order in which they were sent.
+    for (const [requestId, slot] of waiting) {
+      if (slot.sentMillis > sinceMillis) return
+      waiting.delete(requestId)
+      Deferred.doneUnsafe(slot.outcome, Exit.fail(noAnswer(slot.leader)))
+    }
+  }
+
   return {
     forward,
+    expire,
     onMessage: (from, message) => {
       if (message._tag === "ForwardReply") onReply(message)
       else onRequest(from, message)
@@ -147,7 +149,8 @@ const remoteSlot = (
   payload,
   isAbandoned: () => false,
   onAppended: () => false,
-  onApplied: (position, reply) => tell({ _tag: "Applied", ...position, reply: encodeReply(kind, reply) }),
+  onApplied: ({ index, term }, reply) =>
+    tell({ _tag: "Applied", index, term, reply: encodeReply(kind, reply) }),
   onFailed: (reason) => {
     const outcome = toOutcome(reason)
     if (outcome !== undefined) tell(outcome)

@@ -1,9 +1,7 @@
 /**
  * A proposal of a caller on this node: its slot, and the wait for it.
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type { RaftErrorReason } from "../RaftError.ts"
 import type { RaftNode } from "../RaftNode.ts"
 import type { Position, ProposalSlot } from "./ReplySlots.ts"
@@ -23,36 +21,50 @@ export interface Outcome {
 /** Proposes and waits. Interrupting it gives the slot back; the command stays where it is. */
 export const propose = <View>(
   node: RaftNode<View>,
-  { kind, payload }: Proposal,
+  proposal: Proposal,
   waitFor: WaitFor
 ): Effect.Effect<Outcome, RaftErrorReason> =>
-  Effect.suspend(() => {
-    const outcome = Deferred.makeUnsafe<Outcome, RaftErrorReason>()
-    let position: Position | undefined
-    let isAbandoned = false
-    const slot: ProposalSlot = {
-      kind,
-      payload,
-      isAbandoned: () => isAbandoned,
-      onAppended: (at) => {
-        position = at
-        if (isAbandoned) return true
-        if (waitFor === "Appended")
-          Deferred.doneUnsafe(outcome, Exit.succeed({ position: at, reply: undefined }))
-        return waitFor === "Appended"
-      },
-      onApplied: (at, reply) => {
-        Deferred.doneUnsafe(outcome, Exit.succeed({ position: at, reply }))
-      },
-      onFailed: (reason) => {
-        Deferred.doneUnsafe(outcome, Exit.fail(reason))
-      }
-    }
+  Effect.callback((resume) => {
+    const slot = new LocalSlot(proposal, waitFor, resume)
     node.propose(slot)
-    return Effect.onInterrupt(Deferred.await(outcome), () =>
-      Effect.sync(() => {
-        isAbandoned = true
-        if (position !== undefined) node.abandon(position.index)
-      })
-    )
+    return Effect.sync(() => slot.abandon(node.abandon))
   })
+
+class LocalSlot implements ProposalSlot {
+  readonly kind: Proposal["kind"]
+  readonly payload: Uint8Array
+  private readonly waitFor: WaitFor
+  private readonly resume: (outcome: Effect.Effect<Outcome, RaftErrorReason>) => void
+  private position: Position | undefined
+  private isGivenUp = false
+
+  constructor({ kind, payload }: Proposal, waitFor: WaitFor, resume: LocalSlot["resume"]) {
+    this.kind = kind
+    this.payload = payload
+    this.waitFor = waitFor
+    this.resume = resume
+  }
+
+  isAbandoned(): boolean {
+    return this.isGivenUp
+  }
+
+  onAppended(position: Position): boolean {
+    this.position = position
+    if (this.waitFor === "Appended") this.resume(Effect.succeed({ position, reply: undefined }))
+    return this.isGivenUp || this.waitFor === "Appended"
+  }
+
+  onApplied(position: Position, reply: unknown): void {
+    this.resume(Effect.succeed({ position, reply }))
+  }
+
+  onFailed(reason: RaftErrorReason): void {
+    this.resume(Effect.fail(reason))
+  }
+
+  abandon(forget: (index: Position["index"]) => void): void {
+    this.isGivenUp = true
+    if (this.position !== undefined) forget(this.position.index)
+  }
+}

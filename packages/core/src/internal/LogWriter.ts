@@ -6,7 +6,7 @@
  * up to which ticket it may believe. A failed write ends the node; it is never tried again.
  */
 import * as Effect from "effect/Effect"
-import * as Queue from "effect/Queue"
+import * as Latch from "effect/Latch"
 import type { Persist } from "../consensus/Action.ts"
 import type { Persisted } from "../consensus/Event.ts"
 import * as LogEntry from "../LogEntry.ts"
@@ -14,30 +14,42 @@ import * as LogIndex from "../LogIndex.ts"
 import type { LogBase, LogStore, StorageError, WriteBatch } from "../RaftStorage.ts"
 
 export interface LogWriter {
-  /** Queues a write. Never waits; what can pile up is bounded by what the leader may have uncommitted. */
-  readonly enqueue: (persist: Persist) => void
+  /**
+   * Takes writes, in order. Begins at once where none is under way, and never waits; what can pile up is
+   * bounded by what the leader may have uncommitted.
+   */
+  readonly enqueue: (persists: ReadonlyArray<Persist>) => void
   /** Writes for ever; fails with the disk. */
   readonly run: Effect.Effect<never, StorageError>
 }
 
-export const make = (store: LogStore, onPersisted: (event: Persisted) => void): Effect.Effect<LogWriter> =>
-  Effect.gen(function* () {
-    const inbox = yield* Queue.unbounded<Persist>()
+export const make = (store: LogStore, onPersisted: (event: Persisted) => void): LogWriter => {
+  const hasWork = Latch.makeUnsafe(false)
+  let inbox: Array<Persist> = []
 
-    const writeOnce = Effect.gen(function* () {
-      const waiting = yield* Queue.takeAll(inbox)
-      yield* store.write(waiting.map(toBatch).reduce(merge))
-      const last = waiting[waiting.length - 1]!
-      onPersisted({ _tag: "Persisted", ticket: last.ticket, lastIndex: last.lastIndex })
-    })
-
-    return {
-      enqueue: (persist) => {
-        Queue.offerUnsafe(inbox, persist)
-      },
-      run: Effect.forever(writeOnce, { disableYield: true })
+  const writeAll = Effect.suspend(() => {
+    const waiting = inbox
+    const last = waiting[waiting.length - 1]
+    if (last === undefined) {
+      hasWork.closeUnsafe()
+      return Effect.void
     }
+    inbox = []
+    const write = store.write(waiting.map(toBatch).reduce(merge))
+    return Effect.map(write, () =>
+      onPersisted({ _tag: "Persisted", ticket: last.ticket, lastIndex: last.lastIndex })
+    )
   })
+
+  return {
+    enqueue: (persists) => {
+      if (persists.length === 0) return
+      for (const persist of persists) inbox.push(persist)
+      hasWork.openUnsafe()
+    },
+    run: Effect.forever(Effect.andThen(Latch.await(hasWork), writeAll), { disableYield: true })
+  }
+}
 
 const toBatch = ({ hardState, truncateFrom, base, blocks }: Persist): WriteBatch => ({
   ...(hardState === undefined ? undefined : { hardState }),

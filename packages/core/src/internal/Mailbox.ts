@@ -1,5 +1,5 @@
 /**
- * The actor's mailbox: one Queue, two lanes.
+ * The actor's mailbox: two lanes and a bell.
  *
  * What keeps the protocol alive (peers' messages, timers, the disk's answers) goes first; clients' requests
  * come after, and wait while there is more of the former than one turn takes. Both lanes are bounded: a
@@ -7,9 +7,9 @@
  * own signals are never dropped: there is at most one of each kind at a time.
  */
 import * as Effect from "effect/Effect"
-import * as Queue from "effect/Queue"
 import type { Event, MembershipRequested, TransferRequested } from "../consensus/Event.ts"
 import type { RaftConfig } from "../RaftConfig.ts"
+import * as Doorbell from "./Doorbell.ts"
 import type { ProposalSlot } from "./ReplySlots.ts"
 
 /** What clients and operators ask of the actor. */
@@ -23,10 +23,6 @@ export interface Batch {
   readonly events: ReadonlyArray<Event>
   readonly requests: ReadonlyArray<Request>
 }
-
-type Letter =
-  | { readonly lane: "protocol"; readonly isMessage: boolean; readonly event: Event }
-  | { readonly lane: "client"; readonly request: Request }
 
 export interface Mailbox {
   /** A signal of the node itself; always taken. */
@@ -44,62 +40,47 @@ export interface Mailbox {
 }
 
 export const make = (config: RaftConfig): Effect.Effect<Mailbox> =>
-  Effect.gen(function* () {
-    const letters = yield* Queue.unbounded<Letter>() // bounded by the counts below
+  Effect.map(Doorbell.make, ({ ring, wait }) => {
     let protocol: Array<Event> = []
     let clients: Array<Request> = []
     let queuedMessages = 0
-    let queuedRequests = 0
 
-    const sort = (batch: ReadonlyArray<Letter>) => {
-      for (const letter of batch) {
-        if (letter.lane === "client") {
-          clients.push(letter.request)
-          continue
-        }
-        protocol.push(letter.event)
-        if (letter.isMessage) queuedMessages -= 1
-      }
-    }
+    const isEmpty = (): boolean => protocol.length === 0 && clients.length === 0
 
     const cut = (): Batch => {
-      const events = protocol.splice(0, config.maxTurnEvents)
-      const requests = clients.splice(0, config.maxTurnEvents - events.length)
-      queuedRequests -= requests.length
-      return { events, requests }
+      const batch =
+        protocol.length + clients.length <= config.maxTurnEvents
+          ? { events: protocol, requests: clients }
+          : firstOfBoth(protocol, clients, config.maxTurnEvents)
+      for (const event of batch.events) if (event._tag === "Received") queuedMessages -= 1
+      protocol = protocol.slice(batch.events.length)
+      clients = clients.slice(batch.requests.length)
+      return batch
     }
 
-    const takeBatch: Effect.Effect<Batch> = Effect.suspend(() =>
-      protocol.length + clients.length > 0 && Queue.sizeUnsafe(letters) === 0
-        ? Effect.succeed(cut())
-        : Effect.map(Queue.takeAll(letters), (batch) => {
-            sort(batch)
-            return cut()
-          })
-    )
+    const cutLater = Effect.map(wait, cut)
 
     return {
       signal: (event) => {
-        Queue.offerUnsafe(letters, { lane: "protocol", isMessage: false, event })
+        protocol.push(event)
+        ring()
       },
       message: (event) => {
         if (queuedMessages >= config.maxQueuedMessages) return false
         queuedMessages += 1
-        return Queue.offerUnsafe(letters, { lane: "protocol", isMessage: true, event })
+        protocol.push(event)
+        ring()
+        return true
       },
       request: (request) => {
-        if (queuedRequests >= config.maxQueuedRequests) return false
-        queuedRequests += 1
-        return Queue.offerUnsafe(letters, { lane: "client", request })
+        if (clients.length >= config.maxQueuedRequests) return false
+        clients.push(request)
+        ring()
+        return true
       },
-      takeBatch,
-      isEmpty: () => protocol.length + clients.length + Queue.sizeUnsafe(letters) === 0,
+      takeBatch: Effect.suspend(() => (isEmpty() ? cutLater : Effect.succeed(cut()))),
+      isEmpty,
       drainRequests: () => {
-        let letter = Queue.takeUnsafe(letters)
-        while (letter !== undefined && letter._tag === "Success") {
-          sort([letter.value])
-          letter = Queue.takeUnsafe(letters)
-        }
         const left = clients
         clients = []
         protocol = []
@@ -107,3 +88,13 @@ export const make = (config: RaftConfig): Effect.Effect<Mailbox> =>
       }
     }
   })
+
+/** As much as a turn takes: the protocol first, clients in the room that is left. */
+const firstOfBoth = (
+  protocol: ReadonlyArray<Event>,
+  clients: ReadonlyArray<Request>,
+  maxTurnEvents: number
+): Batch => {
+  const events = protocol.slice(0, maxTurnEvents)
+  return { events, requests: clients.slice(0, maxTurnEvents - events.length) }
+}

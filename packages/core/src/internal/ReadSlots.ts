@@ -46,6 +46,7 @@ export class ReadSlots {
 
   /** Gives up what was opened at `sinceMillis` or before: this node lags too far behind to answer. */
   expire(sinceMillis: number, reason: () => RaftErrorReason): void {
+    if (this.byId.size === 0) return
     // Slots stand in the order in which they were opened.
     for (const [readId, slot] of this.byId) {
       if (slot.openedMillis > sinceMillis) return

@@ -43,14 +43,13 @@ export const make = <Command, Reply, View>(machine: StateMachine<Command, Reply,
 
   return {
     apply: (entry) => {
+      if (entry.kind === "NoOp") return sessions.beginTerm(entry.timestampMillis)
       sessions.passTime(entry.timestampMillis)
       switch (entry.kind) {
         case "Command":
           return applyCommand(entry, entry.payload)
         case "Session":
           return applyRecord(entry)
-        case "NoOp":
-          return sessions.beginTerm(entry.timestampMillis)
         case "Configuration":
           return undefined
       }

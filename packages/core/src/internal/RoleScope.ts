@@ -10,20 +10,21 @@ import { replicatedTo } from "../consensus/NodeState.ts"
 import * as Candidate from "../roles/Candidate.ts"
 import * as Follower from "../roles/Follower.ts"
 import * as Leader from "../roles/Leader.ts"
-import { scopeKey } from "../roles/Role.ts"
+import { sharesScope } from "../roles/Role.ts"
 import type { RoleContext } from "../roles/Role.ts"
 
 export interface RoleScope {
   /** Opens the Scope that `state` belongs in, if it is not the open one, and lets a leader's replicators follow its peers. */
   readonly reconcile: (state: NodeState) => Effect.Effect<void>
-  /** A leader's replicators may have something to send. */
-  readonly wakeReplicators: () => void
+  /** A leader's replicators send what they have. */
+  readonly replicate: () => void
 }
 
 export const make = (node: RoleContext): Effect.Effect<RoleScope, never, Scope.Scope> =>
   Effect.gen(function* () {
     const parent = yield* Effect.scope
-    let openKey: string | undefined
+    /** The state for which the present Scope was opened. */
+    let openedFor: NodeState | undefined
     let current: Scope.Closeable | undefined
     let replicators: Leader.Replicators | undefined
     /** The state for whose peers the replicators are. */
@@ -56,10 +57,9 @@ export const make = (node: RoleContext): Effect.Effect<RoleScope, never, Scope.S
 
     return {
       reconcile: (state) => {
-        const key = scopeKey(state)
-        if (key === openKey) return reconcileReplicators(state)
+        if (openedFor !== undefined && sharesScope(openedFor, state)) return reconcileReplicators(state)
         return Effect.gen(function* () {
-          openKey = key
+          openedFor = state
           replicators = undefined
           reconciled = undefined
           if (current !== undefined) yield* Scope.close(current, Exit.void)
@@ -67,7 +67,7 @@ export const make = (node: RoleContext): Effect.Effect<RoleScope, never, Scope.S
           yield* Scope.provide(enter(state), current)
         })
       },
-      wakeReplicators: () => replicators?.wake()
+      replicate: () => replicators?.send()
     }
   })
 

@@ -18,34 +18,32 @@ export const atLeader = <View, A>(
   node: RaftNode<View>,
   attempt: (leader: NodeId) => Effect.Effect<A, RaftErrorReason>
 ): Effect.Effect<A, RaftErrorReason> =>
-  Effect.gen(function* () {
+  Effect.suspend(() => {
     const { heartbeatIntervalMillis, requestTimeoutMillis } = node.state().config
     const deadlineMillis = node.nowMillis() + requestTimeoutMillis
-    while (true) {
+
+    const tryNow: Effect.Effect<A, RaftErrorReason> = Effect.suspend(() => {
       const reason = node.stopped()
-      if (reason !== undefined) return yield* Effect.fail(reason)
-      const changed = node.watchers.next
+      if (reason !== undefined) return Effect.fail(reason)
       const leader = NodeState.leaderOf(node.state())
-      if (leader !== null) {
-        const outcome = yield* retryable(attempt(leader))
-        if (outcome !== undefined) return outcome.value
-      }
+      return leader === null
+        ? tryLater(leader)
+        : Effect.catchIf(attempt(leader), isNotLeader, () => tryLater(leader))
+    })
+
+    /** `tried` was no leader: waits until there is another one, or for a while. */
+    const tryLater = (tried: NodeId | null): Effect.Effect<A, RaftErrorReason> => {
       // Timers count whole milliseconds; what is left of a rounding error would be waited for again and again.
       const leftMillis = Math.ceil(deadlineMillis - node.nowMillis())
-      if (leftMillis <= 0) return yield* Effect.fail(new NoLeader({ waitedMillis: requestTimeoutMillis }))
+      if (leftMillis <= 0) return Effect.fail(new NoLeader({ waitedMillis: requestTimeoutMillis }))
+      const leader = NodeState.leaderOf(node.state())
+      if (leader !== null && leader !== tried) return tryNow
       // A leader that says it is none will be replaced, or has been: ask again before long.
       const pauseMillis = leader === null ? leftMillis : Math.min(leftMillis, heartbeatIntervalMillis)
-      yield* Effect.timeoutOption(changed, pauseMillis)
+      return Effect.andThen(Effect.timeoutOption(node.watchers.next, pauseMillis), tryNow)
     }
+
+    return tryNow
   })
 
-const retryable = <A>(
-  attempt: Effect.Effect<A, RaftErrorReason>
-): Effect.Effect<{ readonly value: A } | undefined, RaftErrorReason> =>
-  attempt.pipe(
-    Effect.map((value) => ({ value })),
-    Effect.catchIf(
-      (reason): reason is NotLeader => reason._tag === "NotLeader",
-      () => Effect.succeed(undefined)
-    )
-  )
+const isNotLeader = (reason: RaftErrorReason): reason is NotLeader => reason._tag === "NotLeader"

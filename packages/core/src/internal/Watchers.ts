@@ -6,16 +6,18 @@ import type * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 
 export class Watchers {
-  private gate = Latch.makeUnsafe(false)
+  /** Made for the first who waits: mostly nobody does. */
+  private gate: Latch.Latch | undefined
 
   /** Completes at the next `notify`. Take it before looking, await it after. */
   get next(): Effect.Effect<void> {
+    this.gate ??= Latch.makeUnsafe(false)
     return Latch.await(this.gate)
   }
 
   notify(): void {
-    const gate = this.gate
-    this.gate = Latch.makeUnsafe(false)
-    gate.openUnsafe()
+    const { gate } = this
+    this.gate = undefined
+    gate?.openUnsafe()
   }
 }

@@ -1,9 +1,9 @@
 /**
- * The fibers of a leader: the heartbeat, and one replicator for each peer (paper, sections 5.2 and 5.3).
+ * What a leader does for its peers: the heartbeat's fiber, and one replicator for each peer, with a fiber
+ * beside it that sends snapshots (paper, sections 5.2, 5.3 and 7).
  */
 import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
-import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import type { NodeId } from "../NodeId.ts"
 import * as Replicator from "./Replicator.ts"
@@ -21,30 +21,31 @@ export const heartbeat = (node: RoleContext): Effect.Effect<never> =>
 export interface Replicators {
   /** Starts and stops replicators so that there is one for each of `peers`. */
   readonly reconcile: (peers: ReadonlyArray<NodeId>) => Effect.Effect<void>
-  /** There may be something to send. */
-  readonly wake: () => void
+  /** Sends what every peer is due by now. */
+  readonly send: () => void
 }
 
 export const makeReplicators = (node: RoleContext): Effect.Effect<Replicators, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const fibers = yield* FiberMap.make<NodeId>()
+    const snapshotSenders = yield* FiberMap.make<NodeId>()
     const peersByName = new Map<NodeId, Peer>()
 
     const start = (peer: NodeId) => {
-      const snapshots = SnapshotSender.makeGates()
-      const gate = Latch.makeUnsafe(true)
-      peersByName.set(peer, { gate, snapshots })
-      const replicate = Replicator.replicate(node, peer, gate, () => snapshots.needed.openUnsafe())
-      const sendSnapshots = SnapshotSender.sendWhenNeeded(node, peer, snapshots).pipe(
+      const gates = SnapshotSender.makeGates()
+      const replicate = Replicator.make(node, peer, () => gates.needed.openUnsafe())
+      peersByName.set(peer, { replicate, gates })
+      const sendSnapshots = SnapshotSender.sendWhenNeeded(node, peer, gates).pipe(
         Effect.catch((error) => node.onStorageFailed(error))
       )
-      const both = Effect.all([replicate, sendSnapshots], { concurrency: "unbounded", discard: true })
-      return FiberMap.run(fibers, peer, both, { startImmediately: true })
+      return Effect.andThen(
+        FiberMap.run(snapshotSenders, peer, sendSnapshots, { startImmediately: true }),
+        Effect.sync(replicate)
+      )
     }
 
     const stop = (peer: NodeId) => {
       peersByName.delete(peer)
-      return FiberMap.remove(fibers, peer)
+      return FiberMap.remove(snapshotSenders, peer)
     }
 
     return {
@@ -53,17 +54,17 @@ export const makeReplicators = (node: RoleContext): Effect.Effect<Replicators, n
           for (const peer of peersByName.keys()) if (!peers.includes(peer)) yield* stop(peer)
           for (const peer of peers) if (!peersByName.has(peer)) yield* start(peer)
         }),
-      wake: () => {
-        for (const { gate, snapshots } of peersByName.values()) {
-          gate.openUnsafe()
-          snapshots.moved.openUnsafe()
+      send: () => {
+        for (const { replicate, gates } of peersByName.values()) {
+          replicate()
+          gates.moved.openUnsafe()
         }
       }
     }
   })
 
-/** The gates at which one peer's fibers wait. */
+/** What stands ready for one peer. */
 interface Peer {
-  readonly gate: Latch.Latch
-  readonly snapshots: SnapshotSender.Gates
+  readonly replicate: Replicator.Replicator
+  readonly gates: SnapshotSender.Gates
 }

@@ -7,7 +7,7 @@
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Event } from "../consensus/Event.ts"
-import type { NodeState } from "../consensus/NodeState.ts"
+import type { Follower, NodeState } from "../consensus/NodeState.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { RaftMessage } from "../RaftMessage.ts"
 import type { SnapshotReader, StorageError } from "../RaftStorage.ts"
@@ -27,21 +27,23 @@ export interface RoleContext {
 }
 
 /**
- * Names the Scope that a state belongs in: while it stays the same, so do the role's fibers. A follower
- * that lost its leader's connection gets a new one, because its timer must ring earlier; a candidate gets
- * one when its own vote is durable, and not before.
+ * Whether a later state belongs in the Scope that was opened for an earlier one: while it does, the role's
+ * fibers go on. A follower that lost its leader's connection gets a new Scope, because its timer must ring
+ * earlier; a candidate gets one when its own vote is durable, and not before.
  */
-export const scopeKey = (state: NodeState): string => {
-  const { role } = state
-  const office = `${role._tag}/${state.currentTerm}`
+export const sharesScope = (earlier: NodeState, later: NodeState): boolean => {
+  if (earlier.currentTerm !== later.currentTerm) return false
+  const [role, next] = [earlier.role, later.role]
   switch (role._tag) {
     case "Follower":
-      return `${office}/${role.leader ?? ""}/${role.heardMillis === Number.NEGATIVE_INFINITY}`
+      return next._tag === "Follower" && role.leader === next.leader && hasLost(role) === hasLost(next)
     case "PreCandidate":
-      return `${office}/${role.attempt}`
+      return next._tag === "PreCandidate" && role.attempt === next.attempt
     case "Candidate":
-      return `${office}/${role.votes.has(state.self)}`
+      return next._tag === "Candidate" && role.votes.has(earlier.self) === next.votes.has(later.self)
     case "Leader":
-      return office
+      return next._tag === "Leader"
   }
 }
+
+const hasLost = (role: Follower): boolean => role.heardMillis === Number.NEGATIVE_INFINITY

@@ -2,8 +2,8 @@
  * The sessions' part of a snapshot: it stands in front of the machine's own bytes, and `SnapshotMeta` says
  * how long it is.
  *
- * Numbers are little-endian float64. First the version of this layout, the time of the newest leader's first
- * entry, the time of the next sweep, and how many sessions follow. Of each session: index and term, its
+ * Numbers are little-endian float64. First the version of this layout; the time of the last entry, of the
+ * first one of the leader's term, and of the next sweep; and how many sessions follow. Of each session: index and term, its
  * three limits, when it was last active, what is acknowledged, and how many answers follow. Of each answer:
  * the client's number, index and term, how many bytes, the bytes.
  */
@@ -14,12 +14,14 @@ import type { KeptReply, OpenSession } from "./SessionTable.ts"
 /** All that a table holds. */
 export interface Contents {
   readonly sessions: ReadonlyArray<OpenSession>
+  readonly nowMillis: number
   readonly termBeganMillis: number
   readonly nextSweepMillis: number
 }
 
 export const empty: Contents = {
   sessions: [],
+  nowMillis: 0,
   termBeganMillis: 0,
   nextSweepMillis: Number.POSITIVE_INFINITY
 }
@@ -28,7 +30,7 @@ export const empty: Contents = {
 export const version = 1
 
 const numberBytes = 8
-const headNumbers = 4
+const headNumbers = 5
 const sessionNumbers = 8
 const replyNumbers = 4
 
@@ -52,8 +54,8 @@ export const encode = (contents: Contents): Uint8Array => {
       at += numberBytes
     }
   }
-  const { nextSweepMillis, sessions, termBeganMillis } = contents
-  write(version, termBeganMillis, nextSweepMillis, sessions.length)
+  const { nextSweepMillis, nowMillis, sessions, termBeganMillis } = contents
+  write(version, nowMillis, termBeganMillis, nextSweepMillis, sessions.length)
   for (const { acknowledgedBelow, id, lastActiveMillis, limits, replies } of sessions) {
     write(id.index, id.term, limits.timeoutMillis, limits.maxReplies, limits.maxReplyBytes)
     write(lastActiveMillis, acknowledgedBelow, replies.size)
@@ -98,8 +100,8 @@ export const decode = (bytes: Uint8Array): Contents => {
     throw new Error(
       `its sessions are of layout ${found}, and this program reads layout ${version}; use a newer one`
     )
-  const [termBeganMillis, nextSweepMillis] = [read(), read()]
-  return { termBeganMillis, nextSweepMillis, sessions: times(read(), readSession) }
+  const [nowMillis, termBeganMillis, nextSweepMillis] = [read(), read(), read()]
+  return { nowMillis, termBeganMillis, nextSweepMillis, sessions: times(read(), readSession) }
 }
 
 /** Reads `count` things; where they are not there the reader throws. */

@@ -6,9 +6,13 @@
  * not from a node's settings; time is what leaders wrote into entries, not a node's clock. So it is the
  * same on every node, and part of every snapshot.
  *
+ * A session expires at the first entry whose time is its timeout after the client was last heard. While there
+ * is no leader no client can be heard, so the first entry of a leader's term lets nobody expire, and idleness
+ * is counted from there at the earliest.
+ *
  * It is bounded: `maxSessions` sessions, of each `maxReplies` answers that its client has not acknowledged,
- * and `maxReplyBytes` of them and one answer more. A session that was idle for its timeout has expired. An
- * opening past the bound is refused, rather than that somebody else's session goes for it.
+ * and `maxReplyBytes` of them and one answer more. An opening past the bound is refused, rather than that
+ * somebody else's session goes for it.
  */
 import type { LogIndex } from "../LogIndex.ts"
 import type { SessionId, SessionLimits } from "../SessionId.ts"
@@ -17,11 +21,10 @@ import type { SessionAnswer } from "./SessionAnswer.ts"
 import type * as SessionRecord from "./SessionRecord.ts"
 import * as SessionSection from "./SessionSection.ts"
 
-/** Where an entry stands, and the leader's clock in it. */
-export interface Moment {
+/** Where an entry stands. */
+export interface Place {
   readonly index: LogIndex
   readonly term: Term
-  readonly timestampMillis: number
 }
 
 /** An answer that the client may still ask for. */
@@ -52,10 +55,9 @@ const sweepEveryMillis = 1_000
 
 export class SessionTable {
   private sessions = new Map<LogIndex, OpenSession>()
-  /**
-   * The time of the newest leader's first entry. While there is no leader no client can be heard, so idleness
-   * is counted from here at the earliest.
-   */
+  /** The time of the last entry. */
+  private nowMillis = 0
+  /** The time of the first entry of the present leader's term. */
   private termBeganMillis = 0
   private nextSweepMillis = Number.POSITIVE_INFINITY
 
@@ -63,21 +65,25 @@ export class SessionTable {
     return this.sessions.size
   }
 
-  /** A leader's first entry is applied. */
+  /** An entry that begins a leader's term. */
   beginTerm(timestampMillis: number): void {
+    // Who had expired before it stays so.
+    this.sweep()
+    this.nowMillis = timestampMillis
     this.termBeganMillis = timestampMillis
   }
 
-  /** The time in the log has come to here. To be called for every entry, before it is applied. */
+  /** The time in the log has come to here. To be called for every other entry, before it is applied. */
   passTime(timestampMillis: number): void {
-    if (timestampMillis >= this.nextSweepMillis) this.sweep(timestampMillis)
+    this.nowMillis = timestampMillis
+    if (timestampMillis >= this.nextSweepMillis) this.sweep()
   }
 
-  apply(record: SessionRecord.SessionRecord, at: Moment, run: Run): SessionAnswer {
+  apply(record: SessionRecord.SessionRecord, at: Place, run: Run): SessionAnswer {
     if (record._tag === "Open") return this.open(record, at)
-    const session = this.live(record.session, at.timestampMillis)
+    const session = this.live(record.session)
     if (session === undefined) return { _tag: "Expired" }
-    session.lastActiveMillis = at.timestampMillis
+    session.lastActiveMillis = this.nowMillis
     switch (record._tag) {
       case "Command":
         return answerCommand(session, record, at, run)
@@ -90,15 +96,19 @@ export class SessionTable {
     }
   }
 
-  private open({ limits, maxSessions }: SessionRecord.Open, at: Moment): SessionAnswer {
-    if (this.sessions.size >= maxSessions) this.sweep(at.timestampMillis)
+  private open({ limits, maxSessions }: SessionRecord.Open, at: Place): SessionAnswer {
+    if (this.sessions.size >= maxSessions) this.sweep()
     if (this.sessions.size >= maxSessions) return { _tag: "Full", bound: "maxSessions", limit: maxSessions }
-    if (this.sessions.size === 0) this.nextSweepMillis = at.timestampMillis + sweepEveryMillis
+    if (this.sessions.size === 0) {
+      this.nextSweepMillis = this.nowMillis + sweepEveryMillis
+      // Before the first session there was nobody to wait for; a node that starts here knows no more.
+      this.termBeganMillis = 0
+    }
     const id = { index: at.index, term: at.term }
     this.sessions.set(at.index, {
       id,
       limits,
-      lastActiveMillis: at.timestampMillis,
+      lastActiveMillis: this.nowMillis,
       acknowledgedBelow: 0,
       replies: new Map(),
       replyBytes: 0
@@ -107,23 +117,24 @@ export class SessionTable {
   }
 
   /** The session, unless it has expired. */
-  private live(id: SessionId, nowMillis: number): OpenSession | undefined {
+  private live(id: SessionId): OpenSession | undefined {
     const session = this.sessions.get(id.index)
     if (session === undefined || session.id.term !== id.term) return undefined
-    if (!this.isOverdue(session, nowMillis)) return session
+    if (!this.isOverdue(session)) return session
     this.remove(session)
     return undefined
   }
 
-  private isOverdue(session: OpenSession, nowMillis: number): boolean {
+  private isOverdue(session: OpenSession): boolean {
     const idleSinceMillis = Math.max(session.lastActiveMillis, this.termBeganMillis)
-    return nowMillis - idleSinceMillis >= session.limits.timeoutMillis
+    return this.nowMillis - idleSinceMillis >= session.limits.timeoutMillis
   }
 
-  private sweep(nowMillis: number): void {
-    this.nextSweepMillis = nowMillis + sweepEveryMillis
+  private sweep(): void {
+    this.nextSweepMillis =
+      this.sessions.size === 0 ? Number.POSITIVE_INFINITY : this.nowMillis + sweepEveryMillis
     for (const session of this.sessions.values()) {
-      if (this.isOverdue(session, nowMillis)) this.remove(session)
+      if (this.isOverdue(session)) this.remove(session)
     }
   }
 
@@ -135,14 +146,16 @@ export class SessionTable {
   /** The table in bytes, for a snapshot of this moment; `undefined` when nobody has a session. */
   toSection(): Uint8Array | undefined {
     if (this.sessions.size === 0) return undefined
-    const { nextSweepMillis, termBeganMillis } = this
-    return SessionSection.encode({ sessions: [...this.sessions.values()], nextSweepMillis, termBeganMillis })
+    const { nextSweepMillis, nowMillis, termBeganMillis } = this
+    const sessions = [...this.sessions.values()]
+    return SessionSection.encode({ sessions, nowMillis, termBeganMillis, nextSweepMillis })
   }
 
   /** Replaces the table by what {@link toSection} gave. Throws where the bytes are none. */
   restore(section: Uint8Array | undefined): void {
     const contents = section === undefined ? SessionSection.empty : SessionSection.decode(section)
     this.sessions = new Map(contents.sessions.map((session) => [session.id.index, session]))
+    this.nowMillis = contents.nowMillis
     this.nextSweepMillis = contents.nextSweepMillis
     this.termBeganMillis = contents.termBeganMillis
   }
@@ -152,7 +165,7 @@ export class SessionTable {
 const answerCommand = (
   session: OpenSession,
   record: SessionRecord.Command,
-  at: Moment,
+  at: Place,
   run: Run
 ): SessionAnswer => {
   acknowledge(session, record.acknowledgedBelow)

@@ -60,8 +60,16 @@ const newDisk = (location: string): Disk => ({
 /** Empty disks for as many nodes as will ask. */
 export const make = (): MemoryDisk["Service"] => {
   const disks = new Map<string, Disk>()
+  /** For those who come again and again with the same object. */
+  const byIdentity = new WeakMap<StorageIdentity, Disk>()
 
-  const diskOf = ({ clusterId, groupId, nodeId }: StorageIdentity): Disk => {
+  const diskOf = (identity: StorageIdentity): Disk => {
+    let disk = byIdentity.get(identity)
+    if (disk === undefined) byIdentity.set(identity, (disk = diskNamed(identity)))
+    return disk
+  }
+
+  const diskNamed = ({ clusterId, groupId, nodeId }: StorageIdentity): Disk => {
     const location = `disk:${clusterId}/${groupId}/${nodeId}`
     const known = disks.get(location)
     if (known !== undefined) return known

@@ -6,20 +6,21 @@
  * from nothing else: so a run repeats from its seed in whatever order the nodes' fibers happen to run.
  * The settings are in `LinkFaults`, the cuts in `Topology`.
  *
- * Messages that are due at the same millisecond share one sleeping fiber. That is never more sleepers
- * than the longest delay has milliseconds, nobody has to be woken early when a message with a short
- * delay follows one with a long one, and a message costs one map look-up.
+ * Messages that are due at the same millisecond share one alarm: a timer of the simulation, or a fiber
+ * that sleeps. That is never more of them than the longest delay has milliseconds, nobody has to be woken
+ * early when a message with a short delay follows one with a long one, and a message costs one map look-up.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as MemoryTransport from "../MemoryTransport.ts"
 import type { Room, Station } from "../MemoryTransport.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { RaftMessage } from "../RaftMessage.ts"
 import { RaftTransport } from "../RaftTransport.ts"
+import { Alarm } from "./Alarm.ts"
 import { Dice, drawDelay, hashText, isReply, lost, reliable } from "./LinkFaults.ts"
 import type { LinkSettings } from "./LinkFaults.ts"
 import { keyOf, Topology } from "./Topology.ts"
@@ -102,6 +103,7 @@ interface Link extends Direction {
 export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwork, never, Scope.Scope> =
   Effect.fnUntraced(function* (options) {
     const clock = yield* Clock.Clock
+    const alarm = yield* Alarm
     const scope = yield* Effect.scope
     const fork = Effect.runForkWith(yield* Effect.annotateLogs(Effect.context(), { fiber: "memory network" }))
     const trackFiber = Fiber.runIn(scope)
@@ -116,6 +118,13 @@ export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwor
     const silenced = new WeakSet<Station>()
     const due = new Map<number, Array<() => void>>()
     let settings = options.settings ?? reliable
+    let isClosed = false
+    yield* Scope.addFinalizer(
+      scope,
+      Effect.sync(() => {
+        isClosed = true
+      })
+    )
 
     // --- links ----------------------------------------------------------------------------------
 
@@ -195,17 +204,20 @@ export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwor
         delivery()
       } else {
         due.set(dueMillis, [delivery])
-        trackFiber(fork(deliverLater(dueMillis, dueMillis - nowMillis)))
+        const deliverAll = () => deliverDue(dueMillis)
+        const delayMillis = dueMillis - nowMillis
+        if (alarm !== undefined) alarm(delayMillis, deliverAll)
+        else trackFiber(fork(Effect.map(Effect.sleep(delayMillis), deliverAll)))
       }
     }
 
-    const deliverLater = (dueMillis: number, delayMillis: number) =>
-      Effect.map(Effect.sleep(delayMillis), () => {
-        const together = due.get(dueMillis) ?? []
-        // What a delivery sends without delay comes after what was due before it: the list may still grow.
-        for (const delivery of together) delivery()
-        due.delete(dueMillis)
-      })
+    const deliverDue = (dueMillis: number): void => {
+      if (isClosed) return
+      const together = due.get(dueMillis) ?? []
+      // What a delivery sends without delay comes after what was due before it: the list may still grow.
+      for (const delivery of together) delivery()
+      due.delete(dueMillis)
+    }
 
     const travel = (link: Link, number: number, message: RaftMessage, delayMillis: number) => {
       const nowMillis = clock.currentTimeMillisUnsafe()

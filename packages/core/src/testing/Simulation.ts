@@ -37,6 +37,7 @@ import { NodeClock } from "./simulation/NodeClock.ts"
 import * as Oracle from "./simulation/Oracle.ts"
 import type * as Plan from "./simulation/Plan.ts"
 import * as Promises from "./simulation/Promises.ts"
+import * as Sessions from "./simulation/Sessions.ts"
 import * as SimulationRuntime from "./SimulationRuntime.ts"
 import type { Answer, Completed, Request, Workload } from "./Workload.ts"
 
@@ -146,7 +147,8 @@ const life = <Self, Command, Reply, View>(
     const disks = Disks.of(() => cluster)
     const remind = Promises.tracerOf(disks, (what) => fail("Promises", what))
     const count = Commitment.tracerOf(disks, (what) => fail("Commitment", what))
-    const watch = [cover, compare, breakdowns.tracerOf, remind, count]
+    const sessions = Sessions.make(notes.counters, (what) => fail("Sessions", what))
+    const watch = [cover, compare, sessions.tracerOf, breakdowns.tracerOf, remind, count]
     let isStorm = false
 
     const cluster: TestCluster.Cluster<Command, Reply, View> = yield* TestCluster.make(machine, {
@@ -154,7 +156,7 @@ const life = <Self, Command, Reply, View>(
       seed: plan.seed,
       network: linkSettings(plan),
       notifyLost: plan.notifyLost,
-      config: plan.config,
+      config: { ...plan.config, ...plan.sessions },
       disk: notes.disks({
         seed: plan.seed,
         onEvent: (event) => {
@@ -189,7 +191,8 @@ const life = <Self, Command, Reply, View>(
       workload,
       plan,
       isStorm: () => isStorm,
-      recorder
+      recorder,
+      counters: notes.counters
     })
 
     const work = Effect.gen(function* () {
@@ -208,7 +211,10 @@ const life = <Self, Command, Reply, View>(
     // Ends at the first thing that is wrong, so that the trace ends there too.
     yield* Effect.raceAllFirst([work, cluster.violated, Deferred.await(failed)])
     const believed = Oracle.attemptsOf(notes.history(), machine.machine.command.encode)
-    yield* judge(Oracle.check(believed, cluster.appliedAt), "Oracle")
+    yield* judge(
+      Oracle.check(believed, (index) => sessions.unwrap(cluster.appliedAt(index))),
+      "Oracle"
+    )
     yield* judge(workload.check?.(notes.history()), "History")
   }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
 

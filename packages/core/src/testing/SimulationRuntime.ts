@@ -20,6 +20,7 @@ import type * as Fiber from "effect/Fiber"
 import type * as Scheduler from "effect/Scheduler"
 import { Dice, hashText } from "./LinkFaults.ts"
 import { Advance } from "./Advance.ts"
+import { Alarm } from "./Alarm.ts"
 import { TimerHeap } from "./TimerHeap.ts"
 
 /** Nothing is ready, no timer is set, and the program has not ended: it waits for the world outside. */
@@ -72,7 +73,10 @@ export const run = <A, E>(effect: Effect.Effect<A, E>, options: Options): Outcom
   const clock = makeClock(timers, () => nowMillis)
   const program = effect.pipe(
     Effect.provideService(Clock.Clock, clock),
-    Effect.provideService(Advance, (duration) => Effect.sleep(duration))
+    Effect.provideService(Advance, (duration) => Effect.sleep(duration)),
+    Effect.provideService(Alarm, (afterMillis, ring) => {
+      timers.push(dueMillisOf(nowMillis, afterMillis), ring)
+    })
   )
   const fiber = Effect.runFork(program, { scheduler: new SimulationScheduler(ready) })
 
@@ -97,8 +101,21 @@ export const run = <A, E>(effect: Effect.Effect<A, E>, options: Options): Outcom
   return { exit, events, virtualMillis: nowMillis }
 }
 
+/** Whole microseconds, and one at least: a sleep that does not move the clock would never end. */
+const dueMillisOf = (nowMillis: number, afterMillis: number): number =>
+  (Math.round(nowMillis * 1_000) + Math.max(1, Math.ceil(afterMillis * 1_000))) / 1_000
+
 const makeClock = (timers: TimerHeap, nowMillis: () => number): Clock.Clock => {
-  const nanos = () => BigInt(Math.round(nowMillis() * 1_000_000))
+  // Read at every turn, and mostly the same as before: big integers are dear.
+  let [knownMillis, knownNanos] = [0, 0n]
+  const nanos = () => {
+    const millis = nowMillis()
+    if (millis !== knownMillis) {
+      knownMillis = millis
+      knownNanos = BigInt(Math.round(millis * 1_000_000))
+    }
+    return knownNanos
+  }
   return {
     currentTimeMillisUnsafe: nowMillis,
     currentTimeMillis: Effect.sync(nowMillis),
@@ -111,10 +128,7 @@ const makeClock = (timers: TimerHeap, nowMillis: () => number): Clock.Clock => {
       if (millis <= 0) return Effect.yieldNow
       if (!Number.isFinite(millis)) return Effect.never
       return Effect.callback((resume) => {
-        // Whole microseconds, and one at least: a sleep that does not move the clock would never end.
-        const sleptMicros = Math.max(1, Math.ceil(millis * 1_000))
-        const dueMillis = (Math.round(nowMillis() * 1_000) + sleptMicros) / 1_000
-        const timer = timers.push(dueMillis, () => resume(Effect.void))
+        const timer = timers.push(dueMillisOf(nowMillis(), millis), () => resume(Effect.void))
         return Effect.sync(() => timers.cancel(timer))
       })
     }

@@ -11,6 +11,9 @@ import * as LinkFaults from "../../src/testing/LinkFaults.ts"
 import { clusterTest } from "./ClusterTest.ts"
 import type { JournalCluster } from "./ClusterTest.ts"
 
+/** The request timeout, and the next turn of the node, which a heartbeat brings at the latest. */
+const givenUpWithin = "3105 millis"
+
 const journal = (all: ReadonlyArray<string>) => all
 
 const elect = (cluster: JournalCluster) =>
@@ -57,7 +60,7 @@ clusterTest(
       const { leader, follower } = yield* elect(cluster)
       cluster.network.configureLink({ from: leader, to: follower }, { replyLoss: 1 })
       const call = cluster.raft(follower).propose("x")
-      const error = yield* cluster.drive(Effect.flip(call), { within: "3005 millis" })
+      const error = yield* cluster.drive(Effect.flip(call), { within: givenUpWithin })
       assert.strictEqual(error.reason._tag, "OutcomeUnknown")
       assert.strictEqual(error.outcome, "unknown")
       assert.deepStrictEqual(yield* cluster.read(journal, leader), ["x"])
@@ -69,7 +72,7 @@ clusterTest("a lost question: the outcome is unknown after the request timeout",
     const { leader, follower } = yield* elect(cluster)
     cluster.network.cut({ from: follower, to: leader })
     const call = cluster.raft(follower).propose("x")
-    const error = yield* cluster.drive(Effect.flip(call), { within: "3005 millis" })
+    const error = yield* cluster.drive(Effect.flip(call), { within: givenUpWithin })
     assert.strictEqual(error.reason._tag, "OutcomeUnknown")
     assert.deepStrictEqual(yield* cluster.read(journal, leader), [])
   })

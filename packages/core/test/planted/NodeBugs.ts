@@ -16,18 +16,17 @@ export const nodeBugs: ReadonlyArray<Bug> = [
     name: "a write is told before it has ended",
     claim: "servers update stable storage before they respond (paper, figure 2)",
     file: "internal/LogWriter.ts",
-    find: "      yield* store.write(waiting.map(toBatch).reduce(merge))\n      const last = waiting[waiting.length - 1]!\n",
+    find: "    return Effect.map(write, () =>",
     replace:
-      "      const last = waiting[waiting.length - 1]!\n" +
-      '      onPersisted({ _tag: "Persisted", ticket: last.ticket, lastIndex: last.lastIndex })\n' +
-      "      yield* store.write(waiting.map(toBatch).reduce(merge))\n"
+      '    onPersisted({ _tag: "Persisted", ticket: last.ticket, lastIndex: last.lastIndex })\n' +
+      "    return Effect.map(write, () =>"
   },
   {
     name: "a failed write is taken for done",
     claim: "a node whose disk failed stops (docs/ARCHITECTURE.md)",
     file: "internal/LogWriter.ts",
-    find: "yield* store.write(waiting.map(toBatch).reduce(merge))",
-    replace: "yield* Effect.ignore(store.write(waiting.map(toBatch).reduce(merge)))"
+    find: "const write = store.write(waiting.map(toBatch).reduce(merge))",
+    replace: "const write = Effect.ignore(store.write(waiting.map(toBatch).reduce(merge)))"
   },
   {
     name: "two writes made one lose a truncation",
@@ -92,8 +91,8 @@ export const nodeBugs: ReadonlyArray<Bug> = [
     name: "a leader's silence is taken for a refusal",
     claim: "a command of which nothing is known is not tried again (docs/ARCHITECTURE.md)",
     file: "internal/Forwarder.ts",
-    find: "onNone: () => Effect.fail(noAnswer(leader)),",
-    replace: "onNone: () => Effect.succeed(refused(null)),"
+    find: "Deferred.doneUnsafe(slot.outcome, Exit.fail(noAnswer(slot.leader)))\n    }\n  }\n\n  return {",
+    replace: "Deferred.doneUnsafe(slot.outcome, Exit.succeed(refused(null)))\n    }\n  }\n\n  return {"
   },
   {
     name: "callers are forgotten when the leader steps down",

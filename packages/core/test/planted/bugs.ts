@@ -4,9 +4,10 @@
 import type { Bug } from "./Bug.ts"
 import { nodeBugs } from "./NodeBugs.ts"
 import { ruleBugs } from "./RuleBugs.ts"
+import { sessionBugs } from "./SessionBugs.ts"
 import { snapshotBugs } from "./SnapshotBugs.ts"
 
-export const bugs: ReadonlyArray<Bug> = [...ruleBugs, ...nodeBugs, ...snapshotBugs]
+export const bugs: ReadonlyArray<Bug> = [...ruleBugs, ...nodeBugs, ...snapshotBugs, ...sessionBugs]
 
 /** `undefined` for no name; throws where there is no bug of this name. */
 export const bugNamed = (name: string | undefined): Bug | undefined => {

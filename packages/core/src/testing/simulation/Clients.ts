@@ -6,6 +6,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Random from "effect/Random"
 import type * as Result from "effect/Result"
 import * as LogIndex from "../../LogIndex.ts"
 import type { Raft } from "../../Raft.ts"
@@ -14,8 +15,10 @@ import type { Outcome, Recorder } from "../History.ts"
 import { Dice, hashText } from "../LinkFaults.ts"
 import type { Cluster } from "../TestCluster.ts"
 import type { Answer, Request, Turn, Workload } from "../Workload.ts"
+import type * as Coverage from "./Coverage.ts"
 import type { Plan } from "./Plan.ts"
 import { oneOf } from "./Plan.ts"
+import * as SessionClient from "./SessionClient.ts"
 
 export interface Options<Command, Reply, View> {
   readonly cluster: Pick<Cluster<Command, Reply, View>, "nodeIds" | "raft">
@@ -23,6 +26,7 @@ export interface Options<Command, Reply, View> {
   readonly plan: Plan
   readonly isStorm: () => boolean
   readonly recorder: Recorder<Request<Command, View>, Answer>
+  readonly counters: Coverage.Counters
 }
 
 /** Runs all clients until the plan's time is over. */
@@ -43,13 +47,21 @@ const runClient = <Command, Reply, View>(
     dice.reset(hashText(`${plan.seed}/client/${client}`), 0)
     const pauseMillis = (1_000 * plan.clients) / plan.operationsPerSecond
     let node = oneOf(dice, cluster.nodeIds)
+    const session = SessionClient.make(() => {
+      if (dice.happens(0.4)) node = oneOf(dice, cluster.nodeIds)
+      return cluster.raft(node).sessions
+    }, options.counters)
+    const ask = (request: Request<Command, View>): Effect.Effect<Answer, RaftError> =>
+      request._tag === "Propose" && plan.sessions !== null
+        ? Effect.map(session.propose(request.command), toAnswer)
+        : askNode(cluster.raft(node), request)
     let last: Turn<Command, View>["last"]
     for (let count = 0; (yield* Clock.currentTimeMillis) < plan.durationMillis; count++) {
       // Mostly a client stays where it is; now and then it goes elsewhere.
       if (dice.happens(0.2)) node = oneOf(dice, cluster.nodeIds)
       const input = workload.next({ dice, client, count, last })
       const didNotHappen = (error: RaftError) => input._tag === "Read" || error.outcome === "none"
-      const told = yield* ask(cluster.raft(node), input).pipe(
+      const told = yield* ask(input).pipe(
         (asked) => recorder.record(asked, { client, input, output: (answer) => answer, didNotHappen }),
         Effect.timeoutOption(plan.patienceMillis),
         Effect.result
@@ -57,15 +69,27 @@ const runClient = <Command, Reply, View>(
       last = { input, outcome: outcomeOf(told, didNotHappen) }
       yield* Effect.sleep(isStorm() ? 1 : Math.ceil(pauseMillis * 2 * dice.next()))
     }
-  })
+    yield* session.end
+  }).pipe(Random.withSeed(`${options.plan.seed}/client/${client}`))
 
-const ask = <Command, Reply, View>(
+const askNode = <Command, Reply, View>(
   raft: Raft<Command, Reply, View>,
   request: Request<Command, View>
 ): Effect.Effect<Answer, RaftError> =>
   request._tag === "Propose"
-    ? Effect.map(raft.proposeAt(request.command), ({ reply, index }) => ({ value: reply, index }))
+    ? Effect.map(raft.proposeAt(request.command), toAnswer)
     : Effect.map(raft.read(request.query), (value) => ({ value, index: LogIndex.zero }))
+
+const toAnswer = ({
+  index,
+  reply
+}: {
+  readonly index: LogIndex.LogIndex
+  readonly reply: unknown
+}): Answer => ({
+  value: reply,
+  index
+})
 
 const outcomeOf = (
   told: Result.Result<Option.Option<Answer>, RaftError>,

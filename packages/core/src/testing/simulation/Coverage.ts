@@ -31,6 +31,15 @@ export interface Counters extends Record<DiskEvent, number> {
   snapshotsInstalled: number
   /** Writes that were still under way when a vote or an acknowledgement had to wait for them. */
   heldBack: number
+  sessionsOpened: number
+  /** Commands and signs of life that came to a session after its time. */
+  sessionsExpired: number
+  /** Tries of a session's command after the first. */
+  retries: number
+  /** Commands that were in the log again, and were not applied again. */
+  repeatsSuppressed: number
+  /** Commands that came after their client had given them up, and were not applied. */
+  lateCopies: number
 }
 
 export const zero = (): Counters => ({
@@ -47,6 +56,11 @@ export const zero = (): Counters => ({
   snapshotsTaken: 0,
   snapshotsInstalled: 0,
   heldBack: 0,
+  sessionsOpened: 0,
+  sessionsExpired: 0,
+  retries: 0,
+  repeatsSuppressed: 0,
+  lateCopies: 0,
   tornWrites: 0,
   failedFlushes: 0,
   failedWrites: 0,

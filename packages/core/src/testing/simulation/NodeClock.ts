@@ -46,7 +46,8 @@ export class NodeClock implements Clock.Clock {
   }
 
   monotonicTimeNanosUnsafe(): bigint {
-    return BigInt(Math.round(Number(this.world.monotonicTimeNanosUnsafe()) * this.rate))
+    const nanos = this.world.monotonicTimeNanosUnsafe()
+    return this.rate === 1 ? nanos : BigInt(Math.round(Number(nanos) * this.rate))
   }
 
   readonly currentTimeMillis = Effect.sync(() => this.currentTimeMillisUnsafe())
@@ -54,7 +55,9 @@ export class NodeClock implements Clock.Clock {
   readonly monotonicTimeNanos = Effect.sync(() => this.monotonicTimeNanosUnsafe())
 
   sleep(duration: Duration.Duration): Effect.Effect<void> {
-    const slept = this.world.sleep(Duration.millis(Duration.toMillis(duration) / this.rate))
+    const slept = this.world.sleep(
+      this.rate === 1 ? duration : Duration.millis(Duration.toMillis(duration) / this.rate)
+    )
     return Effect.andThen(slept, Latch.await(this.running))
   }
 }

@@ -8,6 +8,7 @@
 import * as Schema from "effect/Schema"
 import { NodeId } from "../../NodeId.ts"
 import { Dice, hashText } from "../LinkFaults.ts"
+import * as Calm from "./Calm.ts"
 
 const Nodes = Schema.Array(NodeId)
 
@@ -64,6 +65,15 @@ export const Plan = Schema.Struct({
   operationsPerSecond: Schema.Int,
   /** How long a client waits for an answer before it goes on without. */
   patienceMillis: Schema.Int,
+  /** How clients' sessions are bounded, as in `RaftConfig`; `null` where commands go without. */
+  sessions: Schema.NullOr(
+    Schema.Struct({
+      sessionTimeoutMillis: Schema.Int,
+      maxSessions: Schema.Int,
+      maxSessionReplies: Schema.Int,
+      maxSessionReplyBytes: Schema.Int
+    })
+  ),
   /** Whether ready fibers run in an order drawn from the seed. */
   interleave: Schema.Boolean,
   /** How every link behaves all the time. */
@@ -83,7 +93,9 @@ export const Plan = Schema.Struct({
     maxInflightEntries: Schema.Int,
     snapshotEveryEntries: Schema.Int,
     snapshotTrailingEntries: Schema.Int,
-    snapshotPieceBytes: Schema.Int
+    snapshotPieceBytes: Schema.Int,
+    heartbeatIntervalMillis: Schema.optionalKey(Schema.Int),
+    electionTimeoutMillis: Schema.optionalKey(Schema.Int)
   }),
   /** By how much each node's clock runs fast, in parts per thousand. */
   driftPerMille: Schema.Array(Schema.Int),
@@ -101,10 +113,28 @@ export interface Bounds {
   readonly size?: number
   readonly clients?: number
   readonly operationsPerSecond?: number
+  /** How often a leader speaks up; the election timeout becomes at least five times that. */
+  readonly heartbeatIntervalMillis?: number
+  /** "swarm", the default, draws faults; "none" is a cluster to which nothing happens (see `Calm`). */
+  readonly faults?: "swarm" | "none"
 }
 
 /** The plan of a seed. The same seed and bounds give the same plan. */
 export const draw = (seed: string, bounds: Bounds = {}): Plan => {
+  const plan = bounds.faults === "none" ? Calm.plan(seed, bounds) : drawSwarmPlan(seed, bounds)
+  const { heartbeatIntervalMillis } = bounds
+  return heartbeatIntervalMillis === undefined
+    ? plan
+    : { ...plan, config: { ...plan.config, ...timing(heartbeatIntervalMillis) } }
+}
+
+/** Election timeouts keep their default unless heartbeats are too slow for it. */
+const timing = (heartbeatIntervalMillis: number) => ({
+  heartbeatIntervalMillis,
+  electionTimeoutMillis: Math.max(500, 5 * heartbeatIntervalMillis)
+})
+
+const drawSwarmPlan = (seed: string, bounds: Bounds): Plan => {
   const dice = new Dice()
   dice.reset(hashText(`${seed}/plan`), 0)
   const size = bounds.size ?? oneOf(dice, [1, 2, 3, 3, 3, 4, 5, 5, 7])
@@ -118,6 +148,7 @@ export const draw = (seed: string, bounds: Bounds = {}): Plan => {
     clients: bounds.clients ?? dice.within([1, 6]),
     operationsPerSecond: bounds.operationsPerSecond ?? oneOf(dice, [5, 20, 50, 100]),
     patienceMillis: oneOf(dice, [100, 1_000, 60_000]),
+    sessions: drawSessions(seed),
     interleave: dice.happens(0.5),
     network: {
       delayMillis: oneOf(dice, [
@@ -152,6 +183,19 @@ const drawConfig = (dice: Dice): Plan["config"] => ({
   snapshotTrailingEntries: oneOf(dice, [0, 0, 3, 20]),
   snapshotPieceBytes: oneOf(dice, [100, 1_000, 65_536])
 })
+
+/** In half of the runs; with short timeouts sessions expire, and with tight bounds they are refused. */
+const drawSessions = (seed: string): Plan["sessions"] => {
+  const dice = new Dice()
+  dice.reset(hashText(`${seed}/sessions`), 0)
+  if (dice.happens(0.5)) return null
+  return {
+    sessionTimeoutMillis: oneOf(dice, [200, 1_000, 5_000, 60_000]),
+    maxSessions: oneOf(dice, [3, 10, 1_000]),
+    maxSessionReplies: oneOf(dice, [1, 2, 100]),
+    maxSessionReplyBytes: oneOf(dice, [1, 100, 10_000])
+  }
+}
 
 /** In half of the runs disks are prompt; in the others a crash may take back what was not yet written. */
 const drawDisks = (dice: Dice, nodes: ReadonlyArray<NodeId>): ReadonlyArray<number> => {

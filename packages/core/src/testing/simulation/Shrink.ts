@@ -51,6 +51,7 @@ const simplifications: ReadonlyArray<(plan: Plan) => Plan | undefined> = [
     plan.operationsPerSecond > 2
       ? { ...plan, operationsPerSecond: Math.floor(plan.operationsPerSecond / 2) }
       : undefined,
+  (plan) => (plan.sessions === null ? undefined : { ...plan, sessions: null }),
   (plan) => (plan.interleave ? { ...plan, interleave: false } : undefined),
   (plan) => withNetwork(plan, plan.network.loss > 0, { loss: 0 }),
   (plan) => withNetwork(plan, plan.network.duplication > 0, { duplication: 0 }),

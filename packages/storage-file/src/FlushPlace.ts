@@ -1,0 +1,41 @@
+/**
+ * Where a flush runs: on the event loop or in the thread pool.
+ *
+ * A quick disk flushes a small write in less time than it takes to hand it to another thread and to be
+ * told of its end; on the event loop it costs half as much. A disk that takes longer, or a large write,
+ * must not hold up heartbeats and votes, so those go to the pool. Nobody says beforehand how quick a disk
+ * is, so it is watched: one slow flush on the loop sends those after it to the pool, until enough in a row
+ * were quick there. The number doubles each time that the loop is slow again.
+ */
+
+/** A flush that takes longer is slow. Far below the shortest heartbeat that makes sense. */
+export const slowMillis = 2
+
+/** With more than this to be flushed it may well take long. */
+export const maxLoopBytes = 512 * 1024
+
+const firstProbation = 64
+const longestProbation = 8192
+
+export class FlushPlace {
+  /** How many quick flushes in a row the pool must still see; the loop has its turn when there are none. */
+  private missing = 0
+  private probation = firstProbation
+
+  /** Whether a flush of what was written since the last one may run on the event loop. */
+  isLoop(unflushedBytes: number): boolean {
+    return this.missing === 0 && unflushedBytes <= maxLoopBytes
+  }
+
+  ranOnLoop(millis: number): void {
+    if (millis < slowMillis) return
+    this.missing = this.probation
+    this.probation = Math.min(2 * this.probation, longestProbation)
+  }
+
+  /** Large flushes say nothing about small ones. */
+  ranInPool(millis: number, flushedBytes: number): void {
+    if (this.missing === 0 || flushedBytes > maxLoopBytes) return
+    this.missing = millis < slowMillis ? this.missing - 1 : this.probation
+  }
+}
