@@ -71,6 +71,7 @@ const topLevelLayers: Readonly<Record<string, Layer>> = {
   Membership: "data",
   MembershipChange: "data",
   SessionId: "data",
+  MachineVersion: "data",
   Snapshot: "data",
   RaftMessage: "data",
   ClientMessage: "data",

@@ -13,9 +13,10 @@ import * as Measurement from "./Measurement.ts"
 import type { Bench, Finding, Scenario } from "./Scenario.ts"
 import * as Summary from "./Summary.ts"
 import { disk } from "./scenarios/Disk.ts"
+import { failover } from "./scenarios/Failover.ts"
 import { versus } from "./scenarios/Versus.ts"
 
-const scenarios: ReadonlyArray<Scenario> = [disk, versus]
+const scenarios: ReadonlyArray<Scenario> = [disk, versus, failover]
 
 const flags = {
   names: Argument.Literals(

@@ -51,10 +51,21 @@ export const scenario = <E>(
     )
   )
 
+/** What stands between the test and the command, if anything does. */
+export interface Circumstances {
+  /** A module that is loaded before the command's own. */
+  readonly preload?: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
 /** Starts the command. Standard input is what is given, and then ends; without it, it is empty. */
-export const start = (args: ReadonlyArray<string>, input = ""): Effect.Effect<Running, never, Scope.Scope> =>
+export const start = (
+  args: ReadonlyArray<string>,
+  input = "",
+  circumstances: Circumstances = {}
+): Effect.Effect<Running, never, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.sync(() => launch(args, input)),
+    Effect.sync(() => launch(args, input, circumstances)),
     (running) =>
       Effect.suspend(() => {
         running.kill("SIGKILL")
@@ -71,8 +82,16 @@ export const run = (args: ReadonlyArray<string>, input?: string): Effect.Effect<
     Effect.scoped
   )
 
-const launch = (args: ReadonlyArray<string>, input: string): Running => {
-  const child = NodeChildProcess.spawn(process.execPath, [mainModule, ...args], { stdio: "pipe" })
+const launch = (
+  args: ReadonlyArray<string>,
+  input: string,
+  { env = {}, preload }: Circumstances
+): Running => {
+  const before = preload === undefined ? [] : ["--import", preload]
+  const child = NodeChildProcess.spawn(process.execPath, [...before, mainModule, ...args], {
+    stdio: "pipe",
+    env: { ...process.env, ...env }
+  })
   child.stdin.on("error", () => undefined)
   child.stdin.end(input)
   const output = { stdout: "", stderr: "" }

@@ -43,9 +43,13 @@ export const places = Effect.fnUntraced(function* (count: number) {
 /** Starts a node and waits until it says that it is ready. */
 export const serve = (place: Place) => serveWith(place, [])
 
-/** The same with more flags. */
-export const serveWith = Effect.fnUntraced(function* (place: Place, flags: ReadonlyArray<string>) {
-  const running = yield* Command.start(["serve", ...place.flags, ...flags])
+/** The same with more flags, and in other circumstances. */
+export const serveWith = Effect.fnUntraced(function* (
+  place: Place,
+  flags: ReadonlyArray<string>,
+  circumstances?: Command.Circumstances
+) {
+  const running = yield* Command.start(["serve", ...place.flags, ...flags], "", circumstances)
   yield* running.says(
     new RegExp(`^node ${place.id} ready: ${place.url}, peers at 127.0.0.1:${place.peerPort}$`, "m")
   )

@@ -11,7 +11,7 @@
  * | offset | bytes | what |
  * | --- | --- | --- |
  * | 0 | 4 | length of the payload in bytes |
- * | 4 | 1 | kind: 0 no-op, 1 command, 2 configuration, 3 session |
+ * | 4 | 1 | kind: 0 no-op, 1 command, 2 configuration, 3 session, 4 upgrade |
  * | 5 | 3 | zero |
  * | 8 | 8 | term (float64) |
  * | 16 | 8 | the leader's clock when it took the proposal, in milliseconds (float64) |
@@ -23,9 +23,10 @@ import type { Term } from "./Term.ts"
 
 /**
  * What an entry is for: nothing (a leader's first entry), a command of the machine, a membership, a client's
- * session (see `sessions/SessionRecord`).
+ * session (see `sessions/SessionRecord`), another version of the machine (see `MachineVersion`).
  */
-export type EntryKind = "NoOp" | "Command" | "Configuration" | "Session"
+export const EntryKind = Schema.Literals(["NoOp", "Command", "Configuration", "Session", "Upgrade"])
+export type EntryKind = typeof EntryKind.Type
 
 /** What clients may ask to have in the log. */
 export const ProposalKind = Schema.Literals(["Command", "Session"])
@@ -64,8 +65,8 @@ export interface EntryBlock {
 /** Bytes before the payload of every entry. */
 export const entryHeaderBytes = 24
 
-const kindCodes = { NoOp: 0, Command: 1, Configuration: 2, Session: 3 } as const
-const kindsByCode: ReadonlyArray<EntryKind> = ["NoOp", "Command", "Configuration", "Session"]
+const kindCodes = { NoOp: 0, Command: 1, Configuration: 2, Session: 3, Upgrade: 4 } as const
+const kindsByCode: ReadonlyArray<EntryKind> = ["NoOp", "Command", "Configuration", "Session", "Upgrade"]
 
 /** The bytes that an entry with this payload takes in a log. */
 export const encodedBytes = (payloadBytes: number): number => entryHeaderBytes + payloadBytes

@@ -59,6 +59,11 @@ export const RaftStatus = Schema.Struct({
   leader: Schema.NullOr(NodeId),
   commitIndex: LogIndex,
   appliedIndex: LogIndex,
+  /**
+   * The version of the machine that the group runs, as far as this node has applied the log. Commands that
+   * older programs cannot read may be proposed once it is high enough.
+   */
+  machineVersion: Schema.Natural,
   lastIndex: LogIndex,
   /** Voters, learners, and while two sets must agree the outgoing one. In force, committed or not. */
   membership: Membership,
@@ -287,6 +292,7 @@ const face = <Self, Command, Reply, View>(
       leader: NodeState.leaderOf(state),
       commitIndex: state.commitIndex,
       appliedIndex: node.appliedIndex(),
+      machineVersion: node.machineVersion(),
       lastIndex: state.log.lastIndex,
       membership: state.membership,
       transferTo: state.role._tag === "Leader" ? (state.role.transfer?.to ?? null) : null

@@ -184,6 +184,22 @@ export class MachineFailure extends Schema.TaggedError<MachineFailure>()("Machin
   }
 }
 
+/**
+ * The node stopped because the group runs a version of the state machine that this program does not have.
+ * Nothing on its disk is wrong; start a newer program on it.
+ */
+export class ProgramTooOld extends Schema.TaggedError<ProgramTooOld>()("ProgramTooOld", {
+  /** Where the version came into force, or the snapshot that has it ends. */
+  index: LogIndex,
+  version: Schema.Natural,
+  /** The highest version that this program has. */
+  supported: Schema.Natural
+}) {
+  override get message() {
+    return `The group runs version ${this.version} of the state machine (index ${this.index}); this program has version ${this.supported} at most. Start a newer program on this node; its data is intact`
+  }
+}
+
 /** The node stopped because a rule of Raft did not hold: a bug, or forged messages. Please report it. */
 export class InvariantBroken extends Schema.TaggedError<InvariantBroken>()("InvariantBroken", {
   detail: Schema.String
@@ -210,6 +226,7 @@ export const RaftErrorReason = Schema.Union([
   ShuttingDown,
   StorageFailure,
   MachineFailure,
+  ProgramTooOld,
   InvariantBroken
 ])
 export type RaftErrorReason = typeof RaftErrorReason.Type

@@ -27,7 +27,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
-import type { Action, Persist, ProposalRefusal, SendWhenDurable } from "./consensus/Action.ts"
+import type { Action, PeerForgot, Persist, ProposalRefusal, SendWhenDurable } from "./consensus/Action.ts"
 import type { Event } from "./consensus/Event.ts"
 import * as LeadershipTransfer from "./consensus/LeadershipTransfer.ts"
 import * as NodeState from "./consensus/NodeState.ts"
@@ -37,9 +37,12 @@ import { Admission } from "./internal/Admission.ts"
 import * as Applier from "./internal/Applier.ts"
 import * as Forwarder from "./internal/Forwarder.ts"
 import * as LogWriter from "./internal/LogWriter.ts"
+import * as LocalProposal from "./internal/LocalProposal.ts"
+import * as MachineUpgrade from "./internal/MachineUpgrade.ts"
 import * as Mailbox from "./internal/Mailbox.ts"
 import * as OperatorCalls from "./internal/OperatorCalls.ts"
 import * as PeerDirectory from "./internal/PeerDirectory.ts"
+import type { ReplicaSnapshot } from "./internal/Replica.ts"
 import { RaftRules } from "./internal/RaftRules.ts"
 import { ReadSlots } from "./internal/ReadSlots.ts"
 import type { ReadDone } from "./internal/ReadSlots.ts"
@@ -71,6 +74,7 @@ import { RaftTrace } from "./RaftTrace.ts"
 import { RaftTransport } from "./RaftTransport.ts"
 import type { TransportError } from "./RaftTransport.ts"
 import * as SessionAnswer from "./sessions/SessionAnswer.ts"
+import * as MachineVersion from "./MachineVersion.ts"
 import type { MachineSnapshot, SnapshotMeta } from "./Snapshot.ts"
 import type { StateMachine } from "./StateMachine.ts"
 
@@ -110,6 +114,8 @@ export interface RaftNode<View> {
   /** Nobody waits any more for what {@link RaftNode.read} gave this number. */
   readonly forgetRead: (readId: number) => void
   readonly view: () => View
+  /** The machine's version in force, as far as this node has applied the log. */
+  readonly machineVersion: () => number
   /** The machine's state as it is now, in the form of a snapshot. */
   readonly snapshot: () => MachineSnapshot
   readonly appliedBeyond: (index: LogIndex.LogIndex) => Effect.Effect<RaftLog, RaftError>
@@ -188,14 +194,15 @@ export const make = <Command, Reply, View>(
     persist(firstActions)
     const describePlace = (
       { index, term, timestampMillis }: Snapshotter.Place,
-      sessionBytes: number
+      { machineVersion, sessionBytes }: ReplicaSnapshot
     ): SnapshotMeta => ({
       id: `${nodeId}-${index}-${Math.floor(random.nextDoubleUnsafe() * 2 ** 45).toString(36)}`,
       lastIndex: index,
       lastTerm: term,
       lastTimestampMillis: timestampMillis,
       membership: Configurations.at(state.configurations, index),
-      ...(sessionBytes === 0 ? undefined : { sessionBytes })
+      ...(sessionBytes === 0 ? undefined : { sessionBytes }),
+      ...(machineVersion === 0 ? undefined : { machineVersion })
     })
     const snapshotter = yield* Snapshotter.make({
       config,
@@ -217,6 +224,8 @@ export const make = <Command, Reply, View>(
       onPortion: snapshotter.consider
     })
     if (state.snapshot !== undefined) applier.restore(state.snapshot.lastIndex)
+
+    const supported = machine.version ?? 0
 
     const propose = (slot: ProposalSlot): void => {
       if (stopped !== undefined) return slot.onFailed(stopped)
@@ -242,7 +251,10 @@ export const make = <Command, Reply, View>(
         clusterId,
         groupId,
         nodeId,
-        attributes: options.attributes,
+        attributes:
+          supported === 0
+            ? options.attributes
+            : { ...options.attributes, [MachineVersion.attribute]: `${supported}` },
         peers: PeerDirectory.peers(state),
         handler: {
           onMessage: (from, message) => {
@@ -336,7 +348,12 @@ export const make = <Command, Reply, View>(
       const overdueMillis = stamp.nowMillis - config.requestTimeoutMillis
       readSlots.expire(overdueMillis, () => tooFarBehind(config))
       forwarder.expire(overdueMillis)
-      return roleScope.reconcile(state)
+      return Effect.andThen(warn(actions), roleScope.reconcile(state))
+    }
+
+    const warn = (actions: ReadonlyArray<Action>): Effect.Effect<void> => {
+      const forgot = actions.find((action) => action._tag === "PeerForgot")
+      return forgot === undefined ? Effect.void : Effect.logError(forgetfulness(forgot))
     }
 
     const live = Effect.flatMap(mailbox.takeBatch, turn).pipe(
@@ -468,6 +485,25 @@ export const make = <Command, Reply, View>(
     yield* run("peerDirectory", peerDirectory.run)
     yield* roleScope.reconcile(state)
     yield* run("actor", live)
+    const proposeVersion = (version: number) =>
+      LocalProposal.propose(
+        { propose, abandon: (index) => slots.forget(index) },
+        { kind: "Upgrade", payload: MachineVersion.toPayload(version) },
+        "Applied"
+      )
+    if (supported > 0) {
+      const { attributesOf } = endpoint
+      const current = applier.version
+      const upgrade = {
+        supported,
+        current,
+        state: () => state,
+        watchers,
+        attributesOf,
+        propose: proposeVersion
+      }
+      yield* run("machineUpgrade", MachineUpgrade.run(upgrade))
+    }
     // What the node holds goes with it: a node that failed must not keep its peers waiting.
     yield* Deferred.await(failure).pipe(
       Effect.catch(() => Scope.close(scope, Exit.void)),
@@ -505,10 +541,11 @@ export const make = <Command, Reply, View>(
       read,
       forgetRead: (readId) => readSlots.forget(readId),
       view: applier.view,
+      machineVersion: applier.version,
       snapshot: () => {
         const moment = applier.moment()
-        const { pieces, sessionBytes } = moment.snapshot()
-        return { meta: describePlace(moment.place, sessionBytes), pieces }
+        const snapshot = moment.snapshot()
+        return { meta: describePlace(moment.place, snapshot), pieces: snapshot.pieces }
       },
       appliedBeyond: (index) => Effect.raceFirst(applier.appliedBeyond(index), Deferred.await(ended)),
       watchers,
@@ -532,6 +569,10 @@ const isNotable = (before: NodeState.NodeState, after: NodeState.NodeState): boo
 /** While it hands over a leader takes no commands; whoever waits must hear that it is over. */
 const transferOf = ({ role }: NodeState.NodeState): NodeId | undefined =>
   role._tag === "Leader" ? role.transfer?.to : undefined
+
+const forgetfulness = ({ acknowledged, peer }: PeerForgot): string =>
+  `${peer} has lost what it had acknowledged, up to index ${acknowledged}: its data was removed, or an old copy put in ` +
+  "its place. It gets everything anew. Stop no other node before it has caught up"
 
 const tooManyRequests = (config: RaftConfig) =>
   new Overloaded({ bound: "maxQueuedRequests", limit: config.maxQueuedRequests })

@@ -27,7 +27,9 @@ export const SnapshotMeta = Schema.Struct({
    * How many bytes at its beginning are the clients' sessions (see `sessions/SessionSection`); the machine's
    * own follow. Absent where there are none, as in all snapshots of programs without sessions.
    */
-  sessionBytes: Schema.optionalKey(Schema.Natural)
+  sessionBytes: Schema.optionalKey(Schema.Natural),
+  /** The machine's version in force there (see `MachineVersion`). Absent for version 0. */
+  machineVersion: Schema.optionalKey(Schema.Natural)
 })
 export type SnapshotMeta = typeof SnapshotMeta.Type
 

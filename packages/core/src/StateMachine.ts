@@ -22,6 +22,11 @@ export interface ApplyMeta {
   readonly term: Term
   /** The leader's clock when it took the command, in milliseconds since the epoch. */
   readonly timestampMillis: number
+  /**
+   * The version that the group runs at this command, 0 at first. A machine that has learnt to do something
+   * in another way does it in the old way until the group has switched.
+   */
+  readonly machineVersion: number
 }
 
 /** One running copy of a machine. Used by one fiber; every function is synchronous. */
@@ -35,8 +40,10 @@ export interface Instance<Command, Reply, View> {
    * late it is consumed.
    */
   readonly snapshot: () => Iterable<Uint8Array>
-  /** Replaces the state by what `snapshot` yielded. */
-  readonly restore: (pieces: Iterable<Uint8Array>) => void
+  /** Replaces the state by what `snapshot` yielded, of a copy that ran `version`. */
+  readonly restore: (pieces: Iterable<Uint8Array>, version: number) => void
+  /** The group has switched to a newer version: brings the state into its form. */
+  readonly upgrade?: (from: number, to: number) => void
 }
 
 /**
@@ -54,6 +61,8 @@ export interface StateMachine<Command, Reply, View> {
   readonly name: string
   readonly command: BinaryCodec<Command>
   readonly reply: BinaryCodec<Reply>
+  /** The highest version that this program can run; it can run all lower ones too. Default 0. */
+  readonly version?: number
   readonly make: () => Instance<Command, Reply, View>
   /** Answers an encoded query; throws where it is none. Left out by a machine that answers no queries. */
   readonly ask?: ((view: View, query: Uint8Array) => Uint8Array) | undefined
@@ -162,6 +171,13 @@ export const Service =
       readonly state: PlainCodec<State, StateE>
       readonly queries?: QueryOptions<State, Query, QueryE, Answer, AnswerE>
       readonly initial: NoInfer<State>
+      /** The highest version that this program can run; it can run all lower ones too. Default 0. */
+      readonly version?: number
+      /** The group has switched to a newer version: the state in its form. By default the same state. */
+      readonly upgrade?: (
+        state: NoInfer<State>,
+        versions: { readonly from: number; readonly to: number }
+      ) => NoInfer<State>
       readonly apply: (
         state: State,
         command: Command,
@@ -174,7 +190,8 @@ export const Service =
       name,
       command: binaryCodec(options.command),
       reply: binaryCodec(options.reply),
-      make: () => reducerInstance(options.initial, options.apply, stateCodec),
+      ...(options.version === undefined ? undefined : { version: options.version }),
+      make: () => reducerInstance(options, stateCodec),
       ...(options.queries === undefined ? undefined : asked(options.queries))
     })
   }
@@ -189,6 +206,8 @@ export const ServiceOf =
       readonly reply: PlainCodec<Reply, ReplyE>
       readonly commandCodec?: BinaryCodec<Command>
       readonly replyCodec?: BinaryCodec<Reply>
+      /** The highest version that this program can run; it can run all lower ones too. Default 0. */
+      readonly version?: number
       readonly queries?: QueryOptions<NoInfer<View>, Query, QueryE, Answer, AnswerE>
       readonly make: () => Instance<Command, Reply, View>
     }
@@ -197,6 +216,7 @@ export const ServiceOf =
       name,
       command: options.commandCodec ?? binaryCodec(options.command),
       reply: options.replyCodec ?? binaryCodec(options.reply),
+      ...(options.version === undefined ? undefined : { version: options.version }),
       make: options.make,
       ...(options.queries === undefined ? undefined : asked(options.queries))
     })
@@ -214,18 +234,21 @@ const asked = <View, Query, QueryE, Answer, AnswerE>(
 }
 
 const reducerInstance = <Command, Reply, State>(
-  initial: State,
-  reduce: (
-    state: State,
-    command: Command,
-    meta: ApplyMeta
-  ) => { readonly state: State; readonly reply: Reply },
+  machine: {
+    readonly initial: State
+    readonly apply: (
+      state: State,
+      command: Command,
+      meta: ApplyMeta
+    ) => { readonly state: State; readonly reply: Reply }
+    readonly upgrade?: (state: State, versions: { readonly from: number; readonly to: number }) => State
+  },
   codec: BinaryCodec<State>
 ): Instance<Command, Reply, State> => {
-  let state = initial
+  let state = machine.initial
   return {
     apply: (command, meta) => {
-      const result = reduce(state, command, meta)
+      const result = machine.apply(state, command, meta)
       state = result.state
       return result.reply
     },
@@ -240,6 +263,9 @@ const reducerInstance = <Command, Reply, State>(
     },
     restore: (pieces) => {
       state = codec.decode(concat(pieces))
+    },
+    upgrade: (from, to) => {
+      state = machine.upgrade?.(state, { from, to }) ?? state
     }
   }
 }

@@ -8,6 +8,7 @@
  * The data is its own JSON: what `JSON.stringify` makes of an event is its line.
  */
 import * as Schema from "effect/Schema"
+import { EntryKind } from "./LogEntry.ts"
 import { LogIndex } from "./LogIndex.ts"
 import { Membership } from "./Membership.ts"
 import { MembershipChange } from "./MembershipChange.ts"
@@ -133,7 +134,7 @@ export const TraceEvent = Schema.TaggedUnion({
     ...moment,
     index: LogIndex,
     entryTerm: Term,
-    kind: Schema.Literals(["NoOp", "Command", "Configuration", "Session"])
+    kind: EntryKind
   },
   /** The machine was restored from a snapshot that ends at `index`. */
   Restored: { ...moment, index: LogIndex },

@@ -21,7 +21,12 @@ import { index, term } from "./rules/Harness.ts"
 const taken = (): Uint8Array => {
   const machine = Journal.machine.make()
   for (const [position, command] of ["a", "b", "c", "d"].entries()) {
-    machine.apply(command, { index: index(position + 1), term: term(2), timestampMillis: 0 })
+    machine.apply(command, {
+      index: index(position + 1),
+      term: term(2),
+      timestampMillis: 0,
+      machineVersion: 0
+    })
   }
   return Uint8Array.from(Array.from(machine.snapshot()).flatMap((piece) => Array.from(piece)))
 }

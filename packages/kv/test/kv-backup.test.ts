@@ -36,7 +36,7 @@ const restored = (bytes: Stream.Stream<Uint8Array, unknown>) =>
   Effect.gen(function* () {
     const backup = yield* Backup.open(bytes)
     const instance = KvMachine.machine.make()
-    instance.restore(yield* Stream.runCollect(backup.contents))
+    instance.restore(yield* Stream.runCollect(backup.contents), 0)
     return { header: backup.header, view: instance.view() }
   }).pipe(Effect.scoped, Effect.provide(Digest.layerWebCrypto))
 

@@ -131,7 +131,7 @@ describe("the machine", () => {
     assert.isAbove(pieces.length, 2)
     for (const piece of pieces) assert.isAtMost(piece.byteLength, KvSnapshot.maxPieceBytes)
     const restored = machine.make()
-    restored.restore(pieces)
+    restored.restore(pieces, 0)
     assert.deepStrictEqual(restored.view().get("large"), { value: large, revision: 1 })
     assert.deepStrictEqual(restored.view().get("small"), { value: bytes("x"), revision: 2 })
   })
@@ -143,7 +143,7 @@ describe("the machine", () => {
     const instance = machine.make()
     instance.apply({ _tag: "Put", key: "own", value: bytes("mine") }, StateMachineContract.metaAt(0))
     for (let length = 0; length < whole.byteLength; length++) {
-      assert.throws(() => instance.restore([whole.subarray(0, length)]), Schema.SchemaError)
+      assert.throws(() => instance.restore([whole.subarray(0, length)], 0), Schema.SchemaError)
     }
     assert.strictEqual(instance.view().get("own")?.revision, 1)
     assert.strictEqual(instance.view().size, 1)

@@ -15,6 +15,13 @@ const explanations: Readonly<Record<string, string>> = {
   ENFILE: "this machine has too many open files"
 }
 
+/** What the operator can do, where the system's word for it does not say so. What was acknowledged is on other disks. */
+const advice: Readonly<Record<string, string>> = {
+  ENOSPC: "make room and start the node again",
+  EDQUOT: "make room and start the node again",
+  EIO: "look at the disk before the node is started again"
+}
+
 /** The typed form of a failed file operation. */
 export const ioFailed =
   (operation: string, location: string) =>
@@ -25,5 +32,6 @@ const describe = (cause: unknown): string => {
   if (!(cause instanceof Error)) return String(cause)
   const code = "code" in cause && typeof cause.code === "string" ? cause.code : undefined
   const explanation = code === undefined ? undefined : explanations[code]
-  return explanation === undefined ? cause.message : `${explanation} (${code})`
+  if (code === undefined || explanation === undefined) return cause.message
+  return code in advice ? `${explanation} (${code}); ${advice[code]}` : `${explanation} (${code})`
 }

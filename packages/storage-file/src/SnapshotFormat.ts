@@ -39,8 +39,12 @@ export interface SnapshotHeader {
 /** The newest version that this program writes and reads. */
 export const formatVersion = 2
 
-/** Version 2 may begin with clients' sessions. Without them a program of version 1 can read it too. */
-const versionFor = (meta: SnapshotMeta): number => (meta.sessionBytes === undefined ? 1 : formatVersion)
+/**
+ * Version 2 may begin with clients' sessions, and be of a newer version of the machine. Where it is neither a
+ * program of version 1 can read it too.
+ */
+const versionFor = ({ machineVersion, sessionBytes }: SnapshotMeta): number =>
+  sessionBytes === undefined && machineVersion === undefined ? 1 : formatVersion
 
 /** As much of a file as it takes to know how long its header is. */
 export const prefixBytes = 24

@@ -106,7 +106,7 @@ const runUntilPowerFails = (
   return Effect.catchIf(run(files, progress), isPowerOff, () => Effect.void)
 }
 
-describe("a power failure at any operation of a run with snapshots", () => {
+describe("B15: a power failure at any operation of a run with snapshots", () => {
   for (const [name, fate] of fates) {
     it.effect(`loses nothing that was acknowledged: ${name}`, () =>
       Effect.gen(function* () {

@@ -53,7 +53,7 @@ const countOperations = Effect.gen(function* () {
   return files.operations()
 })
 
-describe("a power failure at any operation", () => {
+describe("B15: a power failure at any operation", () => {
   for (const [name, fate] of fates) {
     it.effect(`loses no acknowledged batch: ${name}`, () =>
       Effect.gen(function* () {

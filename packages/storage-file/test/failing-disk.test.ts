@@ -29,13 +29,16 @@ const failingWrite = (
     })
   )
 
-describe("a failed", () => {
+describe("B17, B20: a failed", () => {
   it.effect("write is the last one, and says why", () =>
     Effect.gen(function* () {
       const files = MemoryLogFileSystem.make()
       const { message, reason } = yield* failingWrite(files, 0, "ENOSPC")
       assert.strictEqual(reason._tag, "IoFailed")
-      assert.strictEqual(message, "write failed on /store/00000001.wal: the disk is full (ENOSPC)")
+      assert.strictEqual(
+        message,
+        "write failed on /store/00000001.wal: the disk is full (ENOSPC); make room and start the node again"
+      )
       const prefix = yield* withStore(files.layer, (store) => Effect.sync(() => prefixOf(batches, store)))
       assert.strictEqual(prefix, 1)
     })
@@ -45,7 +48,10 @@ describe("a failed", () => {
     Effect.gen(function* () {
       const files = MemoryLogFileSystem.make()
       const { message } = yield* failingWrite(files, 1, "EIO")
-      assert.strictEqual(message, "flush failed on /store/00000001.wal: the disk reports an error (EIO)")
+      assert.strictEqual(
+        message,
+        "flush failed on /store/00000001.wal: the disk reports an error (EIO); look at the disk before the node is started again"
+      )
     })
   )
 

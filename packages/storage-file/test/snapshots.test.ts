@@ -97,7 +97,7 @@ describe("a disk that says no while a snapshot is committed", () => {
             const failure = yield* Effect.flip(writer.commit)
             assert.strictEqual(
               failure.message,
-              "flush failed on /store/take.part: the disk reports an error (EIO)"
+              "flush failed on /store/take.part: the disk reports an error (EIO); look at the disk before the node is started again"
             )
             const operations = files.operations()
             assert.strictEqual(yield* Effect.flip(writer.commit), failure)
@@ -215,7 +215,7 @@ describe("a bit that is not as it was written", () => {
       assert.isAtLeast(names.length, 3)
       const copies = names.map((file) => [file, files.bytesOf(directory, file).slice()] as const)
       for (const [file, bytes] of copies) {
-        for (let at = 0; at < bytes.byteLength; at += 3) {
+        for (let at = 0; at < bytes.byteLength; at++) {
           for (const [other, whole] of copies) files.replace(directory, other, whole.slice())
           files.replace(directory, file, flip(bytes, at, at % 8))
           const problem = yield* open(files, (store) => readAll(store, sumOf(batches), snapshotOf(11))).pipe(

@@ -77,7 +77,7 @@ const flipped = (bytes: Uint8Array, at: number, bit: number): Uint8Array => {
   return copy
 }
 
-describe("a last record that was cut short", () => {
+describe("B16: a last record that was cut short", () => {
   it.effect("at any byte is cut off, reported, and written over", () =>
     Effect.gen(function* () {
       const { boundaries, bytes, files } = yield* writeLog("Killed")
@@ -131,7 +131,7 @@ describe("a last record that was cut short", () => {
   )
 })
 
-describe("damage", () => {
+describe("B16: damage", () => {
   it.effect("of an earlier record names file and offset, and changes nothing", () =>
     Effect.gen(function* () {
       const { boundaries, bytes, files } = yield* writeLog("Killed")

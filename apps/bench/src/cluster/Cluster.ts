@@ -14,6 +14,8 @@ export interface Cluster {
   readonly subject: string
   readonly protocol: Protocol
   readonly members: ReadonlyArray<Member>
+  /** Where the load generator connects with this member: "127.0.0.1:7201". */
+  readonly addressOf: (member: Member) => string
   /** Who leads now; waits until somebody does. */
   readonly leader: Effect.Effect<Member, BenchFailed>
 }

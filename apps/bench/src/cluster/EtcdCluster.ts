@@ -68,6 +68,7 @@ export const make = Effect.fnUntraced(function* (options: {
     subject: "etcd",
     protocol: "etcd",
     members,
+    addressOf: ({ clientAddress }) => clientAddress,
     leader: Cluster.findLeader(members, isLeader)
   } satisfies Cluster.Cluster
 })

@@ -1,6 +1,6 @@
 /**
  * Our own servers on the loopback interface: `effect-raft serve` processes, with their defaults but for
- * what a scenario asks for.
+ * what a scenario asks for. They serve both protocols, so one cluster has two faces.
  */
 import { Status } from "@effect-raft/kv/KvApi"
 import * as Effect from "effect/Effect"
@@ -21,18 +21,18 @@ const probeModule = new URL("../probe/Probe.ts", import.meta.url).href
 export const make = Effect.fnUntraced(function* (options: {
   readonly directory: string
   readonly size: number
-  readonly protocol: "http" | "native"
   readonly timing?: Timing
-  /** Handed to every Node, such as `--cpu-prof`. */
-  readonly nodeFlags?: ReadonlyArray<string>
+  /** Handed to the Node of each member, such as `--cpu-prof`. */
+  readonly nodeFlags?: (id: string) => ReadonlyArray<string>
 }) {
   const fs = yield* FileSystem.FileSystem
   yield* Effect.orDie(fs.makeDirectory(options.directory, { recursive: true }))
-  const ports = yield* Cluster.freePorts(2 * options.size)
+  const ports = yield* Cluster.freePorts(3 * options.size)
   const places = Array.from({ length: options.size }, (_, at) => ({
     id: `n${at + 1}`,
-    http: `127.0.0.1:${ports[2 * at]}`,
-    peer: `127.0.0.1:${ports[2 * at + 1]}`
+    http: `127.0.0.1:${ports[3 * at]}`,
+    native: `127.0.0.1:${ports[3 * at + 1]}`,
+    peer: `127.0.0.1:${ports[3 * at + 2]}`
   }))
   const timing =
     options.timing === undefined
@@ -41,12 +41,12 @@ export const make = Effect.fnUntraced(function* (options: {
           ...["--heartbeat", String(options.timing.heartbeatMillis)],
           ...["--election-timeout", String(options.timing.electionMillis)]
         ]
-  const members = yield* Effect.forEach(places, ({ http, id, peer }) =>
+  const members = yield* Effect.forEach(places, ({ http, id, native, peer }) =>
     Member.make({
       id,
       command: process.execPath,
       args: [
-        ...(options.nodeFlags ?? []),
+        ...(options.nodeFlags?.(id) ?? []),
         ...["--import", probeModule],
         mainModule,
         "serve",
@@ -54,6 +54,7 @@ export const make = Effect.fnUntraced(function* (options: {
         ...["--directory", NodePath.join(options.directory, id)],
         ...["--listen", peer],
         ...["--http", http],
+        ...["--clients", native],
         ...places.flatMap((other) => ["--member", `${other.id}=${other.peer}`]),
         "--stop-with-stdin",
         ...timing
@@ -63,12 +64,23 @@ export const make = Effect.fnUntraced(function* (options: {
       hasProbe: true
     })
   )
-  return {
-    subject: options.protocol === "http" ? "effect-raft over HTTP" : "effect-raft",
-    protocol: options.protocol,
+  const leader = Cluster.findLeader(members, isLeader)
+  const nativeAddresses = new Map(places.map(({ id, native }) => [id, native]))
+  const native: Cluster.Cluster = {
+    subject: "effect-raft",
+    protocol: "native",
     members,
-    leader: Cluster.findLeader(members, isLeader)
-  } satisfies Cluster.Cluster
+    addressOf: ({ id }) => nativeAddresses.get(id)!,
+    leader
+  }
+  const http: Cluster.Cluster = {
+    subject: "effect-raft over HTTP",
+    protocol: "http",
+    members,
+    addressOf: ({ clientAddress }) => clientAddress,
+    leader
+  }
+  return { native, http }
 })
 
 const isLeader = (member: Member.Member): Effect.Effect<boolean> =>

@@ -3,6 +3,8 @@
  */
 import { Kv } from "@effect-raft/kv/Kv"
 import * as KvClient from "@effect-raft/kv/KvClient"
+import * as KvRemote from "@effect-raft/kv/KvRemote"
+import * as TcpClientTransport from "@effect-raft/transport-tcp/TcpClientTransport"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -27,8 +29,9 @@ export const make = (spec: LoadSpec): Effect.Effect<Driver, BenchFailed, Scope.S
     case "etcd":
       return etcd(spec)
     case "http":
-    case "native":
       return http(spec)
+    case "native":
+      return native(spec)
   }
 }
 
@@ -51,11 +54,17 @@ const etcd = ({ clients, endpoints }: LoadSpec) =>
   )
 
 const http = ({ endpoints }: LoadSpec) =>
-  Layer.build(
+  overKv(
     KvClient.layer({ endpoints: endpoints.map((endpoint) => `http://${endpoint}`) }).pipe(
       Layer.provide(NodeHttpClient.layerUndici)
     )
-  ).pipe(
+  )
+
+const native = ({ endpoints, queryAt }: LoadSpec) =>
+  overKv(KvRemote.layer({ endpoints, queryAt }).pipe(Layer.provide(TcpClientTransport.layer())))
+
+const overKv = (layer: Layer.Layer<Kv, { readonly message: string }>) =>
+  Layer.build(layer).pipe(
     Effect.flatMap((context) => Effect.provide(Kv, context)),
     Effect.map(ofKv),
     Effect.mapError((error) => new BenchFailed({ message: error.message }))

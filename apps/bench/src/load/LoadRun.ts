@@ -19,13 +19,12 @@ const decodeNews = Schema.decodeResult(NewsLine)
 /** Runs the load to its end; `onBegun` is called when its warm-up is over. */
 export const generate = (
   spec: LoadSpec,
-  onBegun: () => void = () => undefined,
-  nodeFlags: ReadonlyArray<string> = []
+  options: { readonly onBegun?: () => void; readonly nodeFlags?: ReadonlyArray<string> } = {}
 ): Effect.Effect<LoadNews & { readonly _tag: "Done" }, BenchFailed> =>
   Effect.callback((resume) => {
     const child = NodeChildProcess.spawn(
       process.execPath,
-      [...nodeFlags, module, Schema.encodeSync(SpecLine)(spec)],
+      [...(options.nodeFlags ?? []), module, Schema.encodeSync(SpecLine)(spec)],
       { stdio: ["ignore", "pipe", "inherit"] }
     )
     const fail = (message: string) =>
@@ -35,7 +34,7 @@ export const generate = (
       if (Result.isFailure(news)) return fail(`it said ${line}`)
       switch (news.success._tag) {
         case "Begun":
-          return onBegun()
+          return options.onBegun?.()
         case "Done":
           return resume(Effect.succeed(news.success))
         case "Failed":
@@ -57,7 +56,7 @@ export const measure = (
     const read = () => ({ servers: ProcessUsage.ofAll(pids), disks: ProcessUsage.disks() })
     let before = read()
     const probesBefore = yield* probeAll(cluster)
-    const { figures, operations } = yield* generate(spec, () => (before = read()))
+    const { figures, operations } = yield* generate(spec, { onBegun: () => (before = read()) })
     const after = read()
     const probesAfter = yield* probeAll(cluster)
     const perOp = (whole: number) => whole / Math.max(1, operations)

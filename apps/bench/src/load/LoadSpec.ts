@@ -5,15 +5,20 @@
 import * as Schema from "effect/Schema"
 
 /** What the clients do. A mix is nine reads to one put. */
-export const Operation = Schema.Literals(["put", "linearizable get", "stale get", "mix 90:10"])
+export const operations = ["put", "linearizable get", "stale get", "mix 90:10"] as const
+export const Operation = Schema.Literals(operations)
 export type Operation = typeof Operation.Type
 
 export const LoadSpec = Schema.Struct({
   protocol: Schema.Literals(["etcd", "http", "native"]),
   /** Where the clients connect, the first before the others. */
   endpoints: Schema.Array(Schema.String),
+  /** Whom a native client asks its queries. */
+  queryAt: Schema.Literals(["leader", "any"]),
   operation: Operation,
   clients: Schema.Int,
+  /** Beside the clients one more operation begins this often. */
+  paceMillis: Schema.optionalKey(Schema.Finite),
   valueBytes: Schema.Int,
   /** How many keys there are. Reads find all of them written. */
   keys: Schema.Int,

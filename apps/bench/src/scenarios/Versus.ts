@@ -75,12 +75,10 @@ export const startClusters = Effect.fnUntraced(function* (bench: Bench) {
       message: "There is no etcd on the PATH to be measured against; Debian's package is etcd-server"
     })
   }
-  const clusters: ReadonlyArray<Cluster> = [
-    yield* EtcdCluster.make({ directory: NodePath.join(bench.directory, "etcd"), size: 3 }),
-    yield* RaftCluster.make({ directory: NodePath.join(bench.directory, "http"), size: 3, protocol: "http" })
-  ]
-  yield* Effect.forEach(clusters, startAll, { discard: true })
-  return clusters
+  const etcd = yield* EtcdCluster.make({ directory: NodePath.join(bench.directory, "etcd"), size: 3 })
+  const ours = yield* RaftCluster.make({ directory: NodePath.join(bench.directory, "ours"), size: 3 })
+  yield* Effect.forEach([etcd, ours.native], startAll, { discard: true })
+  return [etcd, ours.native, ours.http] as const
 })
 
 interface VersusCase extends Question {
@@ -110,7 +108,8 @@ const variantOf = (bench: Bench, one: VersusCase, cluster: Cluster): Variant<Ben
     const target = one.at === "leader" ? leader : cluster.members.find((member) => member !== leader)!
     return yield* LoadRun.measure(cluster, {
       protocol: cluster.protocol,
-      endpoints: [target.clientAddress],
+      endpoints: [cluster.addressOf(target)],
+      queryAt: one.at === "leader" ? "leader" : "any",
       operation: one.operation,
       clients: one.clients,
       valueBytes: one.valueBytes,

@@ -131,6 +131,14 @@ export interface RestoreMachine {
   readonly snapshot: SnapshotMeta
 }
 
+/** A peer that comes back has not what it had acknowledged. It gets everything anew; somebody should know. */
+export interface PeerForgot {
+  readonly _tag: "PeerForgot"
+  readonly peer: NodeId
+  /** How far it had acknowledged this leader's log. */
+  readonly acknowledged: LogIndex
+}
+
 export type Action =
   | Persist
   | SendNow
@@ -147,6 +155,7 @@ export type Action =
   | ReadsRefused
   | KeepSnapshotPiece
   | RestoreMachine
+  | PeerForgot
 
 /** Collects the actions of one step, in order. */
 export type Emit = (action: Action) => void

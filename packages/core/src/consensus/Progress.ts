@@ -9,10 +9,15 @@ import * as LogIndex from "../LogIndex.ts"
 
 export interface Progress {
   readonly mode: "Probe" | "Replicate"
-  /** The peer's log is the leader's up to here, durably. Never decreases within a term. */
+  /** The peer's log is the leader's up to here, durably. Decreases only when the peer has lost its data. */
   readonly matchIndex: LogIndex.LogIndex
   /** Where a replicator that starts over begins to send. */
   readonly nextIndex: LogIndex.LogIndex
+  /**
+   * The connection broke since the peer last accepted anything. It may have been started again, and on
+   * another disk: should it refuse even what it had acknowledged, it is believed.
+   */
+  readonly isDoubted: boolean
   /** The configuration by which the peer came, or 0: who comes again is begun with anew. */
   readonly memberSince: LogIndex.LogIndex
   /** Moves when what was sent ahead must be sent again. */
@@ -43,6 +48,7 @@ export const initial = (options: {
   mode: "Probe",
   matchIndex: LogIndex.zero,
   nextIndex: options.nextIndex,
+  isDoubted: false,
   memberSince: options.memberSince ?? LogIndex.zero,
   epoch: 0,
   contactMillis: options.nowMillis,
@@ -67,10 +73,34 @@ export const accepted = (progress: Progress, matchIndex: LogIndex.LogIndex): Pro
   return {
     ...progress,
     mode: found ? "Replicate" : "Probe",
+    isDoubted: progress.isDoubted && !found,
     matchIndex: match,
     nextIndex: LogIndex.max(progress.nextIndex, LogIndex.plus(match, 1))
   }
 }
+
+/** The connection broke: what was on its way is lost, and the peer may not be what it was. */
+export const lost = (progress: Progress): Progress => ({
+  ...progress,
+  mode: "Probe",
+  // Where nothing was acknowledged yet, the search goes on where it is.
+  nextIndex: progress.matchIndex > 0 ? LogIndex.plus(progress.matchIndex, 1) : progress.nextIndex,
+  isDoubted: true,
+  epoch: progress.epoch + 1
+})
+
+/** Whether the peer refuses what it had acknowledged: its disk is another one, or an old copy. */
+export const hasForgotten = (progress: Progress, prevLogIndex: LogIndex.LogIndex): boolean =>
+  progress.isDoubted && prevLogIndex > 0 && prevLogIndex === progress.matchIndex
+
+/** Nothing that the peer ever acknowledged counts any more; try again from `nextIndex`. */
+export const forgotten = (progress: Progress, nextIndex: LogIndex.LogIndex): Progress => ({
+  ...progress,
+  mode: "Probe",
+  matchIndex: LogIndex.zero,
+  nextIndex,
+  epoch: progress.epoch + 1
+})
 
 /** Whether a refusal of `prevLogIndex` is news, and not an echo of a message that was overtaken. */
 export const isNews = (progress: Progress, prevLogIndex: LogIndex.LogIndex): boolean =>

@@ -117,11 +117,23 @@ export const onRejected = (
   stamp: Stamp,
   emit: Emit
 ): NodeState =>
-  onAnswer(state, from, message.round, stamp, emit, (progress) =>
-    Progress.isNews(progress, message.prevLogIndex)
+  onAnswer(state, from, message.round, stamp, emit, (progress) => {
+    if (Progress.hasForgotten(progress, message.prevLogIndex)) {
+      emit({ _tag: "PeerForgot", peer: from, acknowledged: progress.matchIndex })
+      return Progress.forgotten(progress, nextIndexAfter(state, message))
+    }
+    return Progress.isNews(progress, message.prevLogIndex)
       ? Progress.refused(progress, nextIndexAfter(state, message))
       : progress
-  )
+  })
+
+/** The connection with a peer broke. A leader looks anew for the point where their logs agree. */
+export const onPeerLost = (state: NodeState, peer: NodeId): NodeState => {
+  const { role } = state
+  const known = role._tag === "Leader" ? role.progress.get(peer) : undefined
+  if (role._tag !== "Leader" || known === undefined) return state
+  return { ...state, role: { ...role, progress: new Map(role.progress).set(peer, Progress.lost(known)) } }
+}
 
 /**
  * Where to try next. The peer's entries of `conflictTerm` begin at `conflictIndex`; the leader's entries

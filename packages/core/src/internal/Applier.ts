@@ -13,7 +13,7 @@ import * as Latch from "effect/Latch"
 import * as RaftLog from "../consensus/RaftLog.ts"
 import * as LogEntry from "../LogEntry.ts"
 import * as LogIndex from "../LogIndex.ts"
-import { MachineFailure } from "../RaftError.ts"
+import { MachineFailure, ProgramTooOld } from "../RaftError.ts"
 import type { SnapshotReader, SnapshotStore, StorageError } from "../RaftStorage.ts"
 import type { RaftTracer } from "../RaftTrace.ts"
 import type { StateMachine } from "../StateMachine.ts"
@@ -35,13 +35,15 @@ export interface Applier<View> {
   readonly restore: (index: LogIndex.LogIndex) => void
   readonly appliedIndex: () => LogIndex.LogIndex
   readonly view: () => View
+  /** The machine's version in force. */
+  readonly version: () => number
   /** The machine as it is now. */
   readonly moment: () => Moment
   /** Runs `resume` as soon as `index` is applied: at once where it is. */
   readonly whenApplied: (index: LogIndex.LogIndex, resume: () => void) => void
   /** Waits until more than `index` is applied, and gives the log in which that is. */
   readonly appliedBeyond: (index: LogIndex.LogIndex) => Effect.Effect<RaftLog.RaftLog>
-  readonly run: Effect.Effect<never, MachineFailure | StorageError>
+  readonly run: Effect.Effect<never, MachineFailure | ProgramTooOld | StorageError>
 }
 
 export const make = <Command, Reply, View>(options: {
@@ -114,21 +116,23 @@ export const make = <Command, Reply, View>(options: {
       slots.failUpTo(lastIndex)
     }).pipe(Effect.scoped)
 
-    const applyNext = Effect.suspend((): Effect.Effect<void, MachineFailure | StorageError> => {
-      if (applied < restoreTo) return Effect.map(restoreNewest, release)
-      if (applied >= committed) {
-        hasWork.closeUnsafe()
-        return Effect.void
+    const applyNext = Effect.suspend(
+      (): Effect.Effect<void, MachineFailure | ProgramTooOld | StorageError> => {
+        if (applied < restoreTo) return Effect.map(restoreNewest, release)
+        if (applied >= committed) {
+          hasWork.closeUnsafe()
+          return Effect.void
+        }
+        try {
+          applyPortion()
+        } catch (cause) {
+          return Effect.fail(failure(LogIndex.plus(applied, 1), cause))
+        }
+        options.onPortion(moment())
+        release()
+        return applied < committed ? Effect.yieldNow : Effect.void
       }
-      try {
-        applyPortion()
-      } catch (cause) {
-        return Effect.fail(failure(LogIndex.plus(applied, 1), cause))
-      }
-      options.onPortion(moment())
-      release()
-      return applied < committed ? Effect.yieldNow : Effect.void
-    })
+    )
 
     const appliedBeyond = (index: LogIndex.LogIndex): Effect.Effect<RaftLog.RaftLog> =>
       Effect.suspend(() =>
@@ -153,6 +157,7 @@ export const make = <Command, Reply, View>(options: {
       },
       appliedIndex: () => applied,
       view: replica.view,
+      version: replica.version,
       moment,
       whenApplied: (index, resume) => {
         if (applied >= index) return resume()
@@ -198,8 +203,10 @@ const applyEntry = <View>(
   return reply
 }
 
-const failure = (index: LogIndex.LogIndex, cause: unknown): MachineFailure =>
-  new MachineFailure({
-    index,
-    detail: cause instanceof Error ? cause.message : Cause.pretty(Cause.die(cause))
-  })
+const failure = (index: LogIndex.LogIndex, cause: unknown): MachineFailure | ProgramTooOld =>
+  cause instanceof ProgramTooOld
+    ? cause
+    : new MachineFailure({
+        index,
+        detail: cause instanceof Error ? cause.message : Cause.pretty(Cause.die(cause))
+      })

@@ -17,12 +17,15 @@ import type { ForwardOutcome, ForwardProposals, ForwardReply, RaftMessage } from
 import * as SessionRecord from "../sessions/SessionRecord.ts"
 import type { Term } from "../Term.ts"
 import type { Admission } from "./Admission.ts"
-import type { Proposal } from "./LocalProposal.ts"
+import type { ClientProposal } from "./LocalProposal.ts"
 import type { ProposalSlot } from "./ReplySlots.ts"
 
 export interface Forwarder {
   /** Sends a command to `leader`; ends with the leader's word, or without it when it is given up. */
-  readonly forward: (leader: NodeId, proposal: Proposal) => Effect.Effect<ForwardOutcome, OutcomeUnknown>
+  readonly forward: (
+    leader: NodeId,
+    proposal: ClientProposal
+  ) => Effect.Effect<ForwardOutcome, OutcomeUnknown>
   readonly onMessage: (from: NodeId, message: Forwarding) => void
   /** Gives up what was sent at `sinceMillis` or before and is not answered. */
   readonly expire: (sinceMillis: number) => void
@@ -56,7 +59,7 @@ export const make = (options: {
   const waiting = new Map<number, Waiting>()
   let nextRequestId = options.firstRequestId
 
-  const forward = (leader: NodeId, { kind, payload }: Proposal) =>
+  const forward = (leader: NodeId, { kind, payload }: ClientProposal) =>
     Effect.suspend(() => {
       const requestId = nextRequestId++
       const outcome = Deferred.makeUnsafe<ForwardOutcome, OutcomeUnknown>()
@@ -136,12 +139,12 @@ export const make = (options: {
 }
 
 /** From a newer program, of which this one, and others like it, could not make anything in their logs. */
-const isForeign = ({ kind, payload }: Proposal): boolean =>
+const isForeign = ({ kind, payload }: ClientProposal): boolean =>
   kind === "Session" && SessionRecord.problemOf(payload) !== undefined
 
 /** The place of a command that another node passed on. */
 const remoteSlot = (
-  { kind, payload }: Proposal,
+  { kind, payload }: ClientProposal,
   encodeReply: (kind: ProposalKind, reply: unknown) => Uint8Array,
   tell: (outcome: ForwardOutcome) => void
 ): ProposalSlot => ({

@@ -2,6 +2,7 @@
  * A proposal of a caller on this node: its slot, and the wait for it.
  */
 import * as Effect from "effect/Effect"
+import type { ProposalKind } from "../LogEntry.ts"
 import type { RaftErrorReason } from "../RaftError.ts"
 import type { RaftNode } from "../RaftNode.ts"
 import type { Position, ProposalSlot } from "./ReplySlots.ts"
@@ -9,8 +10,11 @@ import type { Position, ProposalSlot } from "./ReplySlots.ts"
 /** What a caller wants to wait for: a place in the leader's log, or the machine's reply. */
 export type WaitFor = "Appended" | "Applied"
 
-/** What a client wants in the log. */
+/** What somebody wants in the log. */
 export type Proposal = Pick<ProposalSlot, "kind" | "payload">
+
+/** What a client wants in the log. */
+export type ClientProposal = Proposal & { readonly kind: ProposalKind }
 
 export interface Outcome {
   readonly position: Position
@@ -19,8 +23,8 @@ export interface Outcome {
 }
 
 /** Proposes and waits. Interrupting it gives the slot back; the command stays where it is. */
-export const propose = <View>(
-  node: RaftNode<View>,
+export const propose = (
+  node: Pick<RaftNode<never>, "propose" | "abandon">,
   proposal: Proposal,
   waitFor: WaitFor
 ): Effect.Effect<Outcome, RaftErrorReason> =>

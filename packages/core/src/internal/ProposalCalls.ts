@@ -36,7 +36,7 @@ export const encode = <Command, Reply, View>(
  */
 export const propose = <View, Reply>(
   node: RaftNode<View>,
-  proposal: LocalProposal.Proposal,
+  proposal: LocalProposal.ClientProposal,
   decodeReply: (bytes: Uint8Array) => Reply
 ): Effect.Effect<Position & { readonly reply: Reply }, RaftErrorReason> =>
   Routing.atLeader(node, (leader) => {

@@ -1,8 +1,11 @@
 /**
- * What a node replicates: the machine, and beside it the clients' sessions, which decide whether a command
- * that came through a session reaches the machine.
+ * What a node replicates: the machine, with the version that the whole group runs, and beside it the clients'
+ * sessions, which decide whether a command that came through a session reaches the machine.
  */
 import type { LogEntry } from "../LogEntry.ts"
+import type { LogIndex } from "../LogIndex.ts"
+import * as MachineVersion from "../MachineVersion.ts"
+import { ProgramTooOld } from "../RaftError.ts"
 import type { SnapshotMeta } from "../Snapshot.ts"
 import * as SessionRecord from "../sessions/SessionRecord.ts"
 import type { SessionAnswer } from "../sessions/SessionAnswer.ts"
@@ -13,6 +16,7 @@ import type { StateMachine } from "../StateMachine.ts"
 export interface ReplicaSnapshot {
   /** As in `SnapshotMeta`: how many of the bytes are the sessions'. */
   readonly sessionBytes: number
+  readonly machineVersion: number
   readonly pieces: Iterable<Uint8Array>
 }
 
@@ -24,6 +28,8 @@ export interface Replica<View> {
    */
   readonly apply: (entry: LogEntry) => unknown
   readonly view: () => View
+  /** The machine's version in force. */
+  readonly version: () => number
   readonly snapshot: () => ReplicaSnapshot
   /** Replaces everything by what a snapshot holds; its pieces may be cut anywhere. */
   readonly restore: (meta: SnapshotMeta, pieces: ReadonlyArray<Uint8Array>) => void
@@ -32,9 +38,23 @@ export interface Replica<View> {
 export const make = <Command, Reply, View>(machine: StateMachine<Command, Reply, View>): Replica<View> => {
   const instance = machine.make()
   const sessions = new SessionTable()
+  const supported = machine.version ?? 0
+  let version = 0
+
+  const upgrade = (index: LogIndex, to: number): void => {
+    if (to <= version) return
+    if (to > supported) throw new ProgramTooOld({ index, version: to, supported })
+    instance.upgrade?.(version, to)
+    version = to
+  }
 
   const applyCommand = ({ index, term, timestampMillis }: LogEntry, command: Uint8Array): Reply =>
-    instance.apply(machine.command.decode(command), { index, term, timestampMillis })
+    instance.apply(machine.command.decode(command), {
+      index,
+      term,
+      timestampMillis,
+      machineVersion: version
+    })
 
   const applyRecord = (entry: LogEntry): SessionAnswer =>
     sessions.apply(SessionRecord.decode(entry.payload), entry, (command) =>
@@ -50,22 +70,32 @@ export const make = <Command, Reply, View>(machine: StateMachine<Command, Reply,
           return applyCommand(entry, entry.payload)
         case "Session":
           return applyRecord(entry)
+        case "Upgrade":
+          return upgrade(entry.index, MachineVersion.fromPayload(entry.payload))
         case "Configuration":
           return undefined
       }
     },
     view: instance.view,
+    version: () => version,
     snapshot: () => {
       const section = sessions.toSection()
       const pieces = instance.snapshot()
       return section === undefined
-        ? { sessionBytes: 0, pieces }
-        : { sessionBytes: section.byteLength, pieces: inFront(section, pieces) }
+        ? { sessionBytes: 0, machineVersion: version, pieces }
+        : {
+            sessionBytes: section.byteLength,
+            machineVersion: version,
+            pieces: inFront(section, pieces)
+          }
     },
-    restore: ({ sessionBytes }, pieces) => {
+    restore: ({ lastIndex, machineVersion, sessionBytes }, pieces) => {
+      const to = machineVersion ?? 0
+      if (to > supported) throw new ProgramTooOld({ index: lastIndex, version: to, supported })
       const { first, rest } = cutAfter(sessionBytes ?? 0, pieces)
       sessions.restore(first.byteLength === 0 ? undefined : first)
-      instance.restore(rest)
+      instance.restore(rest, to)
+      version = to
     }
   }
 }

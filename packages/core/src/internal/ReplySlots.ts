@@ -19,8 +19,9 @@ export interface Position {
 
 /** A command and those who wait for it. All functions are synchronous; the last two end the wait. */
 export interface ProposalSlot {
-  readonly kind: ProposalKind
-  /** The encoded command, or the session's record. */
+  /** A client's, or the node's own. */
+  readonly kind: ProposalKind | "Upgrade"
+  /** The encoded command, the session's record, or the machine's version. */
   readonly payload: Uint8Array
   /** The caller gave up; nobody looks at the outcome any more. */
   readonly isAbandoned: () => boolean

@@ -51,7 +51,7 @@ export const make = (options: {
   /** The last index that a snapshot on disk covers. */
   readonly lastIndex: LogIndex.LogIndex
   /** What a snapshot of the present moment stands for. */
-  readonly describe: (place: Place, sessionBytes: number) => SnapshotMeta
+  readonly describe: (place: Place, snapshot: ReplicaSnapshot) => SnapshotMeta
   readonly onTaken: (event: SnapshotTaken) => void
 }): Effect.Effect<Snapshotter> =>
   Effect.gen(function* () {
@@ -89,8 +89,9 @@ export const make = (options: {
         const { log, place } = moment
         // The entry has gone meanwhile: a leader's snapshot is about to take the place of all this.
         if (place.index <= log.base.index) return
-        const { pieces, sessionBytes } = moment.snapshot()
-        isBusy = Queue.offerUnsafe(inbox, { meta: options.describe(place, sessionBytes), pieces })
+        const snapshot = moment.snapshot()
+        const taken = { meta: options.describe(place, snapshot), pieces: snapshot.pieces }
+        isBusy = Queue.offerUnsafe(inbox, taken)
         lastIndex = place.index
       },
       startAfter: (index) => {

@@ -29,7 +29,7 @@ const Plain = Schema.Union([
 
 const Drafts = Schema.NonEmptyArray(
   Schema.Struct({
-    kind: Schema.Literals(["NoOp", "Command", "Configuration", "Session"]),
+    kind: LogEntry.EntryKind,
     payload: Schema.Uint8Array
   })
 )

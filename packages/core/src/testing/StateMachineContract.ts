@@ -45,7 +45,8 @@ export const commands = <Command>(
 export const metaAt = (position: number): ApplyMeta => ({
   index: (position + 1) as LogIndex,
   term: 1 as Term,
-  timestampMillis: 1_700_000_000_000 + position * 7
+  timestampMillis: 1_700_000_000_000 + position * 7,
+  machineVersion: 0
 })
 
 /** The claims, in the order in which they are worth reading. */
@@ -98,7 +99,7 @@ export const cases: ReadonlyArray<Case> = [
       const half = Math.floor(commands.length / 2)
       const [original, restored] = [machine.make(), machine.make()]
       repliesOf(machine, original, commands.slice(0, half), 0)
-      restored.restore(Array.from(original.snapshot()))
+      restored.restore(Array.from(original.snapshot()), 0)
       expectSame(stateOf(restored), stateOf(original), "the restored state")
       expectSameAll(
         repliesOf(machine, restored, commands.slice(half), half),
@@ -141,7 +142,7 @@ export const cases: ReadonlyArray<Case> = [
     check: (machine, commands) => {
       const [full, empty] = [machine.make(), machine.make()]
       repliesOf(machine, full, commands, 0)
-      full.restore(Array.from(empty.snapshot()))
+      full.restore(Array.from(empty.snapshot()), 0)
       expectSame(stateOf(full), stateOf(empty), "the state after restoring an empty one")
     }
   },
@@ -151,7 +152,10 @@ export const cases: ReadonlyArray<Case> = [
       const [original, restored] = [machine.make(), machine.make()]
       repliesOf(machine, original, commands, 0)
       const bytes = stateOf(original)
-      restored.restore(Array.from(bytes, (byte) => Uint8Array.of(byte)))
+      restored.restore(
+        Array.from(bytes, (byte) => Uint8Array.of(byte)),
+        0
+      )
       expectSame(stateOf(restored), bytes, "the state restored byte by byte")
     }
   }

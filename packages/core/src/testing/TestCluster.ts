@@ -144,10 +144,14 @@ export interface Cluster<Command, Reply, View> {
   readonly check: Effect.Effect<void>
 }
 
-/** Starts a cluster that runs until the Scope closes. */
+/**
+ * Starts a cluster that runs until the Scope closes. `programOf` says which version of the machine a node runs
+ * from its next start on; all have the same name.
+ */
 export const make = <Self, Command, Reply, View>(
   machine: StateMachineClass<Self, Command, Reply, View>,
-  options: Options
+  options: Options,
+  programOf: (nodeId: NodeId) => StateMachineClass<Self, Command, Reply, View> = () => machine
 ): Effect.Effect<Cluster<Command, Reply, View>, Raft.RaftStartError, Scope.Scope> =>
   Effect.gen(function* () {
     const clock = yield* Clock.Clock
@@ -233,7 +237,7 @@ export const make = <Self, Command, Reply, View>(
         const count = (starts.get(nodeId) ?? 0) + 1
         starts.set(nodeId, count)
         const nodeScope = yield* Scope.make()
-        const node = Raft.layer(machine, {
+        const node = Raft.layer(programOf(nodeId), {
           nodeId,
           ...(founders.includes(nodeId) ? { members } : { join: true }),
           clusterId,

@@ -10,7 +10,10 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as LogIndex from "../../src/LogIndex.ts"
 import type { NodeId } from "../../src/NodeId.ts"
+import { because, NotLeader } from "../../src/RaftError.ts"
+import type { RaftError } from "../../src/RaftError.ts"
 import * as Session from "../../src/Session.ts"
+import * as LinkFaults from "../../src/testing/LinkFaults.ts"
 import { clusterTest } from "./ClusterTest.ts"
 import type { JournalCluster } from "./ClusterTest.ts"
 
@@ -212,3 +215,56 @@ clusterTest("committed shows commands of sessions, with their numbers", { size: 
     )
   })
 )
+
+clusterTest(
+  "A32: many clients, an unreliable network and leaders that die: every append once, in its client's order",
+  {
+    size: 5,
+    network: LinkFaults.unreliable,
+    config: { requestTimeoutMillis: 500, snapshotEveryEntries: 20, snapshotTrailingEntries: 5 }
+  },
+  (cluster) =>
+    Effect.gen(function* () {
+      yield* elect(cluster)
+      const appends = 20
+      const client = (name: number) =>
+        Effect.gen(function* () {
+          // Each try goes to another node.
+          let turn = name
+          const somewhere = () => cluster.raft(cluster.nodeIds[(turn += 1) % 5]!).sessions
+          const session = yield* Session.open<string, number>({
+            open: Effect.suspend(() => somewhere().open),
+            propose: (request) => Effect.suspend(() => downIsNoLeader(somewhere().propose(request))),
+            keepAlive: (request) => Effect.suspend(() => downIsNoLeader(somewhere().keepAlive(request))),
+            close: (id) => Effect.suspend(() => somewhere().close(id))
+          })
+          for (let i = 0; i < appends; i++) yield* session.propose(`${name}.${i}`)
+        }).pipe(Effect.scoped)
+      const clients = yield* Effect.forkChild(
+        Effect.forEach([0, 1, 2, 3], client, { concurrency: "unbounded" }),
+        { startImmediately: true }
+      )
+      for (let kill = 0; kill < 4; kill++) {
+        const leader = yield* cluster.awaitLeader()
+        yield* cluster.advance("700 millis")
+        yield* cluster.kill(leader)
+        yield* cluster.advance("300 millis")
+        yield* cluster.start(leader)
+      }
+      yield* cluster.drive(Fiber.join(clients), { within: "2 minutes" })
+      const log = yield* cluster.read(journal)
+      assert.strictEqual(log.length, 4 * appends)
+      for (let name = 0; name < 4; name++) {
+        assert.deepStrictEqual(
+          log.filter((text) => text.startsWith(`${name}.`)),
+          Array.from({ length: appends }, (_, i) => `${name}.${i}`)
+        )
+      }
+    })
+)
+
+/** A client that knows many nodes goes on to the next where one is down. */
+const downIsNoLeader = <A>(call: Effect.Effect<A, RaftError>): Effect.Effect<A, RaftError> =>
+  Effect.mapError(call, (error) =>
+    error.reason._tag === "ShuttingDown" ? because(new NotLeader({ leader: null })) : error
+  )

@@ -248,3 +248,63 @@ describe("sending ahead", () => {
     for (const peer of ["n2", "n3", "n4"]) expect(node.replicatesTo(peer)).toHaveLength(1)
   })
 })
+
+describe("B18: a peer whose disk was emptied, or replaced by an old copy", () => {
+  const returned = (node: Subject, peer: string): Subject =>
+    node.happens({ _tag: "PeerLost", peer: Build.id(peer) })
+
+  it("is looked at anew after its connection broke, from what it had acknowledged", () => {
+    const node = returned(matched(leader({ term: 4, log: [1, 3] }), "n2"), "n2")
+    expect(node.progress("n2")).toMatchObject({ mode: "Probe", matchIndex: 3, nextIndex: 4 })
+    node.proposes("a")
+    expect(appends(node.replicatesTo("n2"))).toEqual([[3, [4], 3]])
+    expect(node.replicatesTo("n2")).toEqual([])
+  })
+
+  it("counts for nothing any more when it refuses that, and gets everything", () => {
+    const node = returned(matched(leader({ term: 4, log: [1, 3] }), "n2"), "n2")
+    node.replicatesTo("n2")
+    node.receives("n2", Build.rejected({ term: 4, prev: 3, conflict: at(1, 0) }))
+    expect(node.actionsOf("PeerForgot")).toEqual([{ _tag: "PeerForgot", peer: "n2", acknowledged: 3 }])
+    expect(node.progress("n2")).toMatchObject({ mode: "Probe", matchIndex: 0, nextIndex: 1 })
+    expect(appends(node.replicatesTo("n2"))).toEqual([[0, [1, 3, 4], 3]])
+    node.receives("n2", Build.accepted({ term: 4, match: 3 }))
+    expect(node.progress("n2")).toMatchObject({ mode: "Replicate", matchIndex: 3 })
+  })
+
+  it("does not make an entry committed by what it had acknowledged before", () => {
+    const node = leader({ term: 4, voters: 5 })
+    node.proposes("a")
+    matched(node, "n2")
+    returned(node, "n2").replicatesTo("n2")
+    node.receives("n2", Build.rejected({ term: 4, prev: 2, conflict: at(1, 0) }))
+    node.receives("n3", Build.accepted({ term: 4, match: 2 }))
+    expect(node.state.commitIndex).toBe(0)
+  })
+
+  it("B07: is not believed while its connection stands: then the refusal is an old one", () => {
+    const node = matched(leader({ term: 4, log: [1, 3] }), "n2")
+    node.receives("n2", Build.rejected({ term: 4, prev: 3, conflict: at(1, 0) }))
+    expect(node.actionsOf("PeerForgot")).toEqual([])
+    expect(node.progress("n2")).toMatchObject({ mode: "Replicate", matchIndex: 3 })
+  })
+
+  it("nor when it has accepted something since it came back", () => {
+    const node = returned(matched(leader({ term: 4, log: [1, 3] }), "n2"), "n2")
+    node.replicatesTo("n2")
+    node.receives("n2", Build.accepted({ term: 4, match: 3 }))
+    node.receives("n2", Build.rejected({ term: 4, prev: 3, conflict: at(1, 0) }))
+    expect(node.progress("n2")).toMatchObject({ mode: "Replicate", matchIndex: 3 })
+  })
+
+  it("a peer of which nothing is known yet is looked for where the search was", () => {
+    const node = returned(leader({ term: 4, log: [1, 3] }), "n2")
+    expect(node.progress("n2")).toMatchObject({ mode: "Probe", matchIndex: 0, nextIndex: 3 })
+  })
+
+  it("a follower that loses a peer changes nothing", () => {
+    const node = follower({ term: 4, log: [1, 3] })
+    const before = node.state
+    expect(returned(node, "n2").state).toBe(before)
+  })
+})

@@ -94,13 +94,18 @@ describe("Replica", () => {
     const { pieces, sessionBytes } = one.snapshot()
     assert.strictEqual(sessionBytes, 0)
     const instance = machine.make()
-    instance.restore(pieces)
+    instance.restore(pieces, 0)
     assert.deepStrictEqual(instance.view(), ["a"])
   })
 
   it("reads a snapshot of the time before sessions, and forgets the sessions that it had", () => {
     const instance = machine.make()
-    instance.apply("old", { index: LogIndex.plus(LogIndex.zero, 1), term: Term.make(1), timestampMillis: 1 })
+    instance.apply("old", {
+      index: LogIndex.plus(LogIndex.zero, 1),
+      term: Term.make(1),
+      timestampMillis: 1,
+      machineVersion: 0
+    })
     const one = Replica.make(machine)
     one.apply(opening)
     one.restore(metaOf(0), [...instance.snapshot()])

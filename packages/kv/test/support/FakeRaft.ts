@@ -48,6 +48,7 @@ export const make = (name = "n1"): FakeRaft => {
       leader: fake.leader,
       commitIndex: index,
       appliedIndex: index,
+      machineVersion: 0,
       lastIndex: index,
       membership: Membership.ofVoters({ n1: "127.0.0.1:7001", n2: "127.0.0.1:7002" }),
       transferTo: null
