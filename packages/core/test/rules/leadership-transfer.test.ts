@@ -63,7 +63,7 @@ describe("a leader hands over", () => {
     expect(node.rejection).toEqual({ _tag: "TransferInProgress", to: "n3" })
   })
 
-  it("it leaves when the other asks for its vote, though it heard a quorum a moment ago", () => {
+  it("leaves when the other asks for its vote, though it heard a quorum a moment ago", () => {
     const node = transfer(leading(), "n3")
     const last = { index: 1, term: 4 }
     node.receives("n3", Build.requestVote({ term: 5, last, leadershipTransfer: true }))
