@@ -12,7 +12,8 @@ import * as Configurations from "./Configurations.ts"
 import * as Durable from "./Durable.ts"
 import * as Following from "./Following.ts"
 import { electionDeadline } from "./Following.ts"
-import type { Leader, NodeState, Stamp } from "./NodeState.ts"
+import type { NodeState, Stamp } from "./NodeState.ts"
+import * as Lease from "./Lease.ts"
 import * as Quorum from "./Quorum.ts"
 import * as RaftLog from "./RaftLog.ts"
 import * as ReadIndex from "./ReadIndex.ts"
@@ -41,12 +42,12 @@ export const mayStand = ({ self, membership, configurations, commitIndex }: Node
 
 /**
  * The connection with a peer broke. If it was the leader's, it is no longer protected, and an election
- * comes soon: others still protect a leader that they hear, so a false alarm is harmless.
+ * comes soon: others still protect a leader that they hear, so a false alarm is harmless. With leases a
+ * promise is a promise, and the timer takes its time.
  */
 export const onPeerLost = (state: NodeState, peer: NodeId, stamp: Stamp): NodeState => {
   const { role } = state
-  if (role._tag === "Leader") return withoutPeer(state, role, peer)
-  if (role._tag !== "Follower" || role.leader !== peer) return state
+  if (role._tag !== "Follower" || role.leader !== peer || Lease.isPromised(state, stamp)) return state
   // Spread over a fifth of a heartbeat interval, so that two followers seldom split the vote.
   const soon = stamp.nowMillis + Math.floor((stamp.jitter * state.config.heartbeatIntervalMillis) / 5)
   return {
@@ -56,16 +57,6 @@ export const onPeerLost = (state: NodeState, peer: NodeId, stamp: Stamp): NodeSt
       heardMillis: Number.NEGATIVE_INFINITY,
       electionDeadlineMillis: Math.min(role.electionDeadlineMillis, soon)
     }
-  }
-}
-
-/** A leader counts on nobody's answer before it comes; it only takes a lost peer for no successor. */
-const withoutPeer = (state: NodeState, role: Leader, peer: NodeId): NodeState => {
-  const known = role.progress.get(peer)
-  if (known === undefined) return state
-  return {
-    ...state,
-    role: { ...role, progress: new Map(role.progress).set(peer, { ...known, isLost: true }) }
   }
 }
 
@@ -136,6 +127,7 @@ export const requestFor = (state: NodeState, peer: NodeId): RaftMessage | undefi
  * as hearing itself while a quorum answers it.
  */
 export const protectsLeader = (state: NodeState, stamp: Stamp): boolean => {
+  if (Lease.isPromised(state, stamp)) return true
   if (!state.config.checkQuorum) return false
   const since = stamp.nowMillis - state.config.electionTimeoutMillis
   switch (state.role._tag) {
@@ -177,8 +169,9 @@ export const onRequestVote = (
   stamp: Stamp,
   emit: Emit
 ): NodeState => {
+  const isFree = message.leadershipTransfer || !Lease.isPromised(state, stamp)
   const granted =
-    (state.votedFor === null || state.votedFor === from) && RaftLog.isUpToDate(state.log, message)
+    isFree && (state.votedFor === null || state.votedFor === from) && RaftLog.isUpToDate(state.log, message)
   const voted = granted ? grantVote(state, from, stamp, emit) : state
   Durable.sendInTerm(voted, from, { _tag: "RequestVoteReply", term: voted.currentTerm, granted }, emit)
   return voted
