@@ -69,6 +69,7 @@ const topLevelLayers: Readonly<Record<string, Layer>> = {
   LogIndex: "data",
   LogEntry: "data",
   Membership: "data",
+  MembershipRecovery: "data",
   MembershipChange: "data",
   SessionId: "data",
   MachineVersion: "data",

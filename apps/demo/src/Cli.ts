@@ -16,8 +16,10 @@ import { remove } from "./commands/Delete.ts"
 import { demo } from "./commands/Demo.ts"
 import { get } from "./commands/Get.ts"
 import { inspect } from "./commands/Inspect.ts"
+import { member } from "./commands/Member.ts"
 import { maelstrom } from "./commands/Maelstrom.ts"
 import { put } from "./commands/Put.ts"
+import { recover } from "./commands/Recover.ts"
 import { restore } from "./commands/Restore.ts"
 import { serve } from "./commands/Serve.ts"
 import { sim } from "./commands/Sim.ts"
@@ -37,8 +39,10 @@ const effectRaft = Command.make("effect-raft").pipe(
     remove,
     cas,
     status,
+    member,
     backup,
     restore,
+    recover,
     inspect,
     sim,
     maelstrom

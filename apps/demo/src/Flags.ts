@@ -2,6 +2,7 @@
  * The flags that more than one command takes, with their parsing. What is wrong with a value is said by
  * the flag's name; rules that need two flags stand with the command.
  */
+import { NodeId } from "@effect-raft/core/NodeId"
 import * as KvKey from "@effect-raft/kv/KvKey"
 import * as Address from "@effect-raft/transport-tcp/Address"
 import * as Argument from "effect/cli/Argument"
@@ -86,15 +87,21 @@ export const clusterId = name("cluster-id").pipe(
   Flag.withDefault("effect-raft")
 )
 
+const membersAtLeast = (least: number) =>
+  Flag.String("member").pipe(
+    Flag.withMetavar("NAME=HOST:PORT"),
+    Flag.withDescription(
+      "A node of the cluster and where its peers reach it; once for every node, this one included"
+    ),
+    Flag.atLeast(least),
+    Flag.mapTryCatch((texts) => parseMembers(texts), messageOf)
+  )
+
 /** `--member NAME=HOST:PORT`, once for every node of the cluster. */
-export const members = Flag.String("member").pipe(
-  Flag.withMetavar("NAME=HOST:PORT"),
-  Flag.withDescription(
-    "A node of the cluster and where its peers reach it; once for every node, this one included"
-  ),
-  Flag.atLeast(1),
-  Flag.mapTryCatch((texts) => parseMembers(texts), messageOf)
-)
+export const members = membersAtLeast(1)
+
+/** As {@link members}, where none may be given. */
+export const membersIfAny = membersAtLeast(0)
 
 const parseMembers = (texts: ReadonlyArray<string>): Readonly<Record<string, string>> => {
   const members = new Map<string, string>()
@@ -118,6 +125,19 @@ const splitMember = (text: string): readonly [name: string, address: string] => 
     throw new Error(`in "${text}": ${messageOf(error)}`, { cause: error })
   }
 }
+
+/** Reads NAME=HOST:PORT. */
+export const memberPlace = (text: string): { readonly nodeId: NodeId; readonly address: string } => {
+  const [name, address] = splitMember(text)
+  return { nodeId: NodeId.make(name), address }
+}
+
+/** Reads the name of a node. */
+export const nodeName = (text: string): NodeId => NodeId.make(parseName(text))
+
+/** An argument that is read by one of these. */
+export const argument = <A>(name: string, read: (text: string) => A) =>
+  Argument.String(name).pipe(Argument.mapTryCatch(read, messageOf))
 
 /** How long a follower waits for its leader, and how often the leader speaks up, in milliseconds. */
 export const timing = {

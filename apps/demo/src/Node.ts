@@ -39,7 +39,9 @@ export interface NodeOptions {
   readonly clientsAt: Option.Option<string>
   /** How the other nodes reach `http`. */
   readonly httpUrl: string
-  /** Every node's address for its peers. */
+  /** It belongs to no cluster yet, and `members` is empty. */
+  readonly join: boolean
+  /** Every node's address for its peers, as the cluster begins. */
   readonly members: Readonly<Record<string, string>>
   readonly electionTimeoutMillis: number
   readonly heartbeatIntervalMillis: number
@@ -92,7 +94,7 @@ const raftOf = (options: NodeOptions) =>
   Raft.layer(KvMachine, {
     clusterId: options.clusterId,
     nodeId: options.nodeId,
-    members: options.members,
+    ...(options.join ? { join: true } : { members: options.members }),
     config: RaftConfig.make({
       electionTimeoutMillis: options.electionTimeoutMillis,
       heartbeatIntervalMillis: options.heartbeatIntervalMillis

@@ -105,13 +105,13 @@ const firstPieceMillis = 5_000
 const nextPieceMillis = 60_000
 
 /** The bytes of a backup, from the first of these nodes that can begin one. */
-export const backup = ({ endpoints, timeoutMillis = 10_000 }: Nodes) =>
+export const backup = ({ endpoints, timeoutMillis = 10_000, tls }: Nodes) =>
   Effect.firstSuccessOf(endpoints.map(beginBackup)).pipe(
     Effect.retry({
       while: (error) => error.exitCode === ExitCode.unavailable,
       schedule: Schedule.spaced(250).pipe(Schedule.upTo({ duration: timeoutMillis }))
     }),
-    Effect.provide(FetchHttpClient.layer)
+    Effect.provide(ClientHttp.layer(tls))
   )
 
 const beginBackup = Effect.fnUntraced(function* (endpoint: string) {

@@ -59,9 +59,9 @@ describe("the commands of a client", () => {
       const status = yield* InProcess.run(["status", ...both])
       expect(status.code).toBe(0)
       expect(String(status.said[0]).split("\n")).toEqual([
-        expect.stringMatching(/^ENDPOINT +NODE +ROLE +TERM +LEADER +COMMIT +APPLIED +LAST$/),
+        expect.stringMatching(/^ENDPOINT +NODE +MEMBER +ROLE +TERM +LEADER +COMMIT +APPLIED +LAST$/),
         expect.stringMatching(new RegExp(`^${gone.url} +no answer$`)),
-        expect.stringMatching(new RegExp(`^${place.url} +n1 +Leader +1 +n1 +\\d+ +\\d+ +\\d+$`))
+        expect.stringMatching(new RegExp(`^${place.url} +n1 +voter +Leader +1 +n1 +\\d+ +\\d+ +\\d+$`))
       ])
       const json = JSON.parse(
         String((yield* InProcess.run(["status", "--json", ...both])).said[0])

@@ -7,6 +7,7 @@
  * Errors are JSON with the name of what went wrong in `error` and a sentence in `message`. Those that
  * concern a write's fate say so in `outcome`: `none`, it surely did not happen; `unknown`, it may have.
  */
+import { MembershipChange } from "@effect-raft/core/MembershipChange"
 import { Role } from "@effect-raft/core/Raft"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
@@ -178,7 +179,11 @@ export const MemberStatus = Schema.Struct({
   id: Schema.String,
   /** Where its peers reach it. */
   address: Schema.String,
-  role: Schema.Literals(["voter", "learner"]),
+  /**
+   * A voter counts to the majority, a learner does not. While one set of voters takes over from another,
+   * "joining" are the voters of the new set only, "leaving" those of the old.
+   */
+  role: Schema.Literals(["voter", "learner", "joining", "leaving"]),
   /** Its HTTP API, where known. */
   http: Schema.NullOr(Schema.String)
 })
@@ -233,6 +238,31 @@ const backup = HttpApiEndpoint.get("backup", "/backup", {
   "All keys, values and revisions of one moment, for `effect-raft restore`; one at a time on a node"
 )
 
+/** 421: only the leader can do this. `leader` is who that is, `url` its HTTP API, as far as they are known. */
+export const NotLeader = failure(421, "NotLeader", "Only the leader can do this; nothing was changed.", {
+  outcome: Schema.tag("none"),
+  leader: Schema.NullOr(Schema.String),
+  url: Schema.NullOr(Schema.String)
+})
+
+/** 409: the leader will not do this now, or at all. */
+export const OperationRefused = failure(409, "OperationRefused", "Refused; nothing was changed.", {
+  outcome: Schema.tag("none"),
+  /** Why, in one word: the tag of a `MembershipRejection`. */
+  reason: Schema.String
+})
+
+const operationErrors = [NotLeader, OperationRefused, Unavailable, OutcomeUnknown] as const
+
+/** Who belongs to the cluster. */
+export const Members = Schema.Struct({ members: Schema.Array(MemberStatus) })
+
+const changeMembership = HttpApiEndpoint.post("changeMembership", "/membership", {
+  payload: MembershipChange,
+  success: Members,
+  error: operationErrors
+}).annotate(OpenApi.Summary, "Change who belongs to the cluster; answers when the change is committed")
+
 /** Reading and writing keys. */
 export class KeysGroup extends HttpApiGroup.make("keys")
   .add(put, get, remove)
@@ -243,9 +273,14 @@ export class KeysGroup extends HttpApiGroup.make("keys")
 /** Looking at the node, and taking a copy of what it holds. */
 export class NodeGroup extends HttpApiGroup.make("node").add(status, health, metrics, backup) {}
 
+/** For operators: who belongs to the cluster. */
+export class OperatorGroup extends HttpApiGroup.make("operator")
+  .add(changeMembership)
+  .middleware(RefuseBadRequests) {}
+
 /** The whole API. */
 export class KvApi extends HttpApi.make("effect-raft-kv")
-  .add(KeysGroup, NodeGroup)
+  .add(KeysGroup, NodeGroup, OperatorGroup)
   .annotateMerge(
     OpenApi.annotations({
       title: "effect-raft key-value store",

@@ -11,13 +11,13 @@ import type { HttpServerError } from "effect/http/HttpServerError"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
-import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { PutOptions } from "./Kv.ts"
 import { Kv } from "./Kv.ts"
 import * as KvApi from "./KvApi.ts"
+import * as KvBadRequests from "./KvBadRequests.ts"
 import * as KvFailure from "./KvFailure.ts"
 import { KvMachine } from "./KvMachine.ts"
 import * as KvMetrics from "./KvMetrics.ts"
@@ -70,26 +70,8 @@ const handlers = HttpApiBuilder.group(
   })
 )
 
-const refuse = HttpApiMiddleware.layerSchemaErrorTransform(KvApi.RefuseBadRequests, (error) => {
-  const message = error.cause.message.replaceAll(/\s*\n\s*/g, " ")
-  switch (error.kind) {
-    case "Params":
-      return Effect.fail(KvFailure.badRequest("key", message))
-    case "Query":
-      return Effect.fail(KvFailure.badRequest("query", message))
-    case "Headers":
-      return Effect.fail(KvFailure.badRequest("headers", message))
-    case "Payload":
-      return Effect.fail(KvFailure.badRequest("body", message))
-    // An answer that does not fit its own schema is our mistake, not the client's.
-    case "Body":
-    case "ResponseHeaders":
-      return Effect.fail(error)
-  }
-})
-
 /** The handlers, ready for `HttpApiBuilder.layer`. */
-export const layer = Layer.provide(handlers, refuse)
+export const layer = Layer.provide(handlers, KvBadRequests.layer)
 
 const noValue = (key: string): typeof KvApi.NotFound.Type => ({
   error: "NotFound",

@@ -2,19 +2,15 @@
  * The handlers that tell about the node, `/status`, `/health` and `/metrics`, and `/backup`.
  */
 import type { RaftStatus } from "@effect-raft/core/Raft"
-import * as Membership from "@effect-raft/core/Membership"
-import type { NodeId } from "@effect-raft/core/NodeId"
 import type { RaftError } from "@effect-raft/core/RaftError"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import * as KvBackups from "./KvBackups.ts"
 import * as KvApi from "./KvApi.ts"
+import * as KvMembers from "./KvMembers.ts"
 import { KvMachine } from "./KvMachine.ts"
 import * as KvMetrics from "./KvMetrics.ts"
-
-/** The attribute under which a node tells its peers the URL of its HTTP API. */
-export const httpAttribute = "http"
 
 /** The handlers, ready for `HttpApiBuilder.layer`. `url` is this node's own URL. */
 export const layer = (options: { readonly url: string | null }) =>
@@ -33,9 +29,7 @@ export const layer = (options: { readonly url: string | null }) =>
         Effect.annotateLogs({ fiber: "kv-health" }),
         Effect.forkScoped
       )
-      const urlOf = (id: NodeId): string | null =>
-        id === raft.nodeId ? options.url : (raft.attributesOf(id)[httpAttribute] ?? null)
-
+      const urlOf = KvMembers.urlOf(raft, options.url)
       const backups = yield* KvBackups.make(raft)
 
       return handlers.handleAll({
@@ -55,7 +49,7 @@ export const layer = (options: { readonly url: string | null }) =>
     })
   )
 
-const describe = (status: RaftStatus, urlOf: (id: NodeId) => string | null): typeof KvApi.Status.Type => ({
+const describe = (status: RaftStatus, urlOf: KvMembers.UrlOf): typeof KvApi.Status.Type => ({
   clusterId: status.clusterId,
   node: status.nodeId,
   role: status.role,
@@ -64,12 +58,7 @@ const describe = (status: RaftStatus, urlOf: (id: NodeId) => string | null): typ
   commit: status.commitIndex,
   applied: status.appliedIndex,
   last: status.lastIndex,
-  members: Membership.allMembers(status.membership).map(({ address, id }) => ({
-    id,
-    address,
-    role: Membership.isVoter(status.membership, id) ? "voter" : "learner",
-    http: urlOf(id)
-  }))
+  members: KvMembers.describe(status.membership, urlOf)
 })
 
 const judge = (

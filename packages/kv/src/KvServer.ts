@@ -22,8 +22,10 @@ import * as HttpApiSwagger from "effect/http-api/HttpApiSwagger"
 import * as Layer from "effect/Layer"
 import { KvApi } from "./KvApi.ts"
 import * as KvKeysHandlers from "./KvKeysHandlers.ts"
+import * as KvMembers from "./KvMembers.ts"
 import { KvMachine } from "./KvMachine.ts"
 import * as KvNodeHandlers from "./KvNodeHandlers.ts"
+import * as KvOperatorHandlers from "./KvOperatorHandlers.ts"
 import * as KvRoutes from "./KvRoutes.ts"
 
 /** Settings of the HTTP service. */
@@ -39,7 +41,11 @@ export interface Options {
 export const routes = (options?: Options) =>
   Layer.mergeAll(
     HttpApiBuilder.layer(KvApi, { openapiPath: "/openapi.json" }).pipe(
-      Layer.provide([KvKeysHandlers.layer, KvNodeHandlers.layer({ url: options?.url ?? null })])
+      Layer.provide([
+        KvKeysHandlers.layer,
+        KvNodeHandlers.layer({ url: options?.url ?? null }),
+        KvOperatorHandlers.layer({ url: options?.url ?? null })
+      ])
     ),
     // Of the two pages Effect ships this one loads nothing from elsewhere.
     HttpApiSwagger.layer(KvApi, { path: "/docs" }),
@@ -65,7 +71,7 @@ const nameLeader = HttpRouter.middleware(
         if (!url.startsWith("/kv/")) return response
         const { leader } = yield* raft.status
         if (leader === null || leader === raft.nodeId) return response
-        const leaderUrl = raft.attributesOf(leader)[KvNodeHandlers.httpAttribute]
+        const leaderUrl = raft.attributesOf(leader)[KvMembers.httpAttribute]
         return leaderUrl === undefined
           ? response
           : HttpServerResponse.setHeader(response, KvKeysHandlers.leaderHeader, leaderUrl)

@@ -489,7 +489,14 @@ describe("documents", () => {
           >
         }
         assert.match(openapi, /^3\.1/)
-        assert.sameMembers(Object.keys(paths), ["/kv/{key}", "/status", "/health", "/metrics", "/backup"])
+        assert.sameMembers(Object.keys(paths), [
+          "/kv/{key}",
+          "/status",
+          "/health",
+          "/metrics",
+          "/backup",
+          "/membership"
+        ])
         const key = paths["/kv/{key}"]!
         assert.sameMembers(Object.keys(key), ["get", "put", "delete"])
         assert.sameMembers(Object.keys(key["get"]!.responses), ["200", "400", "404", "503"])

@@ -17,7 +17,9 @@ import * as TlsFlags from "../TlsFlags.ts"
 
 const flags = {
   nodeId: Flags.name("node-id").pipe(
-    Flag.withDescription("This node's name, unique in its cluster for ever; --member must list it")
+    Flag.withDescription(
+      "This node's name, unique in its cluster for ever; --member must list it, unless it is to --join"
+    )
   ),
   directory: Flag.Directory("directory").pipe(
     Flag.withMetavar("DIR"),
@@ -45,7 +47,13 @@ const flags = {
     Flag.map((address) => Address.format(address)),
     Flag.optional
   ),
-  members: Flags.members,
+  members: Flags.membersIfAny,
+  join: Flag.Boolean("join").pipe(
+    Flag.withDescription(
+      "Instead of --member: belong to no cluster yet, and wait to be added by `effect-raft member add`"
+    ),
+    Flag.withDefault(false)
+  ),
   clusterId: Flags.clusterId,
   tls: TlsFlags.flags("This node's"),
   insecure: Flag.Boolean("insecure").pipe(
@@ -87,7 +95,8 @@ export const serve = Command.make("serve", flags, (input) =>
   Command.validate((input) => {
     const mistake =
       Flags.timingMistake(input) ??
-      Flags.membersMistake(input) ??
+      joinMistake(input) ??
+      (input.join ? undefined : Flags.membersMistake(input)) ??
       portsMistake(input) ??
       TlsFlags.mistake(input.tls) ??
       plainTextMistake(input)
@@ -114,6 +123,18 @@ export const serve = Command.make("serve", flags, (input) =>
 const loadNode = Effect.promise(() => import("../Node.ts"))
 
 const stdinEnded = Stdio.Stdio.use(({ stdin }) => Effect.ignore(Stream.runDrain(stdin)))
+
+const joinMistake = (input: {
+  readonly join: boolean
+  readonly members: Readonly<Record<string, string>>
+}): string | undefined => {
+  const count = Object.keys(input.members).length
+  if (input.join && count > 0)
+    return "--join and --member exclude each other: who joins learns from the leader who the members are"
+  return input.join || count > 0
+    ? undefined
+    : "Give the members of a new cluster with --member, this node included; or --join, to be added to one that there is"
+}
 
 const portsMistake = (input: {
   readonly http: Address.HostPort

@@ -57,7 +57,7 @@ const ask = (endpoint: string) =>
     Effect.catch((problem) => Effect.succeed<Answer>({ endpoint, status: null, problem }))
   )
 
-const heading = ["ENDPOINT", "NODE", "ROLE", "TERM", "LEADER", "COMMIT", "APPLIED", "LAST"]
+const heading = ["ENDPOINT", "NODE", "MEMBER", "ROLE", "TERM", "LEADER", "COMMIT", "APPLIED", "LAST"]
 
 const tableOf = (answers: ReadonlyArray<Answer>): string => Table.format([heading, ...answers.map(rowOf)])
 
@@ -67,6 +67,7 @@ const rowOf = ({ endpoint, status: answer }: Answer): ReadonlyArray<string> =>
     : [
         endpoint,
         answer.node,
+        answer.members.find(({ id }) => id === answer.node)?.role ?? "no member",
         answer.role,
         ...[String(answer.term), answer.leader ?? "none"],
         ...[answer.commit, answer.applied, answer.last].map(String)

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import type { RaftConfig } from "../RaftConfig.ts"
 import { because } from "../RaftError.ts"
-import type { RaftErrorReason } from "../RaftError.ts"
+import type { RaftError } from "../RaftError.ts"
 import type { RaftNode } from "../RaftNode.ts"
 import type { SessionLimits } from "../SessionId.ts"
 import * as SessionAnswer from "../sessions/SessionAnswer.ts"
@@ -29,44 +29,36 @@ export const make = <Command, Reply, View>(
   const ask = <Tag extends "Opened" | "Applied" | "Done">(
     record: SessionRecord.SessionRecord,
     expected: Tag
-  ): Effect.Effect<Answer<Tag>, RaftErrorReason> =>
+  ): Effect.Effect<Answer<Tag>, RaftError> =>
     ProposalCalls.propose(
       node,
       { kind: "Session", payload: SessionRecord.encode(record) },
-      SessionAnswer.decode
+      { decodeReply: SessionAnswer.decode, of: (_position, reply) => reply }
     ).pipe(
-      Effect.flatMap(({ reply }) =>
-        reply._tag === expected
-          ? Effect.succeed(reply as Answer<Tag>)
-          : Effect.fail(SessionRefusal.reasonOf(reply, record))
+      Effect.flatMap((answer) =>
+        answer._tag === expected
+          ? Effect.succeed(answer as Answer<Tag>)
+          : Effect.fail(because(SessionRefusal.reasonOf(answer, record)))
       )
     )
 
   return {
     open: Effect.suspend(() =>
       ask({ _tag: "Open", limits: limitsOf(config), maxSessions: config.maxSessions }, "Opened")
-    ).pipe(
-      Effect.map(({ limits, session }) => ({ limits, session })),
-      Effect.mapError(because)
-    ),
+    ).pipe(Effect.map(({ limits, session }) => ({ limits, session }))),
     propose: ({ acknowledgedBelow, command, sequence, session }) =>
       ProposalCalls.encode(machine, config, command).pipe(
+        Effect.mapError(because),
         Effect.flatMap((bytes) =>
           ask({ _tag: "Command", session, sequence, acknowledgedBelow, command: bytes }, "Applied")
         ),
-        Effect.map(({ index, reply, term }) => ({ index, term, reply: machine.reply.decode(reply) })),
-        Effect.mapError(because)
+        Effect.map(({ index, reply, term }) => ({ index, term, reply: machine.reply.decode(reply) }))
       ),
     keepAlive: ({ acknowledgedBelow, session }) =>
       Effect.suspend(() => ask({ _tag: "KeepAlive", session, acknowledgedBelow }, "Done")).pipe(
-        Effect.asVoid,
-        Effect.mapError(because)
+        Effect.asVoid
       ),
-    close: (session) =>
-      Effect.suspend(() => ask({ _tag: "Close", session }, "Done")).pipe(
-        Effect.asVoid,
-        Effect.mapError(because)
-      )
+    close: (session) => Effect.suspend(() => ask({ _tag: "Close", session }, "Done")).pipe(Effect.asVoid)
   }
 }
 

@@ -3,6 +3,7 @@
  * test how to fail. It goes through the machine's codecs, as a log would.
  */
 import * as Membership from "@effect-raft/core/Membership"
+import type { MembershipChange } from "@effect-raft/core/MembershipChange"
 import { ClusterId, defaultGroup, NodeId } from "@effect-raft/core/NodeId"
 import type { RaftStatus } from "@effect-raft/core/Raft"
 import type { RaftError } from "@effect-raft/core/RaftError"
@@ -25,6 +26,8 @@ export interface FakeRaft {
   readonly commands: Array<string>
   /** Consistencies that reads asked for. */
   readonly reads: Array<string>
+  /** Changes of the membership that were asked for. */
+  readonly changes: Array<MembershipChange>
   leader: NodeId | null
   readonly stop: (error: RaftError) => Effect.Effect<void>
   readonly layer: Layer.Layer<KvMachine>
@@ -69,6 +72,7 @@ export const make = (name = "n1"): FakeRaft => {
     failWith: undefined,
     commands: [],
     reads: [],
+    changes: [],
     leader: nodeId,
     stop: (error) => Effect.asVoid(Deferred.fail(failure, error)),
     layer: Layer.succeed(KvMachine.Raft, {
@@ -86,7 +90,13 @@ export const make = (name = "n1"): FakeRaft => {
       readStale: (f) =>
         Effect.succeed({ value: f(instance.view()), index: status().appliedIndex, ageMillis: 0 }),
       transferLeadership: () => Effect.succeed(nodeId),
-      changeMembership: () => Effect.succeed(status().membership),
+      changeMembership: (change) =>
+        Effect.suspend(() => {
+          fake.changes.push(change)
+          return fake.failWith === undefined
+            ? Effect.succeed(status().membership)
+            : Effect.fail(fake.failWith)
+        }),
       snapshot: Effect.suspend(() =>
         fake.failWith === undefined
           ? Effect.succeed({ meta: snapshotMeta(status()), pieces: instance.snapshot() })
