@@ -26,7 +26,7 @@ import type { MembershipChange } from "./MembershipChange.ts"
 import type { PeerAddress } from "./Membership.ts"
 import { ClusterId, GroupId, NodeId } from "./NodeId.ts"
 import { RaftConfig } from "./RaftConfig.ts"
-import { Compacted, RaftError } from "./RaftError.ts"
+import { because, Compacted, RaftError } from "./RaftError.ts"
 import type { RaftErrorReason } from "./RaftError.ts"
 import * as RaftNode from "./RaftNode.ts"
 import type { RaftStorage, StorageError } from "./RaftStorage.ts"
@@ -65,7 +65,10 @@ export const RaftStatus = Schema.Struct({
    */
   machineVersion: Schema.Natural,
   lastIndex: LogIndex,
-  membership: Membership
+  /** Voters, learners, and while two sets must agree the outgoing one. In force, committed or not. */
+  membership: Membership,
+  /** At a leader that hands over: to whom. */
+  transferTo: Schema.NullOr(NodeId)
 })
 export type RaftStatus = typeof RaftStatus.Type
 
@@ -140,6 +143,13 @@ export interface Raft<Command, Reply, View> {
    */
   readonly snapshot: Effect.Effect<MachineSnapshot, RaftError>
 
+  /**
+   * Hands the leadership over to `to`, or to the voter that has most of the log, and answers with who leads
+   * then. Commands wait meanwhile, no longer than an election timeout; then the leader leads on, and the call
+   * fails with `TransferFailed`. Fails with `NotLeader` anywhere but on the leader.
+   */
+  readonly transferLeadership: (options?: { readonly to?: NodeId }) => Effect.Effect<NodeId, RaftError>
+
   /** The node's present view. */
   readonly status: Effect.Effect<RaftStatus>
 
@@ -151,6 +161,9 @@ export interface Raft<Command, Reply, View> {
 
   /** What a peer told about itself when it connected, such as the URL of its HTTP API. */
   readonly attributesOf: (nodeId: NodeId) => Readonly<Record<string, string>>
+
+  /** How many callers wait for this node now; for tests of leaks, and for gauges. */
+  readonly waiting: Effect.Effect<RaftNode.Waiting>
 
   /** Where listeners hand in what remote clients ask; see `ClientServer`. */
   readonly entrance: ClientEntrance["Service"]
@@ -259,17 +272,21 @@ const face = <Self, Command, Reply, View>(
   node: RaftNode.RaftNode<View>,
   { nodeId, clusterId, groupId, config }: Checked
 ): Raft<Command, Reply, View> => {
-  const because = (reason: RaftErrorReason) => new RaftError({ reason })
+  /** Has a command applied, and makes its answer. */
+  const call = <A>(command: Command, answer: ProposalCalls.Answer<Reply, A>): Effect.Effect<A, RaftError> =>
+    Effect.suspend(() => {
+      const payload = ProposalCalls.toBytes(machine, config, command)
+      return payload instanceof Uint8Array
+        ? ProposalCalls.propose(node, { kind: "Command", payload }, answer)
+        : Effect.fail(because(payload))
+    })
 
-  const encode = (command: Command) => ProposalCalls.encode(machine, config, command)
-
-  const proposeAt = (command: Command) =>
-    encode(command).pipe(
-      Effect.flatMap((payload) =>
-        ProposalCalls.propose(node, { kind: "Command", payload }, machine.reply.decode)
-      ),
-      Effect.mapError(because)
-    )
+  const decodeReply = machine.reply.decode
+  const replyOnly = { decodeReply, of: (_position: Position, reply: Reply) => reply }
+  const replyAndPlace = {
+    decodeReply,
+    of: ({ index, term }: Position, reply: Reply) => ({ index, term, reply })
+  }
 
   const status = (): RaftStatus => {
     const state = node.state()
@@ -284,7 +301,8 @@ const face = <Self, Command, Reply, View>(
       appliedIndex: node.appliedIndex(),
       machineVersion: node.machineVersion(),
       lastIndex: state.log.lastIndex,
-      membership: state.membership
+      membership: state.membership,
+      transferTo: state.role._tag === "Leader" ? (state.role.transfer?.to ?? null) : null
     }
   }
 
@@ -305,12 +323,13 @@ const face = <Self, Command, Reply, View>(
 
   return {
     nodeId,
-    proposeAt,
-    propose: (command) => Effect.map(proposeAt(command), ({ reply }) => reply),
+    propose: (command) => call(command, replyOnly),
+    proposeAt: (command) => call(command, replyAndPlace),
     submit: (command) =>
-      encode(command).pipe(
-        Effect.flatMap((payload) => LocalProposal.propose(node, { kind: "Command", payload }, "Appended")),
-        Effect.map(({ position }) => position),
+      ProposalCalls.encode(machine, config, command).pipe(
+        Effect.flatMap((payload) =>
+          LocalProposal.propose(node, { kind: "Command", payload }, LocalProposal.untilAppended)
+        ),
         Effect.mapError(because)
       ),
     sessions: SessionCalls.make(node, machine, config),
@@ -325,6 +344,7 @@ const face = <Self, Command, Reply, View>(
       Effect.mapError(because),
       Effect.map(() => node.snapshot())
     ),
+    transferLeadership: (options) => Effect.mapError(node.transferLeadership(options?.to ?? null), because),
     status: Effect.sync(status),
     changes,
     leader: changes.pipe(
@@ -332,6 +352,7 @@ const face = <Self, Command, Reply, View>(
       Stream.changes
     ),
     attributesOf: node.attributesOf,
+    waiting: Effect.sync(node.waiting),
     entrance: Entrance.make({ machine, node, clusterId, groupId, nodeId, config }),
     failure: node.failure
   }
