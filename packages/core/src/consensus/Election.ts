@@ -25,7 +25,9 @@ export const onElectionDue = (state: NodeState, stamp: Stamp, emit: Emit): NodeS
   if (!mayStand(state)) {
     return { ...state, role: { ...role, electionDeadlineMillis: electionDeadline(state, stamp) } }
   }
-  return state.config.preVote ? becomePreCandidate(state, stamp, emit) : becomeCandidate(state, stamp, emit)
+  return state.config.preVote
+    ? becomePreCandidate(state, stamp, emit)
+    : becomeCandidate(state, { leadershipTransfer: false }, stamp, emit)
 }
 
 /**
@@ -83,7 +85,13 @@ const becomePreCandidate = (state: NodeState, stamp: Stamp, emit: Emit): NodeSta
   return countPreVotes(asking, stamp, emit)
 }
 
-const becomeCandidate = (state: NodeState, stamp: Stamp, emit: Emit): NodeState => {
+/** Stands for election in the next term. With `leadershipTransfer` nobody protects the leader against it. */
+export const becomeCandidate = (
+  state: NodeState,
+  { leadershipTransfer }: { readonly leadershipTransfer: boolean },
+  stamp: Stamp,
+  emit: Emit
+): NodeState => {
   ReadIndex.refuseAll(state, emit)
   const inTerm = Durable.setTermAndVote(state, Term.next(state.currentTerm), state.self, emit)
   return {
@@ -92,6 +100,7 @@ const becomeCandidate = (state: NodeState, stamp: Stamp, emit: Emit): NodeState 
       _tag: "Candidate",
       votes: new Map(),
       electionDeadlineMillis: electionDeadline(state, stamp),
+      leadershipTransfer,
       voteTicket: inTerm.durability.hardState
     }
   }
@@ -117,7 +126,8 @@ export const requestFor = (state: NodeState, peer: NodeId): RaftMessage | undefi
     return { _tag: "PreVote", term: Term.next(state.currentTerm), ...last }
   }
   if (role._tag === "Candidate" && role.votes.has(state.self) && !role.votes.has(peer)) {
-    return { _tag: "RequestVote", term: state.currentTerm, ...last, leadershipTransfer: false }
+    const { leadershipTransfer } = role
+    return { _tag: "RequestVote", term: state.currentTerm, ...last, leadershipTransfer }
   }
   return undefined
 }
@@ -202,7 +212,7 @@ export const onPreVoteReply = (
 const countPreVotes = (state: NodeState, stamp: Stamp, emit: Emit): NodeState =>
   state.role._tag === "PreCandidate" &&
   Quorum.tally(Membership.votingSets(state.membership), state.role.votes) === "Won"
-    ? becomeCandidate(state, stamp, emit)
+    ? becomeCandidate(state, { leadershipTransfer: false }, stamp, emit)
     : state
 
 export const onRequestVoteReply = (
