@@ -12,11 +12,13 @@ import * as Os from "node:os"
 import * as Measurement from "./Measurement.ts"
 import type { Bench, Finding, Scenario } from "./Scenario.ts"
 import * as Summary from "./Summary.ts"
+import { core } from "./scenarios/Core.ts"
 import { disk } from "./scenarios/Disk.ts"
+import { simulation } from "./scenarios/Simulation.ts"
 import { failover } from "./scenarios/Failover.ts"
 import { versus } from "./scenarios/Versus.ts"
 
-const scenarios: ReadonlyArray<Scenario> = [disk, versus, failover]
+const scenarios: ReadonlyArray<Scenario> = [disk, versus, failover, core, simulation]
 
 const flags = {
   names: Argument.Literals(

@@ -1,5 +1,6 @@
 /** `effect-raft sim`: the key-value machine on simulated clusters under faults, seed after seed. */
 import * as Simulate from "@effect-raft/core/testing/Simulate"
+import type * as Plan from "@effect-raft/core/testing/simulation/Plan"
 import { KvMachine } from "@effect-raft/kv/KvMachine"
 import * as Clock from "effect/Clock"
 import * as Command from "effect/cli/Command"
@@ -8,10 +9,12 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
-import { CommandFailed, failed } from "../ExitCode.ts"
+import * as NodeOs from "node:os"
+import { CommandFailed, failed, misuse } from "../ExitCode.ts"
 import * as Flags from "../Flags.ts"
 import { workload } from "../sim/KvWorkload.ts"
 import * as SimFiles from "../sim/SimFiles.ts"
+import * as SimJobs from "../sim/SimJobs.ts"
 import * as SimReport from "../sim/SimReport.ts"
 import * as SimStorage from "../sim/SimStorage.ts"
 
@@ -72,6 +75,13 @@ const flags = {
     ),
     Flag.withDefault("mixed" as const)
   ),
+  jobs: Flags.intAtLeast("jobs", 1).pipe(
+    Flag.withDescription(
+      "How many runs at a time, each in a thread; as many as there are cores by default, " +
+        "and one where --trace or --history asks for the files of the last run"
+    ),
+    Flag.optional
+  ),
   trace: Flag.String("trace").pipe(
     Flag.withMetavar("FILE"),
     Flag.withDescription(
@@ -101,26 +111,51 @@ export const sim = Command.make(
     const isOpenEnded = input.untilFailure || (Option.isSome(input.time) && Option.isNone(input.runs))
     const runs = isOpenEnded ? Number.POSITIVE_INFINITY : Option.getOrElse(input.runs, () => 100)
     const showProgress = makeProgress(runs, realMillis)
-    let lastRun: SimFiles.Run | undefined
     const files = { trace: Option.getOrUndefined(input.trace), history: Option.getOrUndefined(input.history) }
-
-    const summary = yield* Simulate.simulate(KvMachine, workload, {
-      seed: input.seed,
-      runs,
+    const bounds: Plan.Bounds = {
       ...optional("size", input.nodes),
       ...optional("durationMillis", input.duration),
       ...optional("operationsPerSecond", input.rate),
       ...optional("heartbeatIntervalMillis", input.heartbeat),
-      faults: input.faults,
-      disks: SimStorage.disksOf(input.storage),
-      trace: files.trace !== undefined,
-      onRun: (progress, run) => {
-        lastRun = run
-        showProgress(progress)
-        return realMillis() < limitMillis
-      }
-    }).pipe(Effect.catchDefect((defect) => report(defect, files, sameAgain(input))))
-    if (lastRun !== undefined) yield* SimFiles.write(files, lastRun)
+      faults: input.faults
+    }
+    const onProgress = (progress: Simulate.Summary): boolean => {
+      showProgress(progress)
+      return realMillis() < limitMillis
+    }
+
+    /** One run after the other, in this thread. */
+    const simulate = (firstSeed: number, runs: number) =>
+      Effect.gen(function* () {
+        let lastRun: SimFiles.Run | undefined
+        const summary = yield* Simulate.simulate(KvMachine, workload, {
+          seed: firstSeed,
+          runs,
+          ...bounds,
+          disks: SimStorage.disksOf(input.storage),
+          trace: files.trace !== undefined,
+          onRun: (progress, run) => {
+            lastRun = run
+            return onProgress(progress)
+          }
+        }).pipe(Effect.catchDefect((defect) => report(defect, files, sameAgain(input))))
+        if (lastRun !== undefined) yield* SimFiles.write(files, lastRun)
+        return summary
+      })
+
+    const wantsFiles = files.trace !== undefined || files.history !== undefined
+    const jobs = Option.getOrElse(input.jobs, () => (wantsFiles ? 1 : NodeOs.availableParallelism()))
+    if (jobs > 1 && wantsFiles) return yield* misuse("--trace and --history need --jobs 1")
+    const summary =
+      jobs === 1 || runs === 1
+        ? yield* simulate(input.seed, runs)
+        : yield* SimJobs.run({
+            task: { bounds, storage: input.storage },
+            jobs,
+            firstSeed: input.seed,
+            runs,
+            onRun: onProgress
+          }).pipe(Effect.catchTag("SeedFailed", ({ seed }) => simulate(seed, 1)))
     yield* Console.log(SimReport.summaryOf(summary, realMillis()))
   })
 ).pipe(
@@ -140,11 +175,17 @@ const optional = <K extends string, A>(key: K, value: Option.Option<A>): { reado
 const sameAgain = (input: {
   readonly nodes: Option.Option<number>
   readonly duration: Option.Option<number>
+  readonly rate: Option.Option<number>
+  readonly heartbeat: Option.Option<number>
+  readonly faults: "swarm" | "none"
   readonly storage: SimStorage.Kind
 }): string =>
   [
     Option.isSome(input.nodes) ? ` --nodes ${input.nodes.value}` : "",
     Option.isSome(input.duration) ? ` --duration ${input.duration.value}ms` : "",
+    Option.isSome(input.rate) ? ` --rate ${input.rate.value}` : "",
+    Option.isSome(input.heartbeat) ? ` --heartbeat ${input.heartbeat.value}` : "",
+    input.faults === "swarm" ? "" : ` --faults ${input.faults}`,
     input.storage === "mixed" ? "" : ` --storage ${input.storage}`
   ].join("")
 
