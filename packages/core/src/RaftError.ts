@@ -96,14 +96,16 @@ export class InvalidQuery extends Schema.TaggedError<InvalidQuery>()("InvalidQue
   }
 }
 
-/** No node took the request of a remote client within `waitedMillis`. Surely did not happen. */
+/** No node took the request of a remote client within `waitedMillis`, or all refused it. Surely did not happen. */
 export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
+  /** 0 where waiting would not have helped. */
   waitedMillis: Schema.Finite,
   /** What went wrong last. */
   detail: Schema.String
 }) {
   override get message() {
-    return `No node took the request within ${this.waitedMillis} ms: ${this.detail}`
+    const within = this.waitedMillis === 0 ? "" : ` within ${this.waitedMillis} ms`
+    return `No node took the request${within}: ${this.detail}`
   }
 }
 
@@ -134,6 +136,17 @@ export class AlreadyAcknowledged extends Schema.TaggedError<AlreadyAcknowledged>
 }) {
   override get message() {
     return `Command ${this.sequence} of session ${show(this.session)} was acknowledged by its client, which waits for ${this.acknowledgedBelow} and later`
+  }
+}
+
+/** The office was not handed over; no command has to do with it. `to` is who was to get it. */
+export class TransferFailed extends Schema.TaggedError<TransferFailed>()("TransferFailed", {
+  to: Schema.NullOr(NodeId),
+  detail: Schema.String
+}) {
+  override get message() {
+    const whom = this.to === null ? "" : ` to ${this.to}`
+    return `The leadership was not transferred${whom}: ${this.detail}`
   }
 }
 
@@ -206,6 +219,7 @@ export const RaftErrorReason = Schema.Union([
   CommandTooLarge,
   InvalidCommand,
   MembershipRejected,
+  TransferFailed,
   InvalidQuery,
   Unreachable,
   SessionExpired,

@@ -25,7 +25,9 @@ export const onElectionDue = (state: NodeState, stamp: Stamp, emit: Emit): NodeS
   if (!mayStand(state)) {
     return { ...state, role: { ...role, electionDeadlineMillis: electionDeadline(state, stamp) } }
   }
-  return state.config.preVote ? becomePreCandidate(state, stamp, emit) : becomeCandidate(state, stamp, emit)
+  return state.config.preVote
+    ? becomePreCandidate(state, stamp, emit)
+    : becomeCandidate(state, { leadershipTransfer: false }, stamp, emit)
 }
 
 /**
@@ -44,8 +46,8 @@ export const mayStand = ({ self, membership, configurations, commitIndex }: Node
 export const onPeerLost = (state: NodeState, peer: NodeId, stamp: Stamp): NodeState => {
   const { role } = state
   if (role._tag !== "Follower" || role.leader !== peer) return state
-  // Spread over a fifth of a heartbeat interval, so that two followers seldom split the vote.
-  const soon = stamp.nowMillis + Math.floor((stamp.jitter * state.config.heartbeatIntervalMillis) / 5)
+  const soon =
+    stamp.nowMillis + Math.floor((turnAfter(state, peer) * state.config.heartbeatIntervalMillis) / 5)
   return {
     ...state,
     role: {
@@ -54,6 +56,18 @@ export const onPeerLost = (state: NodeState, peer: NodeId, stamp: Stamp): NodeSt
       electionDeadlineMillis: Math.min(role.electionDeadlineMillis, soon)
     }
   }
+}
+
+/**
+ * How many voters stand before this node when the leader is lost. All of them notice at the same moment;
+ * one after the other, a fifth of a heartbeat interval apart, they do not split the vote, and the first
+ * need not wait. Whoever is gone, too, or behind, costs no more than its turn.
+ */
+const turnAfter = ({ membership, self }: NodeState, leader: NodeId): number => {
+  const voters = new Set(Membership.votingSets(membership).flat())
+  voters.delete(leader)
+  const turn = Array.from(voters).sort().indexOf(self)
+  return turn === -1 ? voters.size : turn
 }
 
 const becomePreCandidate = (state: NodeState, stamp: Stamp, emit: Emit): NodeState => {
@@ -71,7 +85,13 @@ const becomePreCandidate = (state: NodeState, stamp: Stamp, emit: Emit): NodeSta
   return countPreVotes(asking, stamp, emit)
 }
 
-const becomeCandidate = (state: NodeState, stamp: Stamp, emit: Emit): NodeState => {
+/** Stands for election in the next term. With `leadershipTransfer` nobody protects the leader against it. */
+export const becomeCandidate = (
+  state: NodeState,
+  { leadershipTransfer }: { readonly leadershipTransfer: boolean },
+  stamp: Stamp,
+  emit: Emit
+): NodeState => {
   ReadIndex.refuseAll(state, emit)
   const inTerm = Durable.setTermAndVote(state, Term.next(state.currentTerm), state.self, emit)
   return {
@@ -80,6 +100,7 @@ const becomeCandidate = (state: NodeState, stamp: Stamp, emit: Emit): NodeState 
       _tag: "Candidate",
       votes: new Map(),
       electionDeadlineMillis: electionDeadline(state, stamp),
+      leadershipTransfer,
       voteTicket: inTerm.durability.hardState
     }
   }
@@ -105,7 +126,8 @@ export const requestFor = (state: NodeState, peer: NodeId): RaftMessage | undefi
     return { _tag: "PreVote", term: Term.next(state.currentTerm), ...last }
   }
   if (role._tag === "Candidate" && role.votes.has(state.self) && !role.votes.has(peer)) {
-    return { _tag: "RequestVote", term: state.currentTerm, ...last, leadershipTransfer: false }
+    const { leadershipTransfer } = role
+    return { _tag: "RequestVote", term: state.currentTerm, ...last, leadershipTransfer }
   }
   return undefined
 }
@@ -190,7 +212,7 @@ export const onPreVoteReply = (
 const countPreVotes = (state: NodeState, stamp: Stamp, emit: Emit): NodeState =>
   state.role._tag === "PreCandidate" &&
   Quorum.tally(Membership.votingSets(state.membership), state.role.votes) === "Won"
-    ? becomeCandidate(state, stamp, emit)
+    ? becomeCandidate(state, { leadershipTransfer: false }, stamp, emit)
     : state
 
 export const onRequestVoteReply = (

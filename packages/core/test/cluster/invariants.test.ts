@@ -51,6 +51,8 @@ const state = (given: Given): NodeState.NodeState => {
     termStartIndex: initial.log.lastIndex,
     progress: new Map(),
     settledIndex: 0 as LogIndex,
+    transfer: undefined,
+    hasUrged: false,
     beat: 0,
     disk: { persisted: 0, sinceMillis: 0 },
     round: 0,
@@ -162,6 +164,23 @@ describe("histories", () => {
   )
   holds("Leader Completeness", "what was not committed may be missing", (history) =>
     history.turns("n1", leader(1, [1, 1]), leader(1, [1, 1], 1)).turns("n2", follower(2), leader(2, [1, 2]))
+  )
+
+  violates("Permanence", "a follower cuts off what was committed", (history) =>
+    history
+      .turns("n1", leader(1, [1, 1]), leader(1, [1, 1], 2))
+      .turns("n2", { term: 1, log: [1, 1] }, { term: 1, log: [1] })
+  )
+  violates("Permanence", "a follower replaces what was committed", (history) =>
+    history
+      .turns("n1", leader(1, [1, 1]), leader(1, [1, 1], 2))
+      .turns("n2", { term: 1, log: [1, 1, 1] }, { term: 2, log: [1, 2, 2] })
+  )
+  holds("Permanence", "what was not committed goes, and what was not there may be missing", (history) =>
+    history
+      .turns("n1", leader(1, [1, 1, 1]), leader(1, [1, 1, 1], 2))
+      .turns("n2", { term: 1, log: [1, 1, 1] }, { term: 2, log: [1, 1, 2] })
+      .turns("n3", { term: 1, log: [1] }, { term: 2, log: [1] })
   )
 
   violates("State Machine Safety", "two nodes apply different entries at an index", (history) =>
