@@ -2,6 +2,7 @@
  * What a scenario is, and what it is given: how long to measure, a directory on the disk to be measured,
  * and somewhere to put what it finds. A scenario is a file in `scenarios/`.
  */
+import * as CliError from "effect/cli/CliError"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Schema from "effect/Schema"
@@ -12,7 +13,11 @@ import type { Layout } from "./Summary.ts"
 /** A measurement that could not be made, in words for the person who asked for it. */
 export class BenchFailed extends Schema.TaggedError<BenchFailed>()("BenchFailed", {
   message: Schema.String
-}) {}
+}) {
+  override get [CliError.userMessage]() {
+    return this.message
+  }
+}
 
 /** A measurement, but for what the bench adds to it by itself. */
 export interface Finding {
