@@ -78,8 +78,26 @@ export const startClusters = Effect.fnUntraced(function* (bench: Bench) {
   const etcd = yield* EtcdCluster.make({ directory: NodePath.join(bench.directory, "etcd"), size: 3 })
   const ours = yield* RaftCluster.make({ directory: NodePath.join(bench.directory, "ours"), size: 3 })
   yield* Effect.forEach([etcd, ours.native], startAll, { discard: true })
-  return [etcd, ours.native, ours.http] as const
+  const clusters = [etcd, ours.native, ours.http] as const
+  yield* Effect.forEach(clusters, (cluster) => settle(bench, cluster), { discard: true })
+  return clusters
 })
+
+/** Servers run for long. What they cost in their first seconds, while code is compiled, is not of interest. */
+const settle = (bench: Bench, cluster: Cluster) =>
+  Effect.flatMap(cluster.leader, (leader) =>
+    LoadRun.generate({
+      protocol: cluster.protocol,
+      endpoints: [cluster.addressOf(leader)],
+      queryAt: "leader",
+      operation: "mix 90:10",
+      clients: 64,
+      valueBytes: usualBytes,
+      keys,
+      seconds: bench.isQuick ? 1 : 6,
+      warmUpSeconds
+    })
+  )
 
 interface VersusCase extends Question {
   readonly clients: number
