@@ -120,11 +120,11 @@ describe("what followers promise with it", () => {
 
 describe("settings that do not go together are refused", () => {
   it("leases without CheckQuorum", () => {
-    expect(() => new RaftConfig({ leaseReads: true, checkQuorum: false })).toThrow()
+    expect(() => new RaftConfig({ leaseReads: true, checkQuorum: false })).toThrow("Schema validation failed")
   })
 
   it("a drift that leaves no lease", () => {
-    expect(() => new RaftConfig({ maxClockDriftPercent: 100 })).toThrow()
+    expect(() => new RaftConfig({ maxClockDriftPercent: 100 })).toThrow("Schema validation failed")
   })
 })
 
