@@ -87,6 +87,8 @@ export const make = (name = "n1"): FakeRaft => {
           fake.reads.push(options?.consistency ?? "linearizable")
           return fake.failWith === undefined ? Effect.succeed(f(instance.view())) : Effect.fail(fake.failWith)
         }),
+      readStale: (f) =>
+        Effect.succeed({ value: f(instance.view()), index: status().appliedIndex, ageMillis: 0 }),
       transferLeadership: () => Effect.succeed(nodeId),
       changeMembership: (change) =>
         Effect.suspend(() => {
@@ -103,7 +105,7 @@ export const make = (name = "n1"): FakeRaft => {
       status: Effect.sync(status),
       changes: Stream.sync(status),
       leader: Stream.sync(() => fake.leader),
-      attributesOf: (id) => (id === "n2" ? { http: "http://127.0.0.1:8002" } : {}),
+      attributesOf: (id) => (id === "n2" ? { http: "http://127.0.0.1:8002", client: "127.0.0.1:9002" } : {}),
       waiting: Effect.succeed({ proposals: 0, reads: 0, forwarded: 0 }),
       entrance: {
         welcome: () => ({
