@@ -14,7 +14,8 @@
  * | snapshotter | the node | a snapshot to write, the disk |
  * | snapshot receiver | the node | pieces of a leader's snapshot, the disk |
  * | applier | the node | committed entries |
-| peer directory | the node | another membership |
+ * | peer directory | the node | another membership |
+ * | patience | the node | the end of a call's time |
  * | role fibers | role and term | timers, their gate |
  *
  * When the disk, the machine or an assertion fails, the node stops itself: every caller is answered, its
@@ -41,6 +42,7 @@ import * as LocalProposal from "./internal/LocalProposal.ts"
 import * as MachineUpgrade from "./internal/MachineUpgrade.ts"
 import * as Mailbox from "./internal/Mailbox.ts"
 import * as OperatorCalls from "./internal/OperatorCalls.ts"
+import * as Patience from "./internal/Patience.ts"
 import * as PeerDirectory from "./internal/PeerDirectory.ts"
 import type { ReplicaSnapshot } from "./internal/Replica.ts"
 import { RaftRules } from "./internal/RaftRules.ts"
@@ -118,7 +120,7 @@ export interface RaftNode<View> {
   /** Passes a command on to `leader` and waits for what becomes of it. */
   readonly forward: Forwarder.Forwarder["forward"]
   /** Tells when a read may be answered from {@link RaftNode.view}, and gives the number of the wait. */
-  readonly read: (done: ReadDone) => number
+  readonly read: (done: ReadDone, options?: { readonly mayUseLease: boolean }) => number
   /** Nobody waits any more for what {@link RaftNode.read} gave this number. */
   readonly forgetRead: (readId: number) => void
   /** How many slots are taken: proposals in the log that somebody waits for, and reads. */
@@ -191,7 +193,7 @@ export const make = <Command, Reply, View>(
     const ended = Deferred.makeUnsafe<never, RaftError>()
     const watchers = new Watchers()
     const slots = new ReplySlots()
-    const readSlots = new ReadSlots()
+    const readSlots = new ReadSlots(() => tooFarBehind(config))
 
     // ------------------------------------------------------------------------------------------------
     // The fibers around the actor
@@ -355,9 +357,6 @@ export const make = <Command, Reply, View>(
       if (stopped !== undefined) return Effect.void
       if (isNotable(before, state)) watchers.notify()
       answer(before, actions)
-      const overdueMillis = stamp.nowMillis - config.requestTimeoutMillis
-      readSlots.expire(overdueMillis, () => tooFarBehind(config))
-      forwarder.expire(overdueMillis)
       return Effect.andThen(warn(actions), roleScope.reconcile(state))
     }
 
@@ -375,9 +374,11 @@ export const make = <Command, Reply, View>(
       const events: Array<Event> = batch.events.slice()
       const proposed: Array<ProposalSlot> = []
       const readIds: Array<number> = []
+      const leaseReadIds: Array<number> = []
       for (const request of batch.requests) {
         if (request._tag === "Read") {
-          if (readSlots.has(request.readId)) readIds.push(request.readId)
+          const ids = request.mayUseLease ? leaseReadIds : readIds
+          if (readSlots.has(request.readId)) ids.push(request.readId)
         } else if (request._tag === "Operate") {
           events.push(request.event)
         } else if (!request.slot.isAbandoned()) {
@@ -386,6 +387,8 @@ export const make = <Command, Reply, View>(
       }
       if (proposed.length > 0) events.push({ _tag: "Proposed", drafts: proposed })
       if (readIds.length > 0) events.push({ _tag: "ReadsRequested", readIds })
+      if (leaseReadIds.length > 0)
+        events.push({ _tag: "ReadsRequested", readIds: leaseReadIds, byLease: true })
       return { events, slots: proposed }
     }
 
@@ -491,6 +494,8 @@ export const make = <Command, Reply, View>(
     yield* run("snapshotter", Effect.mapError(snapshotter.run, storageFailure))
     yield* run("snapshotReceiver", Effect.mapError(Scope.provide(receiver.run, scope), storageFailure))
     yield* run("peerDirectory", peerDirectory.run)
+    const timeoutMillis = config.requestTimeoutMillis
+    yield* run("patience", Patience.run({ timeoutMillis, nowMillis, lines: [readSlots, forwarder] }))
     yield* roleScope.reconcile(state)
     yield* run("actor", live)
     const proposeVersion = (version: number) =>
@@ -530,10 +535,11 @@ export const make = <Command, Reply, View>(
             .pipe(Effect.timeoutOption(config.electionTimeoutMillis), Effect.ignore)
     )
 
-    const read = (done: ReadDone): number => {
+    const read: RaftNode<View>["read"] = (done, options) => {
       const readId = readSlots.open(nowMillis(), done)
       if (stopped !== undefined) readSlots.fail([readId], stopped)
-      else if (!mailbox.request({ _tag: "Read", readId })) readSlots.fail([readId], tooManyRequests(config))
+      else if (!mailbox.request({ _tag: "Read", readId, mayUseLease: options?.mayUseLease ?? false }))
+        readSlots.fail([readId], tooManyRequests(config))
       return readId
     }
 
