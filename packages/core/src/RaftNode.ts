@@ -14,7 +14,8 @@
  * | snapshotter | the node | a snapshot to write, the disk |
  * | snapshot receiver | the node | pieces of a leader's snapshot, the disk |
  * | applier | the node | committed entries |
-| peer directory | the node | another membership |
+ * | peer directory | the node | another membership |
+ * | patience | the node | the end of a call's time |
  * | role fibers | role and term | timers, their gate |
  *
  * When the disk, the machine or an assertion fails, the node stops itself: every caller is answered, its
@@ -41,6 +42,7 @@ import * as LocalProposal from "./internal/LocalProposal.ts"
 import * as MachineUpgrade from "./internal/MachineUpgrade.ts"
 import * as Mailbox from "./internal/Mailbox.ts"
 import * as OperatorCalls from "./internal/OperatorCalls.ts"
+import * as Patience from "./internal/Patience.ts"
 import * as PeerDirectory from "./internal/PeerDirectory.ts"
 import type { ReplicaSnapshot } from "./internal/Replica.ts"
 import { RaftRules } from "./internal/RaftRules.ts"
@@ -93,6 +95,15 @@ export interface Options<Command, Reply, View> {
   readonly attributes: Readonly<Record<string, string>>
 }
 
+/** How many callers wait for a node. */
+export interface Waiting {
+  /** Proposals that stand in this leader's log and are not applied. */
+  readonly proposals: number
+  readonly reads: number
+  /** Commands that were passed on to the leader. */
+  readonly forwarded: number
+}
+
 /** A running node, before it is given its typed face (see Raft). */
 export interface RaftNode<View> {
   /** The state as of the last turn. */
@@ -112,6 +123,8 @@ export interface RaftNode<View> {
   readonly read: (done: ReadDone, options?: { readonly mayUseLease: boolean }) => number
   /** Nobody waits any more for what {@link RaftNode.read} gave this number. */
   readonly forgetRead: (readId: number) => void
+  /** How many slots are taken: proposals in the log that somebody waits for, and reads. */
+  readonly waiting: () => Waiting
   readonly view: () => View
   /** The machine's version in force, as far as this node has applied the log. */
   readonly machineVersion: () => number
@@ -180,7 +193,7 @@ export const make = <Command, Reply, View>(
     const ended = Deferred.makeUnsafe<never, RaftError>()
     const watchers = new Watchers()
     const slots = new ReplySlots()
-    const readSlots = new ReadSlots()
+    const readSlots = new ReadSlots(() => tooFarBehind(config))
 
     // ------------------------------------------------------------------------------------------------
     // The fibers around the actor
@@ -344,9 +357,6 @@ export const make = <Command, Reply, View>(
       if (stopped !== undefined) return Effect.void
       if (isNotable(before, state)) watchers.notify()
       answer(before, actions)
-      const overdueMillis = stamp.nowMillis - config.requestTimeoutMillis
-      readSlots.expire(overdueMillis, () => tooFarBehind(config))
-      forwarder.expire(overdueMillis)
       return Effect.andThen(warn(actions), roleScope.reconcile(state))
     }
 
@@ -484,6 +494,8 @@ export const make = <Command, Reply, View>(
     yield* run("snapshotter", Effect.mapError(snapshotter.run, storageFailure))
     yield* run("snapshotReceiver", Effect.mapError(Scope.provide(receiver.run, scope), storageFailure))
     yield* run("peerDirectory", peerDirectory.run)
+    const timeoutMillis = config.requestTimeoutMillis
+    yield* run("patience", Patience.run({ timeoutMillis, nowMillis, lines: [readSlots, forwarder] }))
     yield* roleScope.reconcile(state)
     yield* run("actor", live)
     const proposeVersion = (version: number) =>
@@ -542,6 +554,7 @@ export const make = <Command, Reply, View>(
       forward: forwarder.forward,
       read,
       forgetRead: (readId) => readSlots.forget(readId),
+      waiting: () => ({ proposals: slots.size, reads: readSlots.size, forwarded: forwarder.size() }),
       view: applier.view,
       machineVersion: applier.version,
       snapshot: () => {

@@ -29,9 +29,13 @@ export interface Forwarder {
   readonly onMessage: (from: NodeId, message: Forwarding) => void
   /** Gives up what was sent at `sinceMillis` or before and is not answered. */
   readonly expire: (sinceMillis: number) => void
+  /** When the first of those that still wait was sent. */
+  readonly oldestMillis: () => number | undefined
   /** The peer may be dead: what was sent to it and not answered is unknown. */
   readonly onPeerLost: (peer: NodeId) => void
   readonly failAll: () => void
+  /** Commands that wait for the leader's word. */
+  readonly size: () => number
 }
 
 /** A message that is not consensus' business, but this one's. */
@@ -126,15 +130,22 @@ export const make = (options: {
     }
   }
 
+  const oldestMillis = (): number | undefined => {
+    for (const slot of waiting.values()) return slot.sentMillis
+    return undefined
+  }
+
   return {
     forward,
     expire,
+    oldestMillis,
     onMessage: (from, message) => {
       if (message._tag === "ForwardReply") onReply(message)
       else onRequest(from, message)
     },
     onPeerLost: (peer) => failWhere((slot) => slot.leader === peer),
-    failAll: () => failWhere(() => true)
+    failAll: () => failWhere(() => true),
+    size: () => waiting.size
   }
 }
 

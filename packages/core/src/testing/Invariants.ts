@@ -14,6 +14,7 @@ import * as LeaseSafety from "./invariants/LeaseSafety.ts"
 import * as LogMatching from "./invariants/LogMatching.ts"
 import * as MembershipSafety from "./invariants/MembershipSafety.ts"
 import * as Monotonicity from "./invariants/Monotonicity.ts"
+import * as Permanence from "./invariants/Permanence.ts"
 import * as StateMachineSafety from "./invariants/StateMachineSafety.ts"
 
 export interface Invariants {
@@ -33,6 +34,8 @@ export const make = (onViolation: (violation: Violation) => void = () => {}): In
     MembershipSafety.make(),
     LeaseSafety.make(),
     Monotonicity.make()
+    Monotonicity.make(),
+    Permanence.make()
   ]
   const violations: Array<Violation> = []
 

@@ -13,7 +13,7 @@ export interface LinkOwner {
   readonly onFailed: (link: Link, call: Call, answer: FailedAnswer) => void
   /** Some answers have come: there is room again. */
   readonly onRoom: (link: Link) => void
-  /** The connection broke while these were under way. */
+  /** The connection broke while these were under way; they still count as sent. */
   readonly onLost: (link: Link, calls: ReadonlyArray<Call>, detail: string) => void
 }
 
@@ -23,6 +23,8 @@ export class Link implements ConnectionHandler {
   private readonly underWay = new Map<number, Call>()
   private readonly end = Deferred.makeUnsafe<void>()
   private connection: ClientConnection | undefined
+  /** Batches of answers that have come. */
+  answered = 0
   private lastId = 0
   private isRetired = false
   private hasEnded = false
@@ -72,6 +74,7 @@ export class Link implements ConnectionHandler {
   }
 
   onAnswers(answers: ReadonlyArray<ClientAnswer>): void {
+    this.answered += 1
     for (const answer of answers) {
       const call = this.underWay.get(answer.id)
       if (call === undefined) continue
@@ -87,10 +90,6 @@ export class Link implements ConnectionHandler {
 
   onLost(detail: string): void {
     const lost = Array.from(this.underWay.values()).filter((call) => !call.isOver)
-    for (const call of lost) {
-      call.isSent = false
-      call.isInDoubt = true
-    }
     this.underWay.clear()
     this.connection = undefined
     this.finish()
