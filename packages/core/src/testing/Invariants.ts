@@ -33,7 +33,6 @@ export const make = (onViolation: (violation: Violation) => void = () => {}): In
     StateMachineSafety.make(),
     MembershipSafety.make(),
     LeaseSafety.make(),
-    Monotonicity.make()
     Monotonicity.make(),
     Permanence.make()
   ]
