@@ -65,7 +65,10 @@ export const RaftStatus = Schema.Struct({
    */
   machineVersion: Schema.Natural,
   lastIndex: LogIndex,
-  membership: Membership
+  /** Voters, learners, and while two sets must agree the outgoing one. In force, committed or not. */
+  membership: Membership,
+  /** At a leader that hands over: to whom. */
+  transferTo: Schema.NullOr(NodeId)
 })
 export type RaftStatus = typeof RaftStatus.Type
 
@@ -139,6 +142,13 @@ export interface Raft<Command, Reply, View> {
    * call began. Cheap to take; what is held back for it in memory grows with what is written meanwhile.
    */
   readonly snapshot: Effect.Effect<MachineSnapshot, RaftError>
+
+  /**
+   * Hands the leadership over to `to`, or to the voter that has most of the log, and answers with who leads
+   * then. Commands wait meanwhile, no longer than an election timeout; then the leader leads on, and the call
+   * fails with `TransferFailed`. Fails with `NotLeader` anywhere but on the leader.
+   */
+  readonly transferLeadership: (options?: { readonly to?: NodeId }) => Effect.Effect<NodeId, RaftError>
 
   /** The node's present view. */
   readonly status: Effect.Effect<RaftStatus>
@@ -284,7 +294,8 @@ const face = <Self, Command, Reply, View>(
       appliedIndex: node.appliedIndex(),
       machineVersion: node.machineVersion(),
       lastIndex: state.log.lastIndex,
-      membership: state.membership
+      membership: state.membership,
+      transferTo: state.role._tag === "Leader" ? (state.role.transfer?.to ?? null) : null
     }
   }
 
@@ -325,6 +336,7 @@ const face = <Self, Command, Reply, View>(
       Effect.mapError(because),
       Effect.map(() => node.snapshot())
     ),
+    transferLeadership: (options) => Effect.mapError(node.transferLeadership(options?.to ?? null), because),
     status: Effect.sync(status),
     changes,
     leader: changes.pipe(

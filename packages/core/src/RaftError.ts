@@ -137,6 +137,17 @@ export class AlreadyAcknowledged extends Schema.TaggedError<AlreadyAcknowledged>
   }
 }
 
+/** The office was not handed over; no command has to do with it. `to` is who was to get it. */
+export class TransferFailed extends Schema.TaggedError<TransferFailed>()("TransferFailed", {
+  to: Schema.NullOr(NodeId),
+  detail: Schema.String
+}) {
+  override get message() {
+    const whom = this.to === null ? "" : ` to ${this.to}`
+    return `The leadership was not transferred${whom}: ${this.detail}`
+  }
+}
+
 /** Entries from this index were compacted away; the first one still held is `firstHeld`. */
 export class Compacted extends Schema.TaggedError<Compacted>()("Compacted", {
   requested: LogIndex,
@@ -206,6 +217,7 @@ export const RaftErrorReason = Schema.Union([
   CommandTooLarge,
   InvalidCommand,
   MembershipRejected,
+  TransferFailed,
   InvalidQuery,
   Unreachable,
   SessionExpired,

@@ -111,6 +111,10 @@ export const AppendRejected = Schema.TaggedStruct("AppendRejected", {
 })
 export type AppendRejected = typeof AppendRejected.Type
 
+/** The leader asks a follower to stand for election at once (thesis, section 3.10). */
+export const TimeoutNow = Schema.TaggedStruct("TimeoutNow", { term: Term })
+export type TimeoutNow = typeof TimeoutNow.Type
+
 /** A follower asks the leader for an index to read at (thesis, section 6.4). */
 export const ReadIndex = Schema.TaggedStruct("ReadIndex", { term: Term, requestId: Schema.Natural })
 export type ReadIndex = typeof ReadIndex.Type
@@ -184,6 +188,7 @@ export const RaftMessage = Schema.Union([
   AppendEntries,
   AppendAccepted,
   AppendRejected,
+  TimeoutNow,
   ReadIndex,
   ReadIndexReply,
   InstallSnapshot,

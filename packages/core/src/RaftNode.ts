@@ -27,19 +27,20 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
-import type { Action, PeerForgot, Persist, SendWhenDurable } from "./consensus/Action.ts"
+import type { Action, PeerForgot, Persist, ProposalRefusal, SendWhenDurable } from "./consensus/Action.ts"
 import type { Event } from "./consensus/Event.ts"
+import * as LeadershipTransfer from "./consensus/LeadershipTransfer.ts"
 import * as NodeState from "./consensus/NodeState.ts"
 import * as Configurations from "./consensus/Configurations.ts"
 import * as Snapshotting from "./consensus/Snapshotting.ts"
 import { Admission } from "./internal/Admission.ts"
 import * as Applier from "./internal/Applier.ts"
-import { ChangeSlots } from "./internal/ChangeSlots.ts"
 import * as Forwarder from "./internal/Forwarder.ts"
 import * as LogWriter from "./internal/LogWriter.ts"
 import * as LocalProposal from "./internal/LocalProposal.ts"
 import * as MachineUpgrade from "./internal/MachineUpgrade.ts"
 import * as Mailbox from "./internal/Mailbox.ts"
+import * as OperatorCalls from "./internal/OperatorCalls.ts"
 import * as PeerDirectory from "./internal/PeerDirectory.ts"
 import type { ReplicaSnapshot } from "./internal/Replica.ts"
 import { RaftRules } from "./internal/RaftRules.ts"
@@ -54,12 +55,10 @@ import { Watchers } from "./internal/Watchers.ts"
 import type { Draft } from "./LogEntry.ts"
 import * as LogIndex from "./LogIndex.ts"
 import type { Membership } from "./Membership.ts"
-import type { MembershipChange, MembershipRejection } from "./MembershipChange.ts"
 import type { ClusterId, GroupId, NodeId } from "./NodeId.ts"
 import type { RaftConfig } from "./RaftConfig.ts"
 import {
   InvariantBroken,
-  MembershipRejected,
   NoLeader,
   NotLeader,
   Overloaded,
@@ -106,8 +105,8 @@ export interface RaftNode<View> {
   readonly propose: (slot: ProposalSlot) => void
   /** The caller of the entry at `index` no longer waits. */
   readonly abandon: (index: LogIndex.LogIndex) => void
-  /** Has the leader, if that is this node, change the membership; ends when the change is committed. */
-  readonly changeMembership: (change: MembershipChange) => Effect.Effect<Membership, RaftErrorReason>
+  readonly changeMembership: OperatorCalls.OperatorCalls["changeMembership"]
+  readonly transferLeadership: OperatorCalls.OperatorCalls["transferLeadership"]
   /** Passes a command on to `leader` and waits for what becomes of it. */
   readonly forward: Forwarder.Forwarder["forward"]
   /** Tells when a read may be answered from {@link RaftNode.view}, and gives the number of the wait. */
@@ -183,7 +182,6 @@ export const make = <Command, Reply, View>(
     const watchers = new Watchers()
     const slots = new ReplySlots()
     const readSlots = new ReadSlots()
-    const changeSlots = new ChangeSlots()
 
     // ------------------------------------------------------------------------------------------------
     // The fibers around the actor
@@ -274,6 +272,7 @@ export const make = <Command, Reply, View>(
       })
       .pipe(Scope.provide(scope))
     const peerDirectory = PeerDirectory.make(() => state, endpoint)
+    const operators = OperatorCalls.make({ config, mailbox, endpoint, stopped: () => stopped })
 
     const send = (to: NodeId, message: SendWhenDurable["message"]): boolean => {
       tracer.onSend?.(to, message)
@@ -370,8 +369,8 @@ export const make = <Command, Reply, View>(
       for (const request of batch.requests) {
         if (request._tag === "Read") {
           if (readSlots.has(request.readId)) readIds.push(request.readId)
-        } else if (request._tag === "ChangeMembership") {
-          events.push({ ...request, _tag: "MembershipRequested" })
+        } else if (request._tag === "Operate") {
+          events.push(request.event)
         } else if (!request.slot.isAbandoned()) {
           proposed.push(request.slot)
           drafts.push({ kind: request.slot.kind, payload: request.slot.payload })
@@ -413,7 +412,6 @@ export const make = <Command, Reply, View>(
           const reason = refusal(action.because, state)
           for (const slot of proposed) slot.onFailed(reason)
         }
-        answerChange(action)
       }
     }
 
@@ -426,10 +424,8 @@ export const make = <Command, Reply, View>(
         }
       }
       const hasLostOffice = before.role._tag === "Leader" && state.role._tag !== "Leader"
-      if (hasLostOffice) {
-        slots.failAfter(state.commitIndex)
-        changeSlots.failBegun()
-      }
+      operators.onTurn(before, state, actions)
+      if (hasLostOffice) slots.failAfter(state.commitIndex)
       for (const action of actions) {
         if (action._tag === "ReadsConfirmed") {
           applier.whenApplied(action.readIndex, () => readSlots.confirm(action.readIds))
@@ -438,19 +434,6 @@ export const make = <Command, Reply, View>(
         }
       }
       applier.advance(state.log, state.commitIndex)
-    }
-
-    const answerChange = (action: Action): void => {
-      switch (action._tag) {
-        case "MembershipAppended":
-          return changeSlots.begin(action.requestId, { index: action.index, term: action.term })
-        case "MembershipRefused":
-          return changeSlots.refuse(action.requestId, rejection(action.because, state))
-        case "MembershipSettled":
-          return changeSlots.settle(action.index, action.membership)
-        default:
-          return undefined
-      }
     }
 
     // ------------------------------------------------------------------------------------------------
@@ -467,7 +450,7 @@ export const make = <Command, Reply, View>(
       for (const slot of inHand) slot.onFailed(reason)
       slots.failAll()
       readSlots.failAll(reason)
-      changeSlots.failAll(reason)
+      operators.failAll(reason)
       forwarder.failAll()
       watchers.notify()
       Deferred.doneUnsafe(ended, Exit.fail(new RaftError({ reason })))
@@ -527,6 +510,18 @@ export const make = <Command, Reply, View>(
       Effect.forkScoped
     )
 
+    // Whoever closes a leader should not leave the others waiting for an election timeout. The whole node still
+    // runs here: the finalizers of the outer Scope come before the node's own ends.
+    yield* Effect.addFinalizer((exit) =>
+      stopped !== undefined ||
+      isDefect(exit) ||
+      LeadershipTransfer.bestSuccessor(state, readStamp()) === undefined
+        ? Effect.void
+        : operators
+            .transferLeadership(null)
+            .pipe(Effect.timeoutOption(config.electionTimeoutMillis), Effect.ignore)
+    )
+
     const read = (done: ReadDone): number => {
       const readId = readSlots.open(nowMillis(), done)
       if (stopped !== undefined) readSlots.fail([readId], stopped)
@@ -534,28 +529,13 @@ export const make = <Command, Reply, View>(
       return readId
     }
 
-    const changeMembership = (change: MembershipChange): Effect.Effect<Membership, RaftErrorReason> =>
-      Effect.suspend(() => {
-        if (stopped !== undefined) return Effect.fail(stopped)
-        const problem = "address" in change ? endpoint.problemWith(change.address) : undefined
-        if (problem !== undefined) return Effect.fail(badAddress(change, problem))
-        const { requestId, outcome } = changeSlots.open()
-        if (!mailbox.request({ _tag: "ChangeMembership", requestId, change }))
-          changeSlots.refuse(requestId, tooManyRequests(config))
-        const giveUp = () =>
-          Effect.fail(changeSlots.outcomeWithoutAnswer(requestId, "it is not committed yet"))
-        return Deferred.await(outcome).pipe(
-          Effect.timeoutOrElse({ duration: config.requestTimeoutMillis, orElse: giveUp }),
-          Effect.ensuring(Effect.sync(() => changeSlots.forget(requestId)))
-        )
-      })
-
     return {
       state: () => state,
       nowMillis,
       appliedIndex: applier.appliedIndex,
       propose,
-      changeMembership,
+      changeMembership: operators.changeMembership,
+      transferLeadership: operators.transferLeadership,
       abandon: (index) => slots.forget(index),
       forward: forwarder.forward,
       read,
@@ -575,11 +555,20 @@ export const make = <Command, Reply, View>(
     }
   })
 
+/** A program that dies of a mistake of its own is not trusted with a farewell. */
+const isDefect = (exit: Exit.Exit<unknown, unknown>): boolean =>
+  Exit.isFailure(exit) && Cause.hasDies(exit.cause)
+
 const isNotable = (before: NodeState.NodeState, after: NodeState.NodeState): boolean =>
   before.role._tag !== after.role._tag ||
   before.currentTerm !== after.currentTerm ||
   before.membership !== after.membership ||
+  transferOf(before) !== transferOf(after) ||
   NodeState.leaderOf(before) !== NodeState.leaderOf(after)
+
+/** While it hands over a leader takes no commands; whoever waits must hear that it is over. */
+const transferOf = ({ role }: NodeState.NodeState): NodeId | undefined =>
+  role._tag === "Leader" ? role.transfer?.to : undefined
 
 const forgetfulness = ({ acknowledged, peer }: PeerForgot): string =>
   `${peer} has lost what it had acknowledged, up to index ${acknowledged}: its data was removed, or an old copy put in ` +
@@ -590,20 +579,16 @@ const tooManyRequests = (config: RaftConfig) =>
 
 const tooFarBehind = (config: RaftConfig) => new NoLeader({ waitedMillis: config.requestTimeoutMillis })
 
-const refusal = (because: "NotLeader" | "TooMuchUncommitted", state: NodeState.NodeState): RaftErrorReason =>
-  because === "NotLeader"
-    ? new NotLeader({ leader: NodeState.leaderOf(state) })
-    : new Overloaded({ bound: "maxUncommittedBytes", limit: state.config.maxUncommittedBytes })
-
-const rejection = (because: "NotLeader" | MembershipRejection, state: NodeState.NodeState): RaftErrorReason =>
-  because === "NotLeader"
-    ? new NotLeader({ leader: NodeState.leaderOf(state) })
-    : new MembershipRejected({ rejection: because })
-
-const badAddress = (change: MembershipChange, detail: string) =>
-  new MembershipRejected({
-    rejection: { _tag: "InvalidAddress", address: "address" in change ? change.address : "", detail }
-  })
+const refusal = (because: ProposalRefusal, state: NodeState.NodeState): RaftErrorReason => {
+  switch (because) {
+    case "NotLeader":
+      return new NotLeader({ leader: NodeState.leaderOf(state) })
+    case "Transferring":
+      return new NotLeader({ leader: transferOf(state) ?? null })
+    case "TooMuchUncommitted":
+      return new Overloaded({ bound: "maxUncommittedBytes", limit: state.config.maxUncommittedBytes })
+  }
+}
 
 const storageFailure = (error: StorageError): StorageFailure => new StorageFailure({ detail: error.message })
 

@@ -48,7 +48,7 @@ const ticket = Schema.Natural
 
 /**
  * One thing that happened. What a node is told (`Received`, `TimerFired`, `Proposed`, `ReadsRequested`,
- * `MembershipRequested`, `PeerLost`, `Durable`, `SnapshotTaken`, `SnapshotReceived`) stands with the state in which it found the
+ * `MembershipRequested`, `TransferRequested`, `PeerLost`, `Durable`, `SnapshotTaken`, `SnapshotReceived`) stands with the state in which it found the
  * node; everything else with the state that it left behind.
  */
 export const TraceEvent = Schema.TaggedUnion({
@@ -78,6 +78,8 @@ export const TraceEvent = Schema.TaggedUnion({
   ReadsRequested: { ...moment, readIds: Schema.Array(Schema.Natural) },
   /** Somebody wants the membership changed. */
   MembershipRequested: { ...moment, change: MembershipChange },
+  /** Somebody wants another leader: `to`, or, where that is `null`, whoever is best. */
+  TransferRequested: { ...moment, to: Schema.NullOr(NodeId) },
   /** The connection with a peer broke. */
   PeerLost: { ...moment, peer: NodeId },
   /** All writes up to `ticket` are on disk, so the disk holds this. */
@@ -103,11 +105,23 @@ export const TraceEvent = Schema.TaggedUnion({
   ConfigurationAdopted: { ...moment, membership: Membership },
   /** The commit index moved. */
   Committed: { ...moment, previousCommitIndex: LogIndex },
-  ProposalsRefused: { ...moment, because: Schema.Literals(["NotLeader", "TooMuchUncommitted"]) },
+  ProposalsRefused: {
+    ...moment,
+    because: Schema.Literals(["NotLeader", "TooMuchUncommitted", "Transferring"])
+  },
   /** The membership is not changed. `because`: `NotLeader`, or the tag of a `MembershipRejection`. */
   MembershipRefused: { ...moment, because: Schema.String },
   /** At a leader: this membership is committed, and is not on the way to another. */
   MembershipSettled: { ...moment, index: LogIndex, membership: Membership },
+  /** The leader begins to hand over to a node. */
+  TransferBegun: { ...moment, to: NodeId },
+  /** It does not: it leads on. */
+  TransferRefused: {
+    ...moment,
+    because: Schema.Literals(["NotLeader", "InProgress", "NoSuccessor", "AlreadyLeader", "NotAVoter"])
+  },
+  /** The node did not take over in time. The leader leads on, and takes commands again. */
+  TransferAbandoned: { ...moment, to: NodeId },
   /** The reads may be answered by a machine that has applied `readIndex`. */
   ReadsConfirmed: { ...moment, readIds: Schema.Array(Schema.Natural), readIndex: LogIndex },
   /** The reads are not confirmed and will not be. */

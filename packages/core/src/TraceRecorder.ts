@@ -71,6 +71,8 @@ export const make = (options: Options): TraceRecorder => {
         return emit({ _tag: "ReadsRequested", ...moment(), readIds: event.readIds })
       case "MembershipRequested":
         return emit({ _tag: "MembershipRequested", ...moment(), change: event.change })
+      case "TransferRequested":
+        return emit({ _tag: "TransferRequested", ...moment(), to: event.to })
       case "PeerLost":
         return emit({ _tag: "PeerLost", ...moment(), peer: event.peer })
       case "Persisted": {
@@ -133,6 +135,11 @@ export const make = (options: Options): TraceRecorder => {
         const { index, membership } = action
         return emit({ _tag: "MembershipSettled", ...moment(), index, membership })
       }
+      case "TransferBegun":
+      case "TransferAbandoned":
+        return emit({ _tag: action._tag, ...moment(), to: action.to })
+      case "TransferRefused":
+        return emit({ _tag: "TransferRefused", ...moment(), because: action.because })
       case "ReadsConfirmed": {
         const { readIds, readIndex } = action
         return emit({ _tag: "ReadsConfirmed", ...moment(), readIds, readIndex })

@@ -85,6 +85,13 @@ const eventfulLife = (seed: string) =>
       const moved = { _tag: "Move", nodeId: cluster.nodeIds[1]!, address } as const
       yield* Effect.exit(cluster.drive(cluster.raft(yield* cluster.awaitLeader()).changeMembership(moved)))
     }
+    const heir = cluster.nodeIds.find((nodeId) => nodeId !== cluster.leaders()[0])!
+    yield* cluster.kill(heir)
+    for (const to of [heir, cluster.nodeIds.find((nodeId) => cluster.leaders()[0] === nodeId)!])
+      yield* Effect.exit(cluster.drive(cluster.raft(yield* cluster.awaitLeader()).transferLeadership({ to })))
+    yield* cluster.start(heir)
+    yield* cluster.advance("1 second")
+    yield* Effect.exit(cluster.drive(cluster.raft(yield* cluster.awaitLeader()).transferLeadership()))
     yield* cluster.advance("1 second")
     return { events: cluster.traceEvents(), lines: cluster.trace() }
   }).pipe(Effect.scoped, Effect.provide(TestClock.layer({ warningDelay: "1 minute" }), { local: true }))

@@ -32,7 +32,8 @@ const typeOf: Readonly<Record<RaftMessage["_tag"], number>> = {
   ForwardProposals: 10,
   ForwardReply: 11,
   InstallSnapshot: 12,
-  InstallSnapshotReply: 13
+  InstallSnapshotReply: 13,
+  TimeoutNow: 14
 }
 
 const tagOf = new Map(Object.entries(typeOf).map(([tag, type]) => [type, tag as RaftMessage["_tag"]]))
@@ -56,6 +57,8 @@ const bodyBytes = (message: RaftMessage): number => {
       return 25
     case "RequestVoteReply":
       return 9
+    case "TimeoutNow":
+      return 8
     case "AppendEntries": {
       let bytes = 44
       for (const block of message.blocks) bytes += 4 + block.bytes.byteLength
@@ -116,6 +119,8 @@ export const encode = (writer: FrameWriter, message: RaftMessage): void => {
       return writer.byte(message.leadershipTransfer ? 1 : 0)
     case "RequestVoteReply":
       return writer.byte(message.granted ? 1 : 0)
+    case "TimeoutNow":
+      return
     case "AppendEntries":
       writer.natural(message.prevLogIndex)
       writer.natural(message.prevLogTerm)
@@ -219,6 +224,8 @@ const decodeBody = (reader: FrameReader): RaftMessage => {
       }
     case "RequestVoteReply":
       return { _tag: tag, term, granted: flag(reader) }
+    case "TimeoutNow":
+      return { _tag: tag, term }
     case "AppendEntries":
       return decodeAppendEntries(reader, term)
     case "AppendAccepted":

@@ -51,10 +51,13 @@ export interface ProposalsAppended {
   readonly term: Term
 }
 
+/** `Transferring`: this leader is handing over, and takes no commands meanwhile. */
+export type ProposalRefusal = "NotLeader" | "TooMuchUncommitted" | "Transferring"
+
 /** The drafts of the last `Proposed` are in no log. */
 export interface ProposalsRefused {
   readonly _tag: "ProposalsRefused"
-  readonly because: "NotLeader" | "TooMuchUncommitted"
+  readonly because: ProposalRefusal
 }
 
 /** A change of the membership is in the log, and in force. */
@@ -77,6 +80,29 @@ export interface MembershipSettled {
   readonly _tag: "MembershipSettled"
   readonly index: LogIndex
   readonly membership: Membership
+}
+
+/** The leader has begun to hand over to a node. */
+export interface TransferBegun {
+  readonly _tag: "TransferBegun"
+  readonly requestId: number
+  readonly to: NodeId
+}
+
+/** Why a leader does not hand over. `NoSuccessor`: it hears no other voter. `InProgress`: it does already. */
+export type TransferRefusal = "NotLeader" | "InProgress" | "NoSuccessor" | "AlreadyLeader" | "NotAVoter"
+
+export interface TransferRefused {
+  readonly _tag: "TransferRefused"
+  readonly requestId: number
+  readonly because: TransferRefusal
+}
+
+/** The other node did not take over in time: this leader leads on. */
+export interface TransferAbandoned {
+  readonly _tag: "TransferAbandoned"
+  readonly requestId: number
+  readonly to: NodeId
 }
 
 /** These reads may be answered from any state that has applied `readIndex`. */
@@ -122,6 +148,9 @@ export type Action =
   | MembershipAppended
   | MembershipRefused
   | MembershipSettled
+  | TransferBegun
+  | TransferRefused
+  | TransferAbandoned
   | ReadsConfirmed
   | ReadsRefused
   | KeepSnapshotPiece

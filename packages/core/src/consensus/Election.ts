@@ -12,7 +12,7 @@ import * as Configurations from "./Configurations.ts"
 import * as Durable from "./Durable.ts"
 import * as Following from "./Following.ts"
 import { electionDeadline } from "./Following.ts"
-import type { NodeState, Stamp } from "./NodeState.ts"
+import type { Leader, NodeState, Stamp } from "./NodeState.ts"
 import * as Quorum from "./Quorum.ts"
 import * as RaftLog from "./RaftLog.ts"
 import * as ReadIndex from "./ReadIndex.ts"
@@ -25,7 +25,9 @@ export const onElectionDue = (state: NodeState, stamp: Stamp, emit: Emit): NodeS
   if (!mayStand(state)) {
     return { ...state, role: { ...role, electionDeadlineMillis: electionDeadline(state, stamp) } }
   }
-  return state.config.preVote ? becomePreCandidate(state, stamp, emit) : becomeCandidate(state, stamp, emit)
+  return state.config.preVote
+    ? becomePreCandidate(state, stamp, emit)
+    : becomeCandidate(state, { leadershipTransfer: false }, stamp, emit)
 }
 
 /**
@@ -43,6 +45,7 @@ export const mayStand = ({ self, membership, configurations, commitIndex }: Node
  */
 export const onPeerLost = (state: NodeState, peer: NodeId, stamp: Stamp): NodeState => {
   const { role } = state
+  if (role._tag === "Leader") return withoutPeer(state, role, peer)
   if (role._tag !== "Follower" || role.leader !== peer) return state
   // Spread over a fifth of a heartbeat interval, so that two followers seldom split the vote.
   const soon = stamp.nowMillis + Math.floor((stamp.jitter * state.config.heartbeatIntervalMillis) / 5)
@@ -53,6 +56,16 @@ export const onPeerLost = (state: NodeState, peer: NodeId, stamp: Stamp): NodeSt
       heardMillis: Number.NEGATIVE_INFINITY,
       electionDeadlineMillis: Math.min(role.electionDeadlineMillis, soon)
     }
+  }
+}
+
+/** A leader counts on nobody's answer before it comes; it only takes a lost peer for no successor. */
+const withoutPeer = (state: NodeState, role: Leader, peer: NodeId): NodeState => {
+  const known = role.progress.get(peer)
+  if (known === undefined) return state
+  return {
+    ...state,
+    role: { ...role, progress: new Map(role.progress).set(peer, { ...known, isLost: true }) }
   }
 }
 
@@ -71,7 +84,13 @@ const becomePreCandidate = (state: NodeState, stamp: Stamp, emit: Emit): NodeSta
   return countPreVotes(asking, stamp, emit)
 }
 
-const becomeCandidate = (state: NodeState, stamp: Stamp, emit: Emit): NodeState => {
+/** Stands for election in the next term. With `leadershipTransfer` nobody protects the leader against it. */
+export const becomeCandidate = (
+  state: NodeState,
+  { leadershipTransfer }: { readonly leadershipTransfer: boolean },
+  stamp: Stamp,
+  emit: Emit
+): NodeState => {
   ReadIndex.refuseAll(state, emit)
   const inTerm = Durable.setTermAndVote(state, Term.next(state.currentTerm), state.self, emit)
   return {
@@ -80,6 +99,7 @@ const becomeCandidate = (state: NodeState, stamp: Stamp, emit: Emit): NodeState 
       _tag: "Candidate",
       votes: new Map(),
       electionDeadlineMillis: electionDeadline(state, stamp),
+      leadershipTransfer,
       voteTicket: inTerm.durability.hardState
     }
   }
@@ -105,7 +125,8 @@ export const requestFor = (state: NodeState, peer: NodeId): RaftMessage | undefi
     return { _tag: "PreVote", term: Term.next(state.currentTerm), ...last }
   }
   if (role._tag === "Candidate" && role.votes.has(state.self) && !role.votes.has(peer)) {
-    return { _tag: "RequestVote", term: state.currentTerm, ...last, leadershipTransfer: false }
+    const { leadershipTransfer } = role
+    return { _tag: "RequestVote", term: state.currentTerm, ...last, leadershipTransfer }
   }
   return undefined
 }
@@ -190,7 +211,7 @@ export const onPreVoteReply = (
 const countPreVotes = (state: NodeState, stamp: Stamp, emit: Emit): NodeState =>
   state.role._tag === "PreCandidate" &&
   Quorum.tally(Membership.votingSets(state.membership), state.role.votes) === "Won"
-    ? becomeCandidate(state, stamp, emit)
+    ? becomeCandidate(state, { leadershipTransfer: false }, stamp, emit)
     : state
 
 export const onRequestVoteReply = (

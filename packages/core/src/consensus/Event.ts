@@ -43,6 +43,13 @@ export interface MembershipRequested {
   readonly change: MembershipChange
 }
 
+/** Somebody wants another leader: `to`, or whoever is best. `requestId` is the actor's name for the call. */
+export interface TransferRequested {
+  readonly _tag: "TransferRequested"
+  readonly requestId: number
+  readonly to: NodeId | null
+}
+
 /** A heartbeat interval has passed at a follower whose reads still wait for the leader's word. */
 export interface ReadRetryDue {
   readonly _tag: "ReadRetryDue"
@@ -82,6 +89,7 @@ export type Event =
   | Proposed
   | ReadsRequested
   | MembershipRequested
+  | TransferRequested
   | ReadRetryDue
   | Persisted
   | PeerLost

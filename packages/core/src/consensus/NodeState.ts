@@ -13,6 +13,7 @@ import type { HardState, LogBase } from "../RaftStorage.ts"
 import type { SnapshotMeta } from "../Snapshot.ts"
 import type { Term } from "../Term.ts"
 import * as Configurations from "./Configurations.ts"
+import type { Transfer } from "./LeadershipTransfer.ts"
 import type { Progress } from "./Progress.ts"
 import type { PendingRead, ReadRequest } from "./ReadIndex.ts"
 import * as RaftLog from "./RaftLog.ts"
@@ -45,6 +46,8 @@ export interface Candidate {
   /** Its own vote is among them only once it is durable. */
   readonly votes: ReadonlyMap<NodeId, boolean>
   readonly electionDeadlineMillis: number
+  /** The leader before asked for this election (thesis, section 3.10). */
+  readonly leadershipTransfer: boolean
   /** The write that makes term and vote durable. */
   readonly voteTicket: number
 }
@@ -62,6 +65,10 @@ export interface Leader {
   readonly beat: number
   /** Since when its own disk has made no progress, as of the last heartbeat. */
   readonly disk: { readonly persisted: number; readonly sinceMillis: number }
+  /** While it hands over. It takes no commands then. */
+  readonly transfer: Transfer | undefined
+  /** It has told another node to stand for election, which may happen at any time in this term. */
+  readonly hasUrged: boolean
   /** The newest round that peers are asked to answer (see ReadIndex). */
   readonly round: number
   readonly reads: ReadonlyArray<PendingRead>

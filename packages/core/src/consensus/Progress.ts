@@ -24,6 +24,8 @@ export interface Progress {
   readonly epoch: number
   /** When the peer last answered in this term, on the monotonic clock, in milliseconds. */
   readonly contactMillis: number
+  /** The connection with it broke, and it has not answered since. */
+  readonly isLost: boolean
   /** The highest round that the peer has answered (see ReadIndex). */
   readonly ackedRound: number
   /** How far it has got with a snapshot; `undefined` when none was asked for or it has been installed. */
@@ -50,6 +52,7 @@ export const initial = (options: {
   memberSince: options.memberSince ?? LogIndex.zero,
   epoch: 0,
   contactMillis: options.nowMillis,
+  isLost: false,
   ackedRound: 0,
   transfer: undefined
 })
@@ -58,6 +61,7 @@ export const initial = (options: {
 export const contacted = (progress: Progress, nowMillis: number, round: number): Progress => ({
   ...progress,
   contactMillis: nowMillis,
+  isLost: false,
   ackedRound: Math.max(progress.ackedRound, round)
 })
 

@@ -15,6 +15,7 @@ import type { NodeId } from "../NodeId.ts"
 import type { Emit } from "./Action.ts"
 import * as Configurations from "./Configurations.ts"
 import * as Following from "./Following.ts"
+import * as LeadershipTransfer from "./LeadershipTransfer.ts"
 import * as NextMembership from "./NextMembership.ts"
 import type { Leader, NodeState, Stamp } from "./NodeState.ts"
 import { peersOf } from "./NodeState.ts"
@@ -64,6 +65,7 @@ const nextMembership = (
 
 /** Why this is no moment for a change, whatever it be. */
 const hindrance = (state: Leading): MembershipRejection | undefined => {
+  if (state.role.transfer !== undefined) return { _tag: "TransferInProgress", to: state.role.transfer.to }
   // The rule that single-server changes were first published without (thesis, section 4.1, and the note of
   // 2015): a leader must have committed an entry of its own term.
   if (state.commitIndex < state.role.termStartIndex)
@@ -166,9 +168,9 @@ export const onCommitted = (
   if (index <= before && before >= state.role.termStartIndex) return state
   if (membership._tag === "Joint") return append(state, NextMembership.leaveJoint(membership), stamp, emit)
   if (index > before) emit({ _tag: "MembershipSettled", index, membership })
-  return isVoter(state, state.self)
-    ? state
-    : Following.becomeFollower(state, { term: state.currentTerm, leader: null }, stamp, emit)
+  if (isVoter(state, state.self)) return state
+  LeadershipTransfer.appointSuccessor(state, stamp, emit)
+  return Following.becomeFollower(state, { term: state.currentTerm, leader: null }, stamp, emit)
 }
 
 /** With each heartbeat: learners that were to be promoted and can be, and those who have left and know it. */

@@ -34,6 +34,8 @@ export const beginTerm = (state: NodeState, stamp: Stamp, emit: Emit): NodeState
       termStartIndex: noOpIndex,
       progress: new Map(peersOf(state).map((peer) => [peer, progress])),
       settledIndex: LogIndex.zero,
+      transfer: undefined,
+      hasUrged: false,
       beat: 0,
       disk: { persisted: state.durability.persisted, sinceMillis: stamp.nowMillis },
       round: 0,
@@ -72,6 +74,10 @@ export const onProposed = (
 ): NodeState => {
   if (state.role._tag !== "Leader") {
     emit({ _tag: "ProposalsRefused", because: "NotLeader" })
+    return state
+  }
+  if (state.role.transfer !== undefined) {
+    emit({ _tag: "ProposalsRefused", because: "Transferring" })
     return state
   }
   const uncommitted = RaftLog.bytesBetween(

@@ -14,6 +14,7 @@ import * as Durable from "./Durable.ts"
 import * as Election from "./Election.ts"
 import type { Event, Persisted } from "./Event.ts"
 import * as Following from "./Following.ts"
+import * as LeadershipTransfer from "./LeadershipTransfer.ts"
 import * as LogMatching from "./LogMatching.ts"
 import type { NodeState, Stamp } from "./NodeState.ts"
 import * as ReadIndex from "./ReadIndex.ts"
@@ -39,9 +40,11 @@ export const step = (state: NodeState, event: Event, stamp: Stamp): Step => {
 /** As {@link step}, for a caller that collects the actions of many events. */
 export const apply = (state: NodeState, event: Event, stamp: Stamp, emit: Emit): NodeState => {
   const next = onEvent(state, event, stamp, emit)
-  return next.commitIndex === state.commitIndex
-    ? next
-    : Reconfiguration.onCommitted(state.commitIndex, next, stamp, emit)
+  const committed =
+    next.commitIndex === state.commitIndex
+      ? next
+      : Reconfiguration.onCommitted(state.commitIndex, next, stamp, emit)
+  return LeadershipTransfer.proceed(committed, emit)
 }
 
 const onEvent = (state: NodeState, event: Event, stamp: Stamp, emit: Emit): NodeState => {
@@ -58,6 +61,8 @@ const onEvent = (state: NodeState, event: Event, stamp: Stamp, emit: Emit): Node
       return ReadIndex.onReadsRequested(state, event.readIds, stamp, emit)
     case "MembershipRequested":
       return Reconfiguration.onRequested(state, event, stamp, emit)
+    case "TransferRequested":
+      return LeadershipTransfer.onRequested(state, event, stamp, emit)
     case "ReadRetryDue":
       return ReadIndex.onRetryDue(state, stamp, emit)
     case "Persisted":
@@ -73,7 +78,8 @@ const onEvent = (state: NodeState, event: Event, stamp: Stamp, emit: Emit): Node
 
 const onHeartbeatDue = (state: NodeState, stamp: Stamp, emit: Emit): NodeState => {
   const checked = CheckQuorum.onHeartbeatDue(state, stamp, emit)
-  return ReadIndex.dropOverdue(Reconfiguration.onHeartbeatDue(checked, stamp, emit), stamp, emit)
+  const handingOver = LeadershipTransfer.onHeartbeatDue(checked, stamp, emit)
+  return ReadIndex.dropOverdue(Reconfiguration.onHeartbeatDue(handingOver, stamp, emit), stamp, emit)
 }
 
 const onPersisted = (state: NodeState, event: Persisted, stamp: Stamp, emit: Emit): NodeState => {
@@ -174,6 +180,8 @@ const onMessage = (
       return Replication.onAccepted(state, from, message, stamp, emit)
     case "AppendRejected":
       return Replication.onRejected(state, from, message, stamp, emit)
+    case "TimeoutNow":
+      return LeadershipTransfer.onTimeoutNow(state, from, message, stamp, emit)
     case "ReadIndex":
       return ReadIndex.onReadIndex(state, from, message, stamp, emit)
     case "ReadIndexReply":

@@ -7,17 +7,16 @@
  * own signals are never dropped: there is at most one of each kind at a time.
  */
 import * as Effect from "effect/Effect"
-import type { Event } from "../consensus/Event.ts"
-import type { MembershipChange } from "../MembershipChange.ts"
+import type { Event, MembershipRequested, TransferRequested } from "../consensus/Event.ts"
 import type { RaftConfig } from "../RaftConfig.ts"
 import * as Doorbell from "./Doorbell.ts"
 import type { ProposalSlot } from "./ReplySlots.ts"
 
-/** What clients ask of the actor. */
+/** What clients and operators ask of the actor. */
 export type Request =
   | { readonly _tag: "Propose"; readonly slot: ProposalSlot }
   | { readonly _tag: "Read"; readonly readId: number }
-  | { readonly _tag: "ChangeMembership"; readonly requestId: number; readonly change: MembershipChange }
+  | { readonly _tag: "Operate"; readonly event: MembershipRequested | TransferRequested }
 
 /** What one turn works on. */
 export interface Batch {

@@ -154,7 +154,6 @@ export const make = <Self, Command, Reply, View>(
   programOf: (nodeId: NodeId) => StateMachineClass<Self, Command, Reply, View> = () => machine
 ): Effect.Effect<Cluster<Command, Reply, View>, Raft.RaftStartError, Scope.Scope> =>
   Effect.gen(function* () {
-    const scope = yield* Effect.scope
     const clock = yield* Clock.Clock
     const advance = yield* Advance
     const nowMillis = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
@@ -237,7 +236,7 @@ export const make = <Self, Command, Reply, View>(
         starting.add(nodeId)
         const count = (starts.get(nodeId) ?? 0) + 1
         starts.set(nodeId, count)
-        const nodeScope = yield* Scope.fork(scope)
+        const nodeScope = yield* Scope.make()
         const node = Raft.layer(programOf(nodeId), {
           nodeId,
           ...(founders.includes(nodeId) ? { members } : { join: true }),
@@ -257,23 +256,30 @@ export const make = <Self, Command, Reply, View>(
         running.set(nodeId, nodeScope)
       }).pipe(Effect.ensuring(Effect.sync(() => starting.delete(nodeId))))
 
-    const stop = (nodeId: NodeId) =>
+    const close = (nodeId: NodeId, exit: Exit.Exit<void>) =>
       throughDoor(
         nodeId,
         Effect.suspend(() => {
           const nodeScope = running.get(nodeId)
           if (nodeScope === undefined) return Effect.void
           running.delete(nodeId)
-          return Scope.close(nodeScope, Exit.void)
+          return Scope.close(nodeScope, exit)
         })
       )
+
+    /** A leader that is shut down hands over first, which takes time. */
+    const stop = (nodeId: NodeId) =>
+      Effect.gen(function* () {
+        const closing = yield* Effect.forkChild(close(nodeId, Exit.void), { startImmediately: true })
+        while (closing.pollUnsafe() === undefined) yield* advance(1)
+      })
 
     const kill = (nodeId: NodeId, fate: Fate = "Lost") =>
       Effect.suspend(() => {
         trace.crash(nodeId, fate)
         // Nothing that the node does while its Scope closes may reach the disk or a peer any more.
         network.silence(nodeId)
-        return Effect.andThen(disk.crash(identityOf(nodeId), fate), stop(nodeId))
+        return Effect.andThen(disk.crash(identityOf(nodeId), fate), close(nodeId, powerLost))
       })
 
     const raft = (nodeId: NodeId) => handles.get(nodeId) ?? neverStarted(nodeId)
@@ -345,7 +351,12 @@ export const make = <Self, Command, Reply, View>(
     })
 
     if (options.startDown !== true) yield* Effect.forEach(nodeIds, start, { discard: true })
-    yield* Effect.addFinalizer(() => check)
+    yield* Effect.addFinalizer(() =>
+      Effect.andThen(
+        Effect.forEach(nodeIds, (nodeId) => close(nodeId, powerLost), { discard: true }),
+        check
+      )
+    )
 
     return {
       nodeIds,
@@ -375,6 +386,9 @@ export const make = <Self, Command, Reply, View>(
       check
     }
   })
+
+/** How a node ends that says no farewell. */
+const powerLost = Exit.die(new Error("the power was lost"))
 
 /** How much time passes between two looks at the cluster. */
 const stepMillis = 5

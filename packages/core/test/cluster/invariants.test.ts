@@ -51,6 +51,8 @@ const state = (given: Given): NodeState.NodeState => {
     termStartIndex: initial.log.lastIndex,
     progress: new Map(),
     settledIndex: 0 as LogIndex,
+    transfer: undefined,
+    hasUrged: false,
     beat: 0,
     disk: { persisted: 0, sinceMillis: 0 },
     round: 0,

@@ -115,6 +115,7 @@ const drawWeights = (dice: Dice): Weights => {
     [often() / 2, propose],
     [often() / 4, read],
     [dice.pick([0, 0, 0.5, 3]), changeMembership],
+    [dice.pick([0, 0, 0.3, 1]), transfer],
     [dice.pick([0, 0.3, 2]), takeSnapshot],
     [often() / 2, finishSnapshot],
     [seldom(), (walk) => happens(walk, { _tag: "ReadRetryDue" })],
@@ -220,6 +221,11 @@ const read = (walk: Walk): void => happensAtLeader(walk, { _tag: "ReadsRequested
 
 const changeMembership = (walk: Walk): void =>
   happensAtLeader(walk, { _tag: "MembershipRequested", requestId: walk.nextId++, change: drawChange(walk) })
+
+const transfer = (walk: Walk): void => {
+  const to = walk.dice.oneIn(2) ? walk.dice.pick(walk.cluster.nodes).id : null
+  happensAtLeader(walk, { _tag: "TransferRequested", requestId: walk.nextId++, to })
+}
 
 const drawChange = ({ dice, cluster }: Walk): MembershipChange => {
   const ids = cluster.nodes.map(({ id }) => id)

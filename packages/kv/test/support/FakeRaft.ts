@@ -53,7 +53,8 @@ export const make = (name = "n1"): FakeRaft => {
       appliedIndex: index,
       machineVersion: 0,
       lastIndex: index,
-      membership: Membership.ofVoters({ n1: "127.0.0.1:7001", n2: "127.0.0.1:7002" })
+      membership: Membership.ofVoters({ n1: "127.0.0.1:7001", n2: "127.0.0.1:7002" }),
+      transferTo: null
     }
   }
 
@@ -86,6 +87,7 @@ export const make = (name = "n1"): FakeRaft => {
           fake.reads.push(options?.consistency ?? "linearizable")
           return fake.failWith === undefined ? Effect.succeed(f(instance.view())) : Effect.fail(fake.failWith)
         }),
+      transferLeadership: () => Effect.succeed(nodeId),
       changeMembership: (change) =>
         Effect.suspend(() => {
           fake.changes.push(change)
