@@ -26,9 +26,23 @@ export interface QueryRequest {
   readonly query: Uint8Array
 }
 
-export type ClientRequest = ProposeRequest | QueryRequest
+/** Open a session, within the limits of the node's configuration. Answered with a `SessionAnswer`. */
+export interface OpenSessionRequest {
+  readonly _tag: "OpenSession"
+  readonly id: number
+}
 
-/** The machine's reply, or its answer to a query. */
+/** Do what a session's record says, unless it opens one. Answered with a `SessionAnswer`. */
+export interface SessionRequest {
+  readonly _tag: "Session"
+  readonly id: number
+  /** An encoded `SessionRecord`. */
+  readonly record: Uint8Array
+}
+
+export type ClientRequest = ProposeRequest | QueryRequest | OpenSessionRequest | SessionRequest
+
+/** The machine's reply, its answer to a query, or the sessions' answer. */
 export interface DoneAnswer {
   readonly _tag: "Done"
   readonly id: number
@@ -55,4 +69,16 @@ export interface Welcome {
   readonly maxInFlight: number
   /** Where the leader listens for clients; `null` when this node is it, or knows of none. */
   readonly leaderAt: string | null
+}
+
+/** Why a client that wants this cluster and group is not let in, in words for both ends. */
+export const refusalOf = (
+  wanted: Pick<Welcome, "clusterId" | "groupId">,
+  { clusterId, groupId, nodeId }: Welcome
+): string | undefined => {
+  if (wanted.clusterId !== clusterId)
+    return `node ${nodeId} belongs to cluster ${clusterId}, the client wants cluster ${wanted.clusterId}`
+  return wanted.groupId === groupId
+    ? undefined
+    : `node ${nodeId} belongs to group ${groupId}, the client wants group ${wanted.groupId}`
 }

@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import type { ClientEntrance } from "./ClientEntrance.ts"
+import { refusalOf } from "./ClientMessage.ts"
 import type { ClientAnswer, ClientRequest } from "./ClientMessage.ts"
 import { ConnectFailed, RaftClientTransport } from "./RaftClientTransport.ts"
 import type { ClientConnection, ConnectOptions } from "./RaftClientTransport.ts"
@@ -58,16 +59,14 @@ export const make: Effect.Effect<MemoryClientTransport> = Effect.sync(() => {
 
   const connect = (options: ConnectOptions): Effect.Effect<ClientConnection, ConnectFailed, Scope.Scope> =>
     Effect.gen(function* () {
-      const { clusterId, endpoint, groupId, handler } = options
+      const { endpoint, handler } = options
       const refuse = (detail: string, isRefusal: boolean) =>
         new ConnectFailed({ endpoint, detail, isRefusal })
       const entrance = entrances.get(endpoint)
       if (entrance === undefined) return yield* refuse("nobody listens there", false)
       const welcome = entrance.welcome()
-      if (welcome.clusterId !== clusterId || welcome.groupId !== groupId) {
-        const detail = `it belongs to cluster ${welcome.clusterId}, group ${welcome.groupId}`
-        return yield* refuse(detail, true)
-      }
+      const refusal = refusalOf(options, welcome)
+      if (refusal !== undefined) return yield* refuse(refusal, true)
       const requests = yield* Queue.unbounded<ClientRequest>() // bounded by `maxInFlight` of the welcome
       const answers = yield* Queue.unbounded<ClientAnswer>()
       let isOpen = true

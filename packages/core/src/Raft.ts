@@ -162,6 +162,9 @@ export interface Raft<Command, Reply, View> {
   /** What a peer told about itself when it connected, such as the URL of its HTTP API. */
   readonly attributesOf: (nodeId: NodeId) => Readonly<Record<string, string>>
 
+  /** How many callers wait for this node now; for tests of leaks, and for gauges. */
+  readonly waiting: Effect.Effect<RaftNode.Waiting>
+
   /** Where listeners hand in what remote clients ask; see `ClientServer`. */
   readonly entrance: ClientEntrance["Service"]
 
@@ -344,6 +347,7 @@ const face = <Self, Command, Reply, View>(
       Stream.changes
     ),
     attributesOf: node.attributesOf,
+    waiting: Effect.sync(node.waiting),
     entrance: Entrance.make({ machine, node, clusterId, groupId, nodeId, config }),
     failure: node.failure
   }

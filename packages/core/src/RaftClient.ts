@@ -23,13 +23,16 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import type { ClientRequest, QueryConsistency } from "./ClientMessage.ts"
+import type { QueryConsistency } from "./ClientMessage.ts"
+import * as Exchange from "./internal/client/Exchange.ts"
+import * as RemoteSessions from "./internal/client/RemoteSessions.ts"
 import * as Router from "./internal/client/Router.ts"
 import { ClusterId, GroupId } from "./NodeId.ts"
-import { InvalidCommand, InvalidQuery, RaftError } from "./RaftError.ts"
-import type { RaftErrorReason } from "./RaftError.ts"
+import { because, InvalidCommand, InvalidQuery } from "./RaftError.ts"
+import type { RaftError } from "./RaftError.ts"
 import { RaftClientTransport } from "./RaftClientTransport.ts"
-import type { BinaryCodec, ClientOf, RemoteMachine, RemoteMachineClass } from "./StateMachine.ts"
+import type { SessionOperations } from "./sessions/SessionOperations.ts"
+import type { ClientOf, RemoteMachine, RemoteMachineClass } from "./StateMachine.ts"
 
 /** A remote handle on a group. */
 export interface RaftClient<Command, Reply, Query, Answer> {
@@ -44,6 +47,12 @@ export interface RaftClient<Command, Reply, Query, Answer> {
     query: Query,
     options?: { readonly consistency?: QueryConsistency }
   ) => Effect.Effect<Answer, RaftError>
+
+  /**
+   * What exactly-once is made of: `Session.open(client.sessions)` gives a session in which a command whose
+   * answer was lost is sent again, and applied once.
+   */
+  readonly sessions: SessionOperations<Command, Reply>
 
   /** How many calls have not ended yet. */
   readonly callsUnderWay: Effect.Effect<number>
@@ -148,74 +157,36 @@ const face = <Command, Reply, View, Query, Answer>(
   machine: RemoteMachine<Command, Reply, View, Query, Answer>,
   leader: Router.Router,
   reader: Router.Router
-): RaftClient<Command, Reply, Query, Answer> => ({
-  propose: (command) =>
-    run(leader, {
-      input: command,
-      codec: machine.command,
-      refuse: (detail) => new InvalidCommand({ detail }),
-      request: (command) => (id) => ({ _tag: "Propose", id, command }),
-      isRepeatable: false,
-      isCommand: true,
-      decode: machine.reply.decode
-    }),
-  query: (query, options) => {
-    const { queries } = machine
-    if (queries === undefined) {
-      const detail = `${machine.name} answers no queries`
-      return Effect.fail(new RaftError({ reason: new InvalidQuery({ detail }) }))
-    }
-    const consistency = options?.consistency ?? "linearizable"
-    return run(reader, {
-      input: query,
-      codec: queries.query,
-      refuse: (detail) => new InvalidQuery({ detail }),
-      request: (query) => (id) => ({ _tag: "Query", id, consistency, query }),
-      isRepeatable: true,
-      isCommand: false,
-      decode: queries.answer.decode
-    })
-  },
-  callsUnderWay: Effect.sync(() => (leader === reader ? leader.size : leader.size + reader.size))
-})
-
-interface Operation<Input, Output> {
-  readonly input: Input
-  readonly codec: BinaryCodec<Input>
-  readonly refuse: (detail: string) => RaftErrorReason
-  readonly request: (bytes: Uint8Array) => (id: number) => ClientRequest
-  readonly isRepeatable: boolean
-  readonly isCommand: boolean
-  readonly decode: (bytes: Uint8Array) => Output
+): RaftClient<Command, Reply, Query, Answer> => {
+  const proposing: Exchange.Kind<Command, Reply> = {
+    input: machine.command,
+    output: machine.reply,
+    request: (id, command) => ({ _tag: "Propose", id, command }),
+    isQuery: false,
+    refuse: (detail) => new InvalidCommand({ detail })
+  }
+  const asking = askingOf(machine)
+  return {
+    propose: (command) => Exchange.run(leader, proposing, command, because),
+    query: (query, options) =>
+      asking === undefined
+        ? Effect.fail(because(new InvalidQuery({ detail: `${machine.name} answers no queries` })))
+        : Exchange.run(reader, asking[options?.consistency ?? "linearizable"], query, because),
+    sessions: RemoteSessions.make(leader, machine),
+    callsUnderWay: Effect.sync(() => (leader === reader ? leader.size : leader.size + reader.size))
+  }
 }
 
-const run = <Input, Output>(
-  router: Router.Router,
-  operation: Operation<Input, Output>
-): Effect.Effect<Output, RaftError> =>
-  Effect.callback((resume) => {
-    const fail = (reason: RaftErrorReason) => resume(Effect.fail(new RaftError({ reason })))
-    let bytes: Uint8Array
-    try {
-      bytes = operation.codec.encode(operation.input)
-    } catch (cause) {
-      return fail(operation.refuse((cause as Error).message))
-    }
-    const call = router.submit({
-      request: operation.request(bytes),
-      isRepeatable: operation.isRepeatable,
-      isCommand: operation.isCommand,
-      onDone: (answer) => resume(decoded(operation.decode, answer)),
-      onFailed: fail
-    })
-    return Effect.sync(() => router.abandon(call))
+const askingOf = <Command, Reply, View, Query, Answer>({
+  queries
+}: RemoteMachine<Command, Reply, View, Query, Answer>) => {
+  if (queries === undefined) return undefined
+  const asking = (consistency: QueryConsistency): Exchange.Kind<Query, Answer> => ({
+    input: queries.query,
+    output: queries.answer,
+    request: (id, query) => ({ _tag: "Query", id, consistency, query }),
+    isQuery: true,
+    refuse: (detail) => new InvalidQuery({ detail })
   })
-
-/** A reply that cannot be read is a machine of another version at the other end: a defect, not an outcome. */
-const decoded = <Output>(decode: (bytes: Uint8Array) => Output, bytes: Uint8Array): Effect.Effect<Output> => {
-  try {
-    return Effect.succeed(decode(bytes))
-  } catch (cause) {
-    return Effect.die(cause)
-  }
+  return { linearizable: asking("linearizable"), stale: asking("stale") }
 }

@@ -94,6 +94,15 @@ export interface Options<Command, Reply, View> {
   readonly attributes: Readonly<Record<string, string>>
 }
 
+/** How many callers wait for a node. */
+export interface Waiting {
+  /** Proposals that stand in this leader's log and are not applied. */
+  readonly proposals: number
+  readonly reads: number
+  /** Commands that were passed on to the leader. */
+  readonly forwarded: number
+}
+
 /** A running node, before it is given its typed face (see Raft). */
 export interface RaftNode<View> {
   /** The state as of the last turn. */
@@ -113,6 +122,8 @@ export interface RaftNode<View> {
   readonly read: (done: ReadDone) => number
   /** Nobody waits any more for what {@link RaftNode.read} gave this number. */
   readonly forgetRead: (readId: number) => void
+  /** How many slots are taken: proposals in the log that somebody waits for, and reads. */
+  readonly waiting: () => Waiting
   readonly view: () => View
   /** The machine's version in force, as far as this node has applied the log. */
   readonly machineVersion: () => number
@@ -540,6 +551,7 @@ export const make = <Command, Reply, View>(
       forward: forwarder.forward,
       read,
       forgetRead: (readId) => readSlots.forget(readId),
+      waiting: () => ({ proposals: slots.size, reads: readSlots.size, forwarded: forwarder.size() }),
       view: applier.view,
       machineVersion: applier.version,
       snapshot: () => {

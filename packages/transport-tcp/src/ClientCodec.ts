@@ -12,12 +12,20 @@ import { MalformedFrame } from "./FrameReader.ts"
 import type { Parcel } from "./Parcel.ts"
 
 /** The kinds of requests. A number is never given to another request. */
-export const requestKinds = { Propose: 1, LinearizableQuery: 2, StaleQuery: 3 } as const
+export const requestKinds = {
+  Propose: 1,
+  LinearizableQuery: 2,
+  StaleQuery: 3,
+  OpenSession: 4,
+  Session: 5
+} as const
 
 /** The kinds of answers: done, surely not done, perhaps done. */
 export const answerKinds = { Done: 1, Refused: 2, InDoubt: 3 } as const
 
 // --- requests -----------------------------------------------------------------------------------------
+
+const nothing = new Uint8Array(0)
 
 export const requestToParcel = (request: ClientRequest): Parcel => {
   switch (request._tag) {
@@ -28,6 +36,10 @@ export const requestToParcel = (request: ClientRequest): Parcel => {
       const kind = isStale ? requestKinds.StaleQuery : requestKinds.LinearizableQuery
       return { id: request.id, kind, bytes: request.query }
     }
+    case "OpenSession":
+      return { id: request.id, kind: requestKinds.OpenSession, bytes: nothing }
+    case "Session":
+      return { id: request.id, kind: requestKinds.Session, bytes: request.record }
   }
 }
 
@@ -40,6 +52,10 @@ export const requestOf = (id: number, kind: number, bytes: Uint8Array): ClientRe
       return { _tag: "Query", id, consistency: "linearizable", query: bytes }
     case requestKinds.StaleQuery:
       return { _tag: "Query", id, consistency: "stale", query: bytes }
+    case requestKinds.OpenSession:
+      return { _tag: "OpenSession", id }
+    case requestKinds.Session:
+      return { _tag: "Session", id, record: bytes }
     default:
       throw new MalformedFrame({ detail: `a request of kind ${kind}, which there is not` })
   }

@@ -137,12 +137,3 @@ const expectType = (reader: FrameReader, type: number): void => {
   if (reader.type !== type)
     throw new MalformedFrame({ detail: `a frame of type ${reader.type} during the handshake` })
 }
-
-/** Why a client is not let in, in words for both ends; `undefined` when it is. */
-export const refusalOf = (hello: Hello, { clusterId, groupId, nodeId }: Welcome): string | undefined => {
-  if (hello.clusterId !== clusterId)
-    return `node ${nodeId} belongs to cluster ${clusterId}, the client wants cluster ${hello.clusterId}`
-  return hello.groupId === groupId
-    ? undefined
-    : `node ${nodeId} belongs to group ${groupId}, the client wants group ${hello.groupId}`
-}

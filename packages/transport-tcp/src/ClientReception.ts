@@ -5,6 +5,7 @@
  * introduced itself it gets little time and little memory, and what is wrong with it is logged in one line.
  */
 import type { ClientEntrance, Visit } from "@effect-raft/core/ClientEntrance"
+import { refusalOf } from "@effect-raft/core/ClientMessage"
 import type { ClientRequest } from "@effect-raft/core/ClientMessage"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -108,7 +109,7 @@ class Caller {
       if (!reader.next()) return
       const hello = ClientHandshake.decodeHello(reader)
       const welcome = this.options.entrance.welcome()
-      const refusal = ClientHandshake.refusalOf(hello, welcome)
+      const refusal = refusalOf(hello, welcome)
       if (refusal !== undefined) return this.refuse(refusal)
       this.socket.say((writer) => {
         writer.raw(ClientHandshake.preamble())

@@ -73,6 +73,7 @@ export class ParcelSocket {
   post(parcel: Parcel.Parcel): boolean {
     if (!this.isOpen) return false
     this.waiting.push(parcel)
+    // What comes while a write is under way goes out when that is done, from the same buffer.
     if (!this.isFlushDue && !this.isWriting) {
       this.isFlushDue = true
       queueMicrotask(this.flush)
@@ -90,7 +91,7 @@ export class ParcelSocket {
 
   private readonly flush = (): void => {
     this.isFlushDue = false
-    if (!this.isOpen || this.isWriting || this.waiting.length === 0) return
+    if (!this.isOpen || this.waiting.length === 0) return
     const { bytes, count } = this.nextFrame()
     const [buffer, view] = this.room(bytes)
     const size = Parcel.encode(buffer, view, this.options.frameType, this.waiting, count)

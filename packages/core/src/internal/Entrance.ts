@@ -10,15 +10,20 @@
  * applied, or when the leader loses its office.
  */
 import type { ClientEntrance, Visit, VisitOptions } from "../ClientEntrance.ts"
-import type { ClientRequest, ProposeRequest, QueryRequest } from "../ClientMessage.ts"
+import type { ClientRequest, QueryRequest } from "../ClientMessage.ts"
 import * as NodeState from "../consensus/NodeState.ts"
+import type { ProposalKind } from "../LogEntry.ts"
 import type { ClusterId, GroupId, NodeId } from "../NodeId.ts"
 import type { RaftConfig } from "../RaftConfig.ts"
-import { CommandTooLarge, InvalidQuery, Overloaded } from "../RaftError.ts"
+import { CommandTooLarge, InvalidCommand, InvalidQuery, Overloaded } from "../RaftError.ts"
 import type { RaftErrorReason } from "../RaftError.ts"
 import type { RaftNode } from "../RaftNode.ts"
-import type { StateMachine } from "../StateMachine.ts"
+import * as SessionAnswer from "../sessions/SessionAnswer.ts"
+import * as SessionRecord from "../sessions/SessionRecord.ts"
+import type { BinaryCodec, StateMachine } from "../StateMachine.ts"
+import type { Proposal } from "./LocalProposal.ts"
 import type { Position, ProposalSlot } from "./ReplySlots.ts"
+import * as SessionCalls from "./SessionCalls.ts"
 
 /** The attribute under which a node tells its peers where it listens for clients. */
 export const clientAttribute = "client"
@@ -74,7 +79,7 @@ class VisitOfNode<Command, Reply, View> implements Visit {
       this.inFlight += 1
       if (this.inFlight > maxClientRequests) {
         this.failed(request.id, new Overloaded({ bound: "maxClientRequests", limit: maxClientRequests }))
-      } else if (request._tag === "Propose") {
+      } else if (request._tag !== "Query") {
         this.propose(request)
       } else if (request.consistency === "stale") {
         this.answerStale(request)
@@ -93,21 +98,25 @@ class VisitOfNode<Command, Reply, View> implements Visit {
 
   // --- commands ---------------------------------------------------------------------------------------
 
-  private propose({ command, id }: ProposeRequest): void {
-    const maxBytes = this.options.config.maxCommandBytes
-    if (command.byteLength > maxBytes) {
-      this.failed(id, new CommandTooLarge({ bytes: command.byteLength, maxBytes }))
-    } else {
-      this.options.node.propose(new RemoteProposal(this, id, command))
-    }
+  private propose(request: Exclude<ClientRequest, QueryRequest>): void {
+    const { config, machine, node } = this.options
+    const proposal = proposalOf(request, config, machine.command)
+    if ("_tag" in proposal) this.failed(request.id, proposal)
+    else node.propose(new RemoteProposal(this, request.id, proposal))
   }
 
   get isOver(): boolean {
     return this.hasEnded
   }
 
-  applied(id: number, reply: unknown): void {
-    if (!this.hasEnded) this.done(id, this.options.machine.reply.encode(reply as Reply))
+  applied(id: number, kind: ProposalKind, reply: unknown): void {
+    if (this.hasEnded) return
+    this.done(
+      id,
+      kind === "Session"
+        ? SessionAnswer.encode(reply as SessionAnswer.SessionAnswer)
+        : this.options.machine.reply.encode(reply as Reply)
+    )
   }
 
   // --- queries ----------------------------------------------------------------------------------------
@@ -161,16 +170,67 @@ class VisitOfNode<Command, Reply, View> implements Visit {
   }
 }
 
+/** What a client may bring into the log. */
+interface Admitted extends Proposal {
+  readonly kind: ProposalKind
+}
+
+/**
+ * What goes into the log for a request, or why nothing does. What no node could read must not get there:
+ * every node would stop at it.
+ */
+const proposalOf = (
+  request: Exclude<ClientRequest, QueryRequest>,
+  config: RaftConfig,
+  codec: Reads
+): Admitted | RaftErrorReason => {
+  switch (request._tag) {
+    case "OpenSession":
+      return { kind: "Session", payload: SessionRecord.encode(SessionCalls.openRecord(config)) }
+    case "Propose": {
+      const { command } = request
+      return problemOf(command, config, codec) ?? { kind: "Command", payload: command }
+    }
+    case "Session": {
+      const { record } = request
+      const detail = SessionRecord.problemOf(record)
+      if (detail !== undefined) return new InvalidCommand({ detail })
+      const told = SessionRecord.decode(record)
+      if (told._tag === "Open")
+        return new InvalidCommand({ detail: "a client does not set the limits of its session" })
+      const problem = told._tag === "Command" ? problemOf(told.command, config, codec) : undefined
+      return problem ?? { kind: "Session", payload: record }
+    }
+  }
+}
+
+type Reads = Pick<BinaryCodec<unknown>, "decode">
+
+const problemOf = (
+  command: Uint8Array,
+  { maxCommandBytes: maxBytes }: RaftConfig,
+  { decode }: Reads
+): RaftErrorReason | undefined => {
+  if (command.byteLength > maxBytes) return new CommandTooLarge({ bytes: command.byteLength, maxBytes })
+  try {
+    decode(command)
+    return undefined
+  } catch (cause) {
+    return new InvalidCommand({ detail: (cause as Error).message })
+  }
+}
+
 /** The place of a remote client's command. */
 class RemoteProposal implements ProposalSlot {
-  readonly kind = "Command"
+  readonly kind: ProposalKind
   readonly payload: Uint8Array
   private readonly id: number
   private readonly visit: AnswersProposals
 
-  constructor(visit: AnswersProposals, id: number, payload: Uint8Array) {
+  constructor(visit: AnswersProposals, id: number, { kind, payload }: Admitted) {
     this.visit = visit
     this.id = id
+    this.kind = kind
     this.payload = payload
   }
 
@@ -183,7 +243,7 @@ class RemoteProposal implements ProposalSlot {
   }
 
   onApplied(_position: Position, reply: unknown): void {
-    this.visit.applied(this.id, reply)
+    this.visit.applied(this.id, this.kind, reply)
   }
 
   onFailed(reason: RaftErrorReason): void {
@@ -193,6 +253,6 @@ class RemoteProposal implements ProposalSlot {
 
 interface AnswersProposals {
   readonly isOver: boolean
-  readonly applied: (id: number, reply: unknown) => void
+  readonly applied: (id: number, kind: ProposalKind, reply: unknown) => void
   readonly failed: (id: number, reason: RaftErrorReason) => void
 }

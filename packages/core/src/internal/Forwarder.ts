@@ -32,6 +32,8 @@ export interface Forwarder {
   /** The peer may be dead: what was sent to it and not answered is unknown. */
   readonly onPeerLost: (peer: NodeId) => void
   readonly failAll: () => void
+  /** Commands that wait for the leader's word. */
+  readonly size: () => number
 }
 
 /** A message that is not consensus' business, but this one's. */
@@ -134,7 +136,8 @@ export const make = (options: {
       else onRequest(from, message)
     },
     onPeerLost: (peer) => failWhere((slot) => slot.leader === peer),
-    failAll: () => failWhere(() => true)
+    failAll: () => failWhere(() => true),
+    size: () => waiting.size
   }
 }
 

@@ -1,13 +1,12 @@
 /**
- * A node's `SessionOperations`: each call is an entry of the kind `Session`, and what the replicated table
- * answers to it.
+ * The calls that sessions are made of: each is an entry of the kind `Session`, and what the replicated table
+ * answers to it. A node proposes the entries itself, a remote client has them proposed.
  */
 import * as Effect from "effect/Effect"
 import type { RaftConfig } from "../RaftConfig.ts"
 import { because } from "../RaftError.ts"
 import type { RaftErrorReason } from "../RaftError.ts"
 import type { RaftNode } from "../RaftNode.ts"
-import type { SessionLimits } from "../SessionId.ts"
 import * as SessionAnswer from "../sessions/SessionAnswer.ts"
 import type { SessionOperations } from "../sessions/SessionOperations.ts"
 import * as SessionRecord from "../sessions/SessionRecord.ts"
@@ -20,41 +19,48 @@ type Answer<Tag extends SessionAnswer.SessionAnswer["_tag"]> = Extract<
   { readonly _tag: Tag }
 >
 
-export const make = <Command, Reply, View>(
-  node: RaftNode<View>,
-  machine: StateMachine<Command, Reply, View>,
-  config: RaftConfig
-): SessionOperations<Command, Reply> => {
-  /** Asks the table, and expects the answer that such a record has when all is well. */
-  const ask = <Tag extends "Opened" | "Applied" | "Done">(
-    record: SessionRecord.SessionRecord,
-    expected: Tag
-  ): Effect.Effect<Answer<Tag>, RaftErrorReason> =>
-    ProposalCalls.propose(
-      node,
-      { kind: "Session", payload: SessionRecord.encode(record) },
-      SessionAnswer.decode
-    ).pipe(
-      Effect.flatMap(({ reply }) =>
-        reply._tag === expected
-          ? Effect.succeed(reply as Answer<Tag>)
-          : Effect.fail(SessionRefusal.reasonOf(reply, record))
-      )
-    )
+/** Who brings a record to the table of sessions, and the table's answer back. */
+export interface Messenger<Command, Reply> {
+  /** Opens a session within the limits of the node that takes the call. */
+  readonly open: Effect.Effect<SessionAnswer.SessionAnswer, RaftErrorReason>
+  readonly tell: (record: Told) => Effect.Effect<SessionAnswer.SessionAnswer, RaftErrorReason>
+  readonly encode: (command: Command) => Effect.Effect<Uint8Array, RaftErrorReason>
+  readonly decode: (reply: Uint8Array) => Reply
+}
+
+/** Every record but the one that opens a session. */
+export type Told = Exclude<SessionRecord.SessionRecord, SessionRecord.Open>
+
+/** The operations of clients, over a messenger. */
+export const over = <Command, Reply>({
+  decode,
+  encode,
+  open,
+  tell
+}: Messenger<Command, Reply>): SessionOperations<Command, Reply> => {
+  /** What the table answered, where it is the answer that such a record has when all is well. */
+  const expect =
+    <Tag extends "Opened" | "Applied" | "Done">(expected: Tag, asked: SessionRefusal.Asked) =>
+    (answer: SessionAnswer.SessionAnswer): Effect.Effect<Answer<Tag>, RaftErrorReason> =>
+      answer._tag === expected
+        ? Effect.succeed(answer as Answer<Tag>)
+        : Effect.fail(SessionRefusal.reasonOf(answer, asked))
+
+  const ask = <Tag extends "Applied" | "Done">(record: Told, expected: Tag) =>
+    Effect.flatMap(tell(record), expect(expected, record))
 
   return {
-    open: Effect.suspend(() =>
-      ask({ _tag: "Open", limits: limitsOf(config), maxSessions: config.maxSessions }, "Opened")
-    ).pipe(
+    open: open.pipe(
+      Effect.flatMap(expect("Opened", { _tag: "Open" })),
       Effect.map(({ limits, session }) => ({ limits, session })),
       Effect.mapError(because)
     ),
     propose: ({ acknowledgedBelow, command, sequence, session }) =>
-      ProposalCalls.encode(machine, config, command).pipe(
+      encode(command).pipe(
         Effect.flatMap((bytes) =>
           ask({ _tag: "Command", session, sequence, acknowledgedBelow, command: bytes }, "Applied")
         ),
-        Effect.map(({ index, reply, term }) => ({ index, term, reply: machine.reply.decode(reply) })),
+        Effect.map(({ index, reply, term }) => ({ index, term, reply: decode(reply) })),
         Effect.mapError(because)
       ),
     keepAlive: ({ acknowledgedBelow, session }) =>
@@ -70,9 +76,36 @@ export const make = <Command, Reply, View>(
   }
 }
 
-/** The limits of a session that is opened here: from then on they stand in the log. */
-const limitsOf = (config: RaftConfig): SessionLimits => ({
-  timeoutMillis: config.sessionTimeoutMillis,
-  maxReplies: config.maxSessionReplies,
-  maxReplyBytes: config.maxSessionReplyBytes
+/** The operations of a node. */
+export const make = <Command, Reply, View>(
+  node: RaftNode<View>,
+  machine: StateMachine<Command, Reply, View>,
+  config: RaftConfig
+): SessionOperations<Command, Reply> => {
+  const tell = (record: SessionRecord.SessionRecord) =>
+    Effect.map(
+      ProposalCalls.propose(
+        node,
+        { kind: "Session", payload: SessionRecord.encode(record) },
+        SessionAnswer.decode
+      ),
+      ({ reply }) => reply
+    )
+  return over({
+    open: Effect.suspend(() => tell(openRecord(config))),
+    tell,
+    encode: (command) => ProposalCalls.encode(machine, config, command),
+    decode: machine.reply.decode
+  })
+}
+
+/** Opens a session here. Its limits stand in the log from then on. */
+export const openRecord = (config: RaftConfig): SessionRecord.Open => ({
+  _tag: "Open",
+  limits: {
+    timeoutMillis: config.sessionTimeoutMillis,
+    maxReplies: config.maxSessionReplies,
+    maxReplyBytes: config.maxSessionReplyBytes
+  },
+  maxSessions: config.maxSessions
 })

@@ -7,10 +7,13 @@ import type { RaftErrorReason } from "../RaftError.ts"
 import type { SessionId } from "../SessionId.ts"
 import type { Term } from "../Term.ts"
 import type { SessionAnswer } from "./SessionAnswer.ts"
-import type { SessionRecord } from "./SessionRecord.ts"
+import type { Open, SessionRecord } from "./SessionRecord.ts"
+
+/** A record, in so far as it tells whose refusal it is. */
+export type Asked = Exclude<SessionRecord, Open> | Pick<Open, "_tag">
 
 /** The reason that is in `answer`, which is not the one that `record` hopes for. */
-export const reasonOf = (answer: SessionAnswer, record: SessionRecord): RaftErrorReason => {
+export const reasonOf = (answer: SessionAnswer, record: Asked): RaftErrorReason => {
   const session = record._tag === "Open" ? nobody : record.session
   switch (answer._tag) {
     case "Full":

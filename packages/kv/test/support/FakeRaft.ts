@@ -104,6 +104,7 @@ export const make = (name = "n1"): FakeRaft => {
       changes: Stream.sync(status),
       leader: Stream.sync(() => fake.leader),
       attributesOf: (id) => (id === "n2" ? { http: "http://127.0.0.1:8002" } : {}),
+      waiting: Effect.succeed({ proposals: 0, reads: 0, forwarded: 0 }),
       entrance: {
         welcome: () => ({
           clusterId: ClusterId.make("test"),

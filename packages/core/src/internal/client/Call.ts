@@ -10,10 +10,8 @@ import type { RaftErrorReason } from "../../RaftError.ts"
 export interface CallOptions {
   /** The request, under the number that it has on the connection it goes out on. */
   readonly request: (id: number) => ClientRequest
-  /** It changes nothing, or carrying it out twice is as good as once. */
-  readonly isRepeatable: boolean
-  /** What becomes of it matters to more than the caller. */
-  readonly isCommand: boolean
+  /** It changes nothing: what becomes of it is never in doubt, and it may be tried again at any time. */
+  readonly isQuery: boolean
   readonly onDone: (bytes: Uint8Array) => void
   readonly onFailed: (reason: RaftErrorReason) => void
 }
@@ -24,8 +22,6 @@ export class Call {
   readonly lastTick: number
   /** It is on its way to a node, or there. */
   isSent = false
-  /** It was on its way to a node that did not say what became of it. */
-  isInDoubt = false
   /** It has ended, or nobody waits for it any more. */
   isOver = false
 
@@ -36,7 +32,7 @@ export class Call {
 
   /** How it ends when nobody has said what became of it. */
   withoutAnswer(waitedMillis: number, detail: string): RaftErrorReason {
-    return this.options.isCommand && (this.isSent || this.isInDoubt)
+    return this.isSent && !this.options.isQuery
       ? new OutcomeUnknown({ detail })
       : new Unreachable({ waitedMillis, detail })
   }
@@ -48,7 +44,7 @@ export type Verdict =
   | "Tell"
   /** It surely did not happen, and another node may do it. */
   | "Elsewhere"
-  /** It may have happened, which is the caller's business unless the call may be repeated. */
+  /** It may have happened, which is the caller's business unless it is a query. */
   | "InDoubt"
 
 export const verdictOf = (reason: RaftErrorReason): Verdict => {

@@ -13,7 +13,7 @@ export interface LinkOwner {
   readonly onFailed: (link: Link, call: Call, answer: FailedAnswer) => void
   /** Some answers have come: there is room again. */
   readonly onRoom: (link: Link) => void
-  /** The connection broke while these were under way. */
+  /** The connection broke while these were under way; they still count as sent. */
   readonly onLost: (link: Link, calls: ReadonlyArray<Call>, detail: string) => void
 }
 
@@ -87,10 +87,6 @@ export class Link implements ConnectionHandler {
 
   onLost(detail: string): void {
     const lost = Array.from(this.underWay.values()).filter((call) => !call.isOver)
-    for (const call of lost) {
-      call.isSent = false
-      call.isInDoubt = true
-    }
     this.underWay.clear()
     this.connection = undefined
     this.finish()

@@ -120,6 +120,7 @@ export class Router implements LinkOwner {
   }
 
   private park(call: Call): void {
+    call.isSent = false
     this.parked.push(call)
     if (this.link === undefined) this.wanted.openUnsafe()
   }
@@ -170,8 +171,7 @@ export class Router implements LinkOwner {
 
   onFailed(link: Link, call: Call, { leaderAt, reason }: FailedAnswer): void {
     const verdict = verdictOf(reason)
-    if (verdict === "InDoubt") call.isInDoubt = true
-    const isTold = verdict === "Tell" || (verdict === "InDoubt" && !call.options.isRepeatable)
+    const isTold = verdict === "Tell" || (verdict === "InDoubt" && !call.options.isQuery)
     // First to where the next calls can be served: who is told may call again at once.
     if (verdict !== "Tell") this.leave(link, new RaftError({ reason }).message, leaderAt)
     if (isTold) this.fail(call, reason)
@@ -187,7 +187,7 @@ export class Router implements LinkOwner {
     this.endpoints.failed(link.endpoint)
     this.leave(link, problem, null)
     for (const call of calls) {
-      if (call.options.isRepeatable) this.park(call)
+      if (call.options.isQuery) this.park(call)
       else this.fail(call, call.withoutAnswer(0, problem))
     }
   }

@@ -1,0 +1,129 @@
+/**
+ * The node's side of the door: bounds, what a client that leaves takes with it, and answers to what cannot be.
+ */
+import { assert } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type { ClientAnswer, ClientRequest } from "../../src/ClientMessage.ts"
+import type { NodeId } from "../../src/NodeId.ts"
+import * as ClientServer from "../../src/ClientServer.ts"
+import { LogIndex } from "../../src/LogIndex.ts"
+import * as SessionRecord from "../../src/sessions/SessionRecord.ts"
+import { Term } from "../../src/Term.ts"
+import { clientTest } from "./ClientTest.ts"
+import type { TallyCluster } from "./ClientTest.ts"
+import { Tally } from "./Tally.ts"
+
+const visit = (cluster: TallyCluster, nodeId: NodeId) => {
+  const answers: Array<ClientAnswer> = []
+  const { take, end } = (({ entrance }) => {
+    const visit = entrance.admit({ answer: (answer) => void answers.push(answer) })
+    return { take: (requests: ReadonlyArray<ClientRequest>) => visit.take(requests), end: () => visit.end() }
+  })(cluster.raft(nodeId))
+  return { answers, take, end }
+}
+
+const command = Tally.machine.command.encode("x")
+const count = Tally.machine.queries!.query.encode({ _tag: "Count" })
+
+const propose = (id: number): ClientRequest => ({ _tag: "Propose", id, command })
+const query = (id: number): ClientRequest => ({
+  _tag: "Query",
+  id,
+  consistency: "linearizable",
+  query: count
+})
+
+const sessionCommand = (command: Uint8Array) =>
+  SessionRecord.encode({
+    _tag: "Command",
+    session: { index: LogIndex.make(1), term: Term.make(1) },
+    sequence: 1,
+    acknowledgedBelow: 1,
+    command
+  })
+
+const tagsOf = (answers: ReadonlyArray<ClientAnswer>) =>
+  answers.map((answer) => [answer.id, answer._tag === "Failed" ? answer.reason._tag : "Done"])
+
+clientTest(
+  "one client may have so many requests unanswered, and the next is refused at once",
+  { size: 3, config: { maxClientRequests: 4 } },
+  (cluster) =>
+    Effect.gen(function* () {
+      const leader = yield* cluster.awaitLeader()
+      const { answers, take } = visit(cluster, leader)
+      take([propose(1), query(2), propose(3), query(4), propose(5), query(6)])
+      assert.deepStrictEqual(tagsOf(answers), [
+        [5, "Overloaded"],
+        [6, "Overloaded"]
+      ])
+      yield* cluster.until("the four are answered", () => answers.length === 6)
+      take([query(7)])
+      yield* cluster.until("there is room again", () => answers.length === 7)
+      assert.deepStrictEqual(tagsOf(answers.slice(6)), [[7, "Done"]])
+    })
+)
+
+clientTest(
+  "a client that leaves takes its reads along, and is told nothing any more",
+  { size: 3 },
+  (cluster) =>
+    Effect.gen(function* () {
+      const leader = yield* cluster.awaitLeader()
+      cluster.network.isolate(leader)
+      const { answers, end, take } = visit(cluster, leader)
+      take([query(1), propose(2), query(3)])
+      yield* cluster.advance(20)
+      assert.strictEqual((yield* cluster.raft(leader).waiting).reads, 1, "a batch of queries is one read")
+      end()
+      assert.strictEqual((yield* cluster.raft(leader).waiting).reads, 0)
+      yield* cluster.advance(3000)
+      assert.deepStrictEqual(yield* cluster.raft(leader).waiting, { proposals: 0, reads: 0, forwarded: 0 })
+      assert.deepStrictEqual(answers, [])
+    })
+)
+
+clientTest("what a machine cannot read is answered as such, and changes nothing", { size: 1 }, (cluster) =>
+  Effect.gen(function* () {
+    const leader = yield* cluster.awaitLeader()
+    const { answers, take } = visit(cluster, leader)
+    const nonsense = Uint8Array.of(0xff, 0xff, 0xff, 0xff)
+    take([
+      { _tag: "Query", id: 1, consistency: "stale", query: nonsense },
+      { _tag: "Query", id: 2, consistency: "linearizable", query: nonsense },
+      { _tag: "Propose", id: 3, command: new Uint8Array(2 * 1024 * 1024) },
+      { _tag: "Propose", id: 4, command: nonsense },
+      { _tag: "Session", id: 5, record: sessionCommand(nonsense) }
+    ])
+    yield* cluster.until("all are answered", () => answers.length === 5)
+    assert.sameDeepMembers(tagsOf(answers), [
+      [1, "InvalidQuery"],
+      [2, "InvalidQuery"],
+      [3, "CommandTooLarge"],
+      [4, "InvalidCommand"],
+      [5, "InvalidCommand"]
+    ])
+    assert.strictEqual(yield* cluster.propose("the node is well", leader), 1)
+  })
+)
+
+clientTest(
+  "a follower says where the leader is, to who comes and to who asks",
+  { size: 3 },
+  (cluster, doors) =>
+    Effect.gen(function* () {
+      const leader = yield* cluster.awaitLeader()
+      const follower = cluster.nodeIds.find((nodeId) => nodeId !== leader)!
+      const leaderAt = ClientServer.addressOf(cluster.raft(follower).attributesOf(leader))
+      assert.isDefined(leaderAt)
+      assert.strictEqual(cluster.raft(follower).entrance.welcome().leaderAt, leaderAt)
+      assert.isNull(cluster.raft(leader).entrance.welcome().leaderAt)
+      const { answers, take } = visit(cluster, follower)
+      take([propose(1)])
+      yield* cluster.until("it is answered", () => answers.length === 1)
+      const [answer] = answers
+      assert.isTrue(answer?._tag === "Failed" && answer.reason._tag === "NotLeader")
+      assert.strictEqual(answer?._tag === "Failed" ? answer.leaderAt : null, leaderAt)
+      assert.strictEqual(doors.hall.connections(), 0)
+    })
+)
