@@ -5,14 +5,26 @@
 import Fs from "node:fs"
 import { syncBuiltinESMExports } from "node:module"
 
-const { existsSync, fdatasync, readFileSync } = Fs
+const { existsSync, fdatasync, fdatasyncSync, readFileSync } = Fs
 const faultFile = process.env["FAILING_DISK"] ?? ""
 
-const failing = (descriptor: number, done: Fs.NoParamCallback): void => {
-  if (!existsSync(faultFile)) return fdatasync(descriptor, done)
+const fault = (): Error | undefined => {
+  if (!existsSync(faultFile)) return undefined
   const code = readFileSync(faultFile, "utf8")
-  setImmediate(done, Object.assign(new Error(`${code}, injected`), { code }))
+  return Object.assign(new Error(`${code}, injected`), { code })
 }
 
-Object.assign(Fs, { fdatasync: failing })
+const inPool = (descriptor: number, done: Fs.NoParamCallback): void => {
+  const error = fault()
+  if (error === undefined) fdatasync(descriptor, done)
+  else setImmediate(done, error)
+}
+
+const onLoop = (descriptor: number): void => {
+  const error = fault()
+  if (error !== undefined) throw error
+  fdatasyncSync(descriptor)
+}
+
+Object.assign(Fs, { fdatasync: inPool, fdatasyncSync: onLoop })
 syncBuiltinESMExports()

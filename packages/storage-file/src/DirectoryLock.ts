@@ -20,6 +20,7 @@ export const lockFileName = "store.lock"
 
 const busyCode = 5
 const cannotOpenCode = 14
+const notADatabaseCode = 26
 
 /** Holds the lock until the scope closes; fails with `StoreLocked` when somebody has it. */
 export const acquire = (directory: string) =>
@@ -55,6 +56,8 @@ const toStorageError = (directory: string, cause: unknown): StorageError => {
   if (code === busyCode)
     return new StorageError({ reason: new StoreLocked({ location: directory, owner: readOwner(directory) }) })
   const path = join(directory, lockFileName)
+  if (code === notADatabaseCode)
+    return ioFailed("lock", path)("somebody wrote into it; remove it while no node has this directory")
   return ioFailed("lock", path)(code === cannotOpenCode ? whyNotOpened(path, cause) : cause)
 }
 

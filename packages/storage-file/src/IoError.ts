@@ -9,6 +9,7 @@ const explanations: Readonly<Record<string, string>> = {
   EDQUOT: "the disk quota is used up",
   EIO: "the disk reports an error",
   ENOENT: "there is no such file or directory",
+  EISDIR: "there is a directory where a file is needed",
   ENOTDIR: "there is a file where a directory is needed",
   EEXIST: "there is a file where a directory or a new file is needed",
   EMFILE: "this process has too many open files",

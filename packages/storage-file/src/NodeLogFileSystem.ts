@@ -147,7 +147,7 @@ const toLogFile = (path: string, descriptor: number): LogFile => {
     sync: Effect.suspend(() => {
       const bytes = unflushedBytes
       unflushedBytes = 0
-      return flush(path, descriptor, bytes)
+      return Effect.andThen(flush(path, descriptor, bytes), expectName(path, descriptor))
     }),
     close: Effect.catch(
       attempt("close", path, () => Fs.closeSync(descriptor)),
@@ -155,6 +155,12 @@ const toLogFile = (path: string, descriptor: number): LogFile => {
     )
   }
 }
+
+/** A file that has no name any more goes on taking writes, and is gone with the process. Costs some microseconds. */
+const expectName = (path: string, descriptor: number) =>
+  attempt("flush", path, () => {
+    if (Fs.fstatSync(descriptor).nlink === 0) throw new Error("the file was removed while the node ran")
+  })
 
 /** The disk under all files of this process. */
 const flushPlace = new FlushPlace()

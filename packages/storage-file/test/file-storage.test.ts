@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync, symlinkSync } from "node:fs"
 import { join } from "node:path"
 import { NodeId } from "@effect-raft/core/NodeId"
 import { RaftStorage } from "@effect-raft/core/RaftStorage"
@@ -142,13 +142,57 @@ describe("the directory", () => {
     })
   )
 
-  it.effect("whose lock cannot be taken says why, in the system's words", () =>
+  it.effect("whose lock cannot be taken says why", () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory
       mkdirSync(join(directory, "store.lock"))
       const { message, reason } = yield* openFailure(directory)
       assert.strictEqual(reason._tag, "IoFailed")
-      assert.match(message, /lock failed on .*store\.lock: EISDIR/)
+      assert.match(
+        message,
+        /lock failed on .*store\.lock: there is a directory where a file is needed \(EISDIR\)/
+      )
+      const other = yield* temporaryDirectory
+      writeFileSync(join(other, "store.lock"), "x".repeat(5_000))
+      assert.match(
+        (yield* openFailure(other)).message,
+        /store\.lock: somebody wrote into it; remove it while/
+      )
+    })
+  )
+
+  it.effect("that is removed while the node runs takes no further write", () =>
+    Effect.gen(function* () {
+      const directory = join(yield* temporaryDirectory, "n1")
+      const failure = yield* withStore(
+        NodeLogFileSystem.layer,
+        (store) =>
+          Effect.gen(function* () {
+            yield* store.write(vote(1, "n1"))
+            rmSync(directory, { recursive: true })
+            return yield* Effect.flip(store.write(vote(2, "n1")))
+          }),
+        { directory, segmentBytes }
+      )
+      assert.match(failure.message, /flush failed on .*\.wal: the file was removed while the node ran/)
+    })
+  )
+
+  it.effect("that is a link to another one is that one", () =>
+    Effect.gen(function* () {
+      const root = yield* temporaryDirectory
+      mkdirSync(join(root, "there"))
+      symlinkSync(join(root, "there"), join(root, "here"))
+      yield* withStore(NodeLogFileSystem.layer, (store) => store.write(vote(3, "n1")), {
+        directory: join(root, "here"),
+        segmentBytes
+      })
+      const found = yield* withStore(
+        NodeLogFileSystem.layer,
+        (store) => Effect.succeed(store.recovered.hardState.currentTerm),
+        { directory: join(root, "there"), segmentBytes }
+      )
+      assert.strictEqual(found, 3)
     })
   )
 

@@ -13,13 +13,10 @@ import type { FrameReader } from "./FrameReader.ts"
 import { textBytes } from "./FrameWriter.ts"
 import type { FrameWriter } from "./FrameWriter.ts"
 import { nameIn, printable } from "./Handshake.ts"
+import { show as showVersions } from "./Versions.ts"
+import type { Versions } from "./Versions.ts"
 
 /** The versions of the client protocol that are spoken here. */
-export interface Versions {
-  readonly oldest: number
-  readonly newest: number
-}
-
 export const ourVersions: Versions = { oldest: 1, newest: 1 }
 
 /** Frames of both directions. A number is never given to another frame. */
@@ -61,17 +58,8 @@ export const takePreamble = (reader: FrameReader): Versions | undefined => {
   return { oldest: bytes[magic.byteLength]!, newest: bytes[magic.byteLength + 1]! }
 }
 
-/** The newest version that both speak; `undefined` when there is none. */
-export const commonVersion = (one: Versions, other: Versions): number | undefined => {
-  const newest = Math.min(one.newest, other.newest)
-  return newest >= Math.max(one.oldest, other.oldest) ? newest : undefined
-}
-
 export const versionRefusal = (theirs: Versions): string =>
-  `client protocol ${span(ourVersions)} is spoken here, the client speaks ${span(theirs)}; update the older of the two`
-
-const span = ({ newest, oldest }: Versions): string =>
-  oldest === newest ? `version ${oldest}` : `versions ${oldest} to ${newest}`
+  `client protocol ${showVersions(ourVersions)} is spoken here, the client speaks ${showVersions(theirs)}; update the older of the two`
 
 // --- frames -------------------------------------------------------------------------------------------
 

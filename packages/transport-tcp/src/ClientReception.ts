@@ -16,6 +16,7 @@ import { MalformedFrame } from "./FrameReader.ts"
 import type { FrameReader } from "./FrameReader.ts"
 import * as Parcel from "./Parcel.ts"
 import * as ParcelSocket from "./ParcelSocket.ts"
+import * as Versions from "./Versions.ts"
 
 export interface ReceptionOptions {
   readonly entrance: ClientEntrance["Service"]
@@ -100,11 +101,11 @@ class Caller {
   // --- the handshake ----------------------------------------------------------------------------------
 
   listen(): void {
-    let theirs: ClientHandshake.Versions | undefined
+    let theirs: Versions.Versions | undefined
     this.socket.read((reader) => {
       theirs ??= ClientHandshake.takePreamble(reader)
       if (theirs === undefined) return
-      const version = ClientHandshake.commonVersion(ClientHandshake.ourVersions, theirs)
+      const version = Versions.common(ClientHandshake.ourVersions, theirs)
       if (version === undefined) return this.refuse(ClientHandshake.versionRefusal(theirs))
       if (!reader.next()) return
       const hello = ClientHandshake.decodeHello(reader)

@@ -14,7 +14,7 @@ import type { Introduced } from "./Introduction.ts"
 import * as MessageCodec from "./MessageCodec.ts"
 import { ConnectionLost } from "./PeerError.ts"
 
-export interface ConnectionOptions extends Introduced {
+export interface ConnectionOptions extends Omit<Introduced, "version"> {
   readonly maxFrameBytes: number
   /** A connection on which nothing was sent for so long sends a sign of life. */
   readonly keepAliveMillis: number

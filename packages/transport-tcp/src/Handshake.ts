@@ -1,8 +1,8 @@
 /**
  * How two nodes make sure that they mean each other before a message passes.
  *
- * Both ends of a new connection first send a preamble of eight bytes: "ERAFT", a zero and the version of
- * the protocol. Then the dialler says hello: cluster, group, who it is, whom it expects, and facts about
+ * Both ends of a new connection first send a preamble of eight bytes: "ERAFT", a zero, the oldest and the
+ * newest version of the protocol that they speak. They use the newest that both have. Then the dialler says hello: cluster, group, who it is, whom it expects, and facts about
  * itself; a dialler that does not trust who answers says `Refuse` instead. The listener answers `Accept`
  * with facts of its own, or `Refuse` with the reason in words, and closes. Preamble, `Refuse` and their meaning stay as they are in every later version, so that a node of
  * another version, too, is told why.
@@ -13,9 +13,15 @@ import { MalformedFrame } from "./FrameReader.ts"
 import type { FrameReader } from "./FrameReader.ts"
 import { textBytes } from "./FrameWriter.ts"
 import type { FrameWriter } from "./FrameWriter.ts"
+import { show as showVersions } from "./Versions.ts"
+import type { Versions } from "./Versions.ts"
 
-/** Changes whenever a peer of the old version could misread a frame. */
-export const protocolVersion = 1
+/**
+ * The versions of the peers' protocol that are spoken here. There is a new one whenever a peer of the newest
+ * could misread a frame; the one before it is then spoken too, for as long as a rolling upgrade may take.
+ * Version 1 was that of programs that could not negotiate.
+ */
+export const ourVersions: Versions = { oldest: 2, newest: 2 }
 
 /** Largest body of a frame before the handshake is over. */
 export const maxHandshakeBytes = 16 * 1024
@@ -39,10 +45,11 @@ export const preambleBytes = 8
 const magic = new TextEncoder().encode("ERAFT\0")
 
 /** The first bytes of a connection, from either end. */
-export const preamble = (version: number = protocolVersion): Uint8Array => {
+export const preamble = ({ newest, oldest }: Versions = ourVersions): Uint8Array => {
   const bytes = new Uint8Array(preambleBytes)
   bytes.set(magic)
-  new DataView(bytes.buffer).setUint16(magic.byteLength, version, true)
+  bytes[magic.byteLength] = oldest
+  bytes[magic.byteLength + 1] = newest
   return bytes
 }
 
@@ -50,9 +57,12 @@ export const preamble = (version: number = protocolVersion): Uint8Array => {
 export const maybePreamble = (bytes: Uint8Array): boolean =>
   magic.every((byte, at) => at >= bytes.byteLength || bytes[at] === byte)
 
-/** The version that a preamble names. */
-export const versionOf = (bytes: Uint8Array): number =>
-  new DataView(bytes.buffer, bytes.byteOffset, preambleBytes).getUint16(magic.byteLength, true)
+/** The versions that a preamble names. */
+export const versionsOf = (bytes: Uint8Array): Versions => {
+  const oldest = bytes[magic.byteLength]!
+  // Version 1 wrote one number in the place of both.
+  return { oldest, newest: Math.max(oldest, bytes[magic.byteLength + 1]!) }
+}
 
 // --- frames -------------------------------------------------------------------------------------------
 
@@ -175,6 +185,6 @@ export const refusalOf = (hello: Hello, callee: Callee): string | undefined => {
   return undefined
 }
 
-/** What a node of another version is told. */
-export const versionRefusal = (version: number): string =>
-  `peer protocol version ${protocolVersion} is spoken here, the caller speaks ${version}; run the same version of effect-raft on both`
+/** What a node is told that speaks no version that is spoken here. */
+export const versionRefusal = (ours: Versions, theirs: Versions): string =>
+  `peer protocol ${showVersions(ours)} is spoken here, the other end speaks ${showVersions(theirs)}; update the older of the two`

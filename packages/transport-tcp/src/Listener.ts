@@ -134,15 +134,15 @@ interface Welcomed extends Introduced {
 
 const welcome = Effect.fnUntraced(function* (
   socket: Socket.Socket,
-  { endpoints, security }: ListenerOptions
+  { endpoints, security, tcp: { protocolVersions } }: ListenerOptions
 ) {
   const wire = yield* Wire.accept(socket, security)
-  const introduced = yield* Introduction.listen(wire)
+  const introduced = yield* Introduction.listen(wire, protocolVersions)
   const endpoint = meant(introduced.hello, endpoints)
   if (endpoint === undefined) return yield* new NotOpenYet()
   const refusal = endpoint.refusalOf(introduced.hello)
-  if (refusal !== undefined) return yield* Introduction.refuse(wire, refusal)
-  yield* Introduction.accept(wire, endpoint.attributes)
+  if (refusal !== undefined) return yield* Introduction.refuse(wire, protocolVersions, refusal)
+  yield* Introduction.accept(wire, protocolVersions, endpoint.attributes)
   const welcomed: Welcomed = { ...introduced, endpoint }
   return welcomed
 })

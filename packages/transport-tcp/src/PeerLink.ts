@@ -175,7 +175,7 @@ export class PeerLink {
     const { hello, security, tcp } = this.options
     return Effect.gen({ self: this }, function* () {
       const wire = yield* Wire.dial(address, { security, timeoutMillis: tcp.handshakeTimeoutMillis })
-      const introduced = yield* Effect.timeoutOrElse(Introduction.call(wire, hello), {
+      const introduced = yield* Effect.timeoutOrElse(Introduction.call(wire, hello, tcp.protocolVersions), {
         duration: tcp.handshakeTimeoutMillis,
         orElse: () =>
           Effect.fail(

@@ -25,6 +25,7 @@ import { MalformedFrame } from "./FrameReader.ts"
 import type { FrameReader } from "./FrameReader.ts"
 import * as Parcel from "./Parcel.ts"
 import * as ParcelSocket from "./ParcelSocket.ts"
+import type { Versions } from "./Versions.ts"
 
 /** Settings of a client's transport. Every one has a default. */
 export interface Options {
@@ -105,7 +106,7 @@ class Calling {
         writer.raw(ClientHandshake.preamble())
         ClientHandshake.encodeHello(writer, this.options)
       })
-      let theirs: ClientHandshake.Versions | undefined
+      let theirs: Versions | undefined
       socket.read((reader) => {
         theirs ??= ClientHandshake.takePreamble(reader)
         if (theirs === undefined || !reader.next()) return

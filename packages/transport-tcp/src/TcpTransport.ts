@@ -26,6 +26,7 @@ import * as Listener from "./Listener.ts"
 import * as QuietLog from "./QuietLog.ts"
 import type { Security } from "./Security.ts"
 import * as TcpEndpoint from "./TcpEndpoint.ts"
+import type { Versions } from "./Versions.ts"
 
 /** The settings of a transport; all but `listen` have a default. */
 export interface TcpOptions {
@@ -62,6 +63,8 @@ export interface TcpOptions {
   readonly redialMaxMillis?: number
   /** More connections than this are closed at once. Default: 256. */
   readonly maxConnections?: number
+  /** The versions of the peers' protocol to speak, where not all that this program knows. */
+  readonly protocolVersions?: Versions
 }
 
 /** The settings of a transport, with the defaults filled in. */
@@ -78,7 +81,8 @@ const defaults = {
   silenceMillis: 5000,
   redialMinMillis: 20,
   redialMaxMillis: 1000,
-  maxConnections: 256
+  maxConnections: 256,
+  protocolVersions: Handshake.ourVersions
 } as const
 
 /** The address at which a transport listens, with the real port where 0 was asked for. */

@@ -170,10 +170,10 @@ describe("FrameReader", () => {
 
 describe("Handshake", () => {
   it("knows a preamble from its first bytes on", () => {
-    const whole = Handshake.preamble(7)
+    const whole = Handshake.preamble({ oldest: 3, newest: 7 })
     for (let bytes = 0; bytes <= whole.byteLength; bytes++)
       assert.isTrue(Handshake.maybePreamble(whole.subarray(0, bytes)))
-    assert.strictEqual(Handshake.versionOf(whole), 7)
+    assert.deepStrictEqual(Handshake.versionsOf(whole), { oldest: 3, newest: 7 })
     assert.isFalse(Handshake.maybePreamble(Buffer.from("G")))
   })
 })

@@ -70,9 +70,9 @@ describe("strangers at the port", () => {
     },
     {
       name: "another version",
-      bytes: hello({}, 9),
-      log: /Warn: Refused.*the caller speaks 9/,
-      answer: /version 1 is spoken here/
+      bytes: hello({}, { oldest: 9, newest: 9 }),
+      log: /Warn: Refused.*the other end speaks version 9/,
+      answer: /version 2 is spoken here/
     }
   ]
   for (const { answer, bytes, log, name } of cases) {

@@ -16,6 +16,7 @@ import * as Logger from "effect/Logger"
 import * as Queue from "effect/Queue"
 import * as References from "effect/References"
 import * as Net from "node:net"
+import type { Versions } from "../../src/Versions.ts"
 
 export const a = NodeId.make("a")
 export const b = NodeId.make("b")
@@ -115,9 +116,9 @@ export const serveRaw = (onConnection: (peer: RawPeer) => void) =>
     return `127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}`
   })
 
-export const hello = (changed: Partial<Handshake.Hello> = {}, version?: number): Buffer => {
+export const hello = (changed: Partial<Handshake.Hello> = {}, versions?: Versions): Buffer => {
   const writer = new FrameWriter()
-  writer.raw(Handshake.preamble(version))
+  writer.raw(Handshake.preamble(versions))
   Handshake.encodeHello(writer, {
     clusterId: ClusterId.make("test"),
     groupId: defaultGroup,
