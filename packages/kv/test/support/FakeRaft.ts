@@ -87,7 +87,10 @@ export const make = (name = "n1"): FakeRaft => {
           fake.reads.push(options?.consistency ?? "linearizable")
           return fake.failWith === undefined ? Effect.succeed(f(instance.view())) : Effect.fail(fake.failWith)
         }),
-      transferLeadership: () => Effect.succeed(nodeId),
+      transferLeadership: (options) =>
+        Effect.suspend(() =>
+          fake.failWith === undefined ? Effect.succeed(options?.to ?? nodeId) : Effect.fail(fake.failWith)
+        ),
       changeMembership: (change) =>
         Effect.suspend(() => {
           fake.changes.push(change)
