@@ -14,9 +14,12 @@ import type { Bench, Finding, Scenario } from "./Scenario.ts"
 import * as Summary from "./Summary.ts"
 import { disk } from "./scenarios/Disk.ts"
 import { failover } from "./scenarios/Failover.ts"
+import { idle } from "./scenarios/Idle.ts"
+import { restart } from "./scenarios/Restart.ts"
+import { scale } from "./scenarios/Scale.ts"
 import { versus } from "./scenarios/Versus.ts"
 
-const scenarios: ReadonlyArray<Scenario> = [disk, versus, failover]
+const scenarios: ReadonlyArray<Scenario> = [disk, versus, failover, restart, idle, scale]
 
 const flags = {
   names: Argument.Literals(

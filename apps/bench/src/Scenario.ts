@@ -19,7 +19,7 @@ export interface Finding {
   readonly subject: string
   readonly case: Case
   readonly round: number
-  readonly figures: Readonly<Record<string, number>>
+  readonly figures: Figures
 }
 
 export interface Bench {
@@ -36,18 +36,23 @@ export interface Bench {
   readonly report: (finding: Finding) => Effect.Effect<void>
 }
 
+export type Figures = Readonly<Record<string, number>>
+
+/** What a scenario may use. */
+export type Needs = Scope.Scope | FileSystem.FileSystem
+
 export interface Scenario {
   readonly name: string
   readonly summary: string
   readonly layout: Layout
-  readonly run: (bench: Bench) => Effect.Effect<void, BenchFailed, Scope.Scope | FileSystem.FileSystem>
+  readonly run: (bench: Bench) => Effect.Effect<void, BenchFailed, Needs>
 }
 
 /** Something to be measured in every round. */
 export interface Variant<E, R> {
   readonly subject: string
   readonly case: Case
-  readonly measure: Effect.Effect<Readonly<Record<string, number>>, E, R>
+  readonly measure: Effect.Effect<Figures, E, R>
 }
 
 /**

@@ -72,7 +72,7 @@ export const write = <R>(file: string, bytes: Stream.Stream<Uint8Array, CommandF
           Effect.tap(() => out.sync),
           Effect.tap(() => fs.rename(part, file))
         ),
-      (_, exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.orDie(fs.remove(part)))
+      (_, exit) => (Exit.isSuccess(exit) ? Effect.void : removePart(part))
     )
     yield* syncDirectoryOf(file)
     return report
@@ -98,6 +98,11 @@ const openPart = (part: string) =>
       )
   )
 
+const removePart = (part: string) =>
+  FileSystem.FileSystem.use((fs) => fs.remove(part)).pipe(
+    Effect.catch(({ message }) => Effect.logWarning(`${part} could not be removed: ${message}`))
+  )
+
 /** The name is durable, too. */
 const syncDirectoryOf = (file: string) =>
   Effect.gen(function* () {
@@ -114,7 +119,8 @@ const bytesOf = (file: string) =>
   Stream.unwrap(FileSystem.FileSystem.use((fs) => Effect.succeed(fs.stream(file, { chunkSize: chunkBytes }))))
 
 /** Checks every byte of a backup. */
-export const check = (file: string) => describeFailure(file, checkAll(file, bytesOf(file)))
+export const check = (file: string) =>
+  Effect.mapError(checkAll(file, bytesOf(file)), (error) => unreadable(file, error))
 
 /** Uses the contents of a backup, which are checked as they are read. */
 export const use = <A, E, R>(
@@ -127,12 +133,7 @@ export const use = <A, E, R>(
   )
 
 /** What is wrong with a file, in words for its user. */
-export const describeFailure = <A, R>(
-  file: string,
-  effect: Effect.Effect<A, BackupError | PlatformError.PlatformError, R>
-) => Effect.mapError(effect, (error) => unreadable(file, error))
-
-export const unreadable = (file: string, error: BackupError | PlatformError.PlatformError): CommandFailed =>
+const unreadable = (file: string, error: BackupError | PlatformError.PlatformError): CommandFailed =>
   fail(
     error._tag === "BackupError" ? `${file}: ${error.message}` : `${file} cannot be read: ${error.message}`
   )

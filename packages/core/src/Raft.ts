@@ -26,7 +26,7 @@ import type { MembershipChange } from "./MembershipChange.ts"
 import type { PeerAddress } from "./Membership.ts"
 import { ClusterId, GroupId, NodeId } from "./NodeId.ts"
 import { RaftConfig } from "./RaftConfig.ts"
-import { Compacted, RaftError } from "./RaftError.ts"
+import { because, Compacted, RaftError } from "./RaftError.ts"
 import type { RaftErrorReason } from "./RaftError.ts"
 import * as RaftNode from "./RaftNode.ts"
 import type { RaftStorage, StorageError } from "./RaftStorage.ts"
@@ -272,17 +272,21 @@ const face = <Self, Command, Reply, View>(
   node: RaftNode.RaftNode<View>,
   { nodeId, clusterId, groupId, config }: Checked
 ): Raft<Command, Reply, View> => {
-  const because = (reason: RaftErrorReason) => new RaftError({ reason })
+  /** Has a command applied, and makes its answer. */
+  const call = <A>(command: Command, answer: ProposalCalls.Answer<Reply, A>): Effect.Effect<A, RaftError> =>
+    Effect.suspend(() => {
+      const payload = ProposalCalls.toBytes(machine, config, command)
+      return payload instanceof Uint8Array
+        ? ProposalCalls.propose(node, { kind: "Command", payload }, answer)
+        : Effect.fail(because(payload))
+    })
 
-  const encode = (command: Command) => ProposalCalls.encode(machine, config, command)
-
-  const proposeAt = (command: Command) =>
-    encode(command).pipe(
-      Effect.flatMap((payload) =>
-        ProposalCalls.propose(node, { kind: "Command", payload }, machine.reply.decode)
-      ),
-      Effect.mapError(because)
-    )
+  const decodeReply = machine.reply.decode
+  const replyOnly = { decodeReply, of: (_position: Position, reply: Reply) => reply }
+  const replyAndPlace = {
+    decodeReply,
+    of: ({ index, term }: Position, reply: Reply) => ({ index, term, reply })
+  }
 
   const status = (): RaftStatus => {
     const state = node.state()
@@ -319,12 +323,13 @@ const face = <Self, Command, Reply, View>(
 
   return {
     nodeId,
-    proposeAt,
-    propose: (command) => Effect.map(proposeAt(command), ({ reply }) => reply),
+    propose: (command) => call(command, replyOnly),
+    proposeAt: (command) => call(command, replyAndPlace),
     submit: (command) =>
-      encode(command).pipe(
-        Effect.flatMap((payload) => LocalProposal.propose(node, { kind: "Command", payload }, "Appended")),
-        Effect.map(({ position }) => position),
+      ProposalCalls.encode(machine, config, command).pipe(
+        Effect.flatMap((payload) =>
+          LocalProposal.propose(node, { kind: "Command", payload }, LocalProposal.untilAppended)
+        ),
         Effect.mapError(because)
       ),
     sessions: SessionCalls.make(node, machine, config),

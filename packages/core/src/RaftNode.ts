@@ -52,7 +52,6 @@ import * as RoleScope from "./internal/RoleScope.ts"
 import * as SnapshotReceiver from "./internal/SnapshotReceiver.ts"
 import * as Snapshotter from "./internal/Snapshotter.ts"
 import { Watchers } from "./internal/Watchers.ts"
-import type { Draft } from "./LogEntry.ts"
 import * as LogIndex from "./LogIndex.ts"
 import type { Membership } from "./Membership.ts"
 import type { ClusterId, GroupId, NodeId } from "./NodeId.ts"
@@ -375,7 +374,6 @@ export const make = <Command, Reply, View>(
     const toEvents = (batch: Mailbox.Batch) => {
       const events: Array<Event> = batch.events.slice()
       const proposed: Array<ProposalSlot> = []
-      const drafts: Array<Draft> = []
       const readIds: Array<number> = []
       for (const request of batch.requests) {
         if (request._tag === "Read") {
@@ -384,10 +382,9 @@ export const make = <Command, Reply, View>(
           events.push(request.event)
         } else if (!request.slot.isAbandoned()) {
           proposed.push(request.slot)
-          drafts.push({ kind: request.slot.kind, payload: request.slot.payload })
         }
       }
-      if (drafts.length > 0) events.push({ _tag: "Proposed", drafts })
+      if (proposed.length > 0) events.push({ _tag: "Proposed", drafts: proposed })
       if (readIds.length > 0) events.push({ _tag: "ReadsRequested", readIds })
       return { events, slots: proposed }
     }
@@ -500,7 +497,7 @@ export const make = <Command, Reply, View>(
       LocalProposal.propose(
         { propose, abandon: (index) => slots.forget(index) },
         { kind: "Upgrade", payload: MachineVersion.toPayload(version) },
-        "Applied"
+        LocalProposal.untilApplied
       )
     if (supported > 0) {
       const { attributesOf } = endpoint

@@ -60,8 +60,25 @@ const http = ({ endpoints }: LoadSpec) =>
     )
   )
 
-const native = ({ endpoints, queryAt }: LoadSpec) =>
-  overKv(KvRemote.layer({ endpoints, queryAt }).pipe(Layer.provide(TcpClientTransport.layer())))
+const native = ({ connections = 1, endpoints, queryAt }: LoadSpec) =>
+  Effect.map(
+    Effect.all(
+      Array.from({ length: connections }, () =>
+        overKv(KvRemote.layer({ endpoints, queryAt }).pipe(Layer.provide(TcpClientTransport.layer())))
+      ),
+      { concurrency: 64 }
+    ),
+    inRotation
+  )
+
+const inRotation = (drivers: ReadonlyArray<Driver>): Driver => {
+  let count = 0
+  const next = () => drivers[count++ % drivers.length]!
+  return {
+    put: (key, value) => next().put(key, value),
+    get: (key, consistency) => next().get(key, consistency)
+  }
+}
 
 const overKv = (layer: Layer.Layer<Kv, { readonly message: string }>) =>
   Layer.build(layer).pipe(

@@ -27,6 +27,7 @@ const load = Effect.fnUntraced(function* (spec: LoadSpec) {
   const driver = yield* Drivers.make(spec)
   const value = new Uint8Array(spec.valueBytes).map((_, at) => (at * 131) % 251)
   if (spec.operation !== "put") yield* writeKeys(driver, spec, value)
+  if (spec.operation === "fill") return { operations: spec.keys }
   let startedAt = usage()
   const result = yield* ClosedLoop.run({
     ...spec,
@@ -74,6 +75,7 @@ const operationOf = (driver: Drivers.Driver, { keys, operation }: LoadSpec, valu
     )
   switch (operation) {
     case "put":
+    case "fill":
       return put
     case "linearizable get":
       return () => get("linearizable")

@@ -4,8 +4,8 @@
  */
 import * as Schema from "effect/Schema"
 
-/** What the clients do. A mix is nine reads to one put. */
-export const operations = ["put", "linearizable get", "stale get", "mix 90:10"] as const
+/** What the clients do. A mix is nine reads to one put; a fill writes every key once and ends. */
+export const operations = ["put", "linearizable get", "stale get", "mix 90:10", "fill"] as const
 export const Operation = Schema.Literals(operations)
 export type Operation = typeof Operation.Type
 
@@ -17,6 +17,8 @@ export const LoadSpec = Schema.Struct({
   queryAt: Schema.Literals(["leader", "any"]),
   operation: Operation,
   clients: Schema.Int,
+  /** Connections that native clients share; 1 where it is left out. */
+  connections: Schema.optionalKey(Schema.Int),
   /** Beside the clients one more operation begins this often. */
   paceMillis: Schema.optionalKey(Schema.Finite),
   valueBytes: Schema.Int,

@@ -8,11 +8,14 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
+import * as NodeOs from "node:os"
 import { CommandFailed, failed } from "../ExitCode.ts"
 import * as Flags from "../Flags.ts"
 import { workload } from "../sim/KvWorkload.ts"
 import * as SimFiles from "../sim/SimFiles.ts"
 import * as SimReport from "../sim/SimReport.ts"
+import * as SimRuns from "../sim/SimRuns.ts"
+import * as SimSettings from "../sim/SimSettings.ts"
 import * as SimStorage from "../sim/SimStorage.ts"
 
 const parseDuration = (text: string): number => {
@@ -59,7 +62,7 @@ const flags = {
     Flag.withDescription("How often a leader says that it is alive; 100 by default"),
     Flag.optional
   ),
-  faults: Flag.Literals("faults", ["swarm", "none"]).pipe(
+  faults: Flag.Literals("faults", SimSettings.faultKinds).pipe(
     Flag.withDescription(
       "swarm: each seed draws its faults; none: nothing goes wrong, to see how fast the simulation is; swarm by default"
     ),
@@ -71,6 +74,10 @@ const flags = {
         "other, drawn from the seed (mixed)"
     ),
     Flag.withDefault("mixed" as const)
+  ),
+  jobs: Flags.intAtLeast("jobs", 1).pipe(
+    Flag.withDescription("How many runs go on at the same time; one for each processor by default"),
+    Flag.optional
   ),
   trace: Flag.String("trace").pipe(
     Flag.withMetavar("FILE"),
@@ -101,27 +108,26 @@ export const sim = Command.make(
     const isOpenEnded = input.untilFailure || (Option.isSome(input.time) && Option.isNone(input.runs))
     const runs = isOpenEnded ? Number.POSITIVE_INFINITY : Option.getOrElse(input.runs, () => 100)
     const showProgress = makeProgress(runs, realMillis)
-    let lastRun: SimFiles.Run | undefined
     const files = { trace: Option.getOrUndefined(input.trace), history: Option.getOrUndefined(input.history) }
+    const settings = settingsOf(input)
 
-    const summary = yield* Simulate.simulate(KvMachine, workload, {
-      seed: input.seed,
+    const { summary, failedSeed } = yield* SimRuns.runAll({
+      firstSeed: input.seed,
       runs,
-      ...optional("size", input.nodes),
-      ...optional("durationMillis", input.duration),
-      ...optional("operationsPerSecond", input.rate),
-      ...optional("heartbeatIntervalMillis", input.heartbeat),
-      faults: input.faults,
-      disks: SimStorage.disksOf(input.storage),
-      trace: files.trace !== undefined,
-      onRun: (progress, run) => {
-        lastRun = run
+      jobs: Option.getOrElse(input.jobs, () => NodeOs.availableParallelism()),
+      settings,
+      onRun: (progress) => {
         showProgress(progress)
         return realMillis() < limitMillis
       }
-    }).pipe(Effect.catchDefect((defect) => report(defect, files, sameAgain(input))))
-    if (lastRun !== undefined) yield* SimFiles.write(files, lastRun)
-    yield* Console.log(SimReport.summaryOf(summary, realMillis()))
+    }).pipe(Effect.orDie)
+    const tookMillis = realMillis()
+    if (failedSeed !== undefined) return yield* explain(failedSeed, settings, files)
+    if (files.trace !== undefined || files.history !== undefined) {
+      const options = { ...SimSettings.toOptions(settings), trace: true }
+      yield* SimFiles.write(files, Simulate.runSeed(KvMachine, workload, summary.seed, options))
+    }
+    yield* Console.log(SimReport.summaryOf(summary, tookMillis))
   })
 ).pipe(
   Command.withDescription(
@@ -133,38 +139,51 @@ export const sim = Command.make(
   Command.withShortDescription("Look for bugs in simulated clusters")
 )
 
-const optional = <K extends string, A>(key: K, value: Option.Option<A>): { readonly [P in K]?: A } =>
-  Option.isSome(value) ? ({ [key]: value.value } as { readonly [P in K]?: A }) : {}
-
-/** The flags that make a run of this seed the same. */
-const sameAgain = (input: {
+const settingsOf = (input: {
   readonly nodes: Option.Option<number>
   readonly duration: Option.Option<number>
-  readonly storage: SimStorage.Kind
-}): string =>
-  [
-    Option.isSome(input.nodes) ? ` --nodes ${input.nodes.value}` : "",
-    Option.isSome(input.duration) ? ` --duration ${input.duration.value}ms` : "",
-    input.storage === "mixed" ? "" : ` --storage ${input.storage}`
-  ].join("")
+  readonly rate: Option.Option<number>
+  readonly heartbeat: Option.Option<number>
+  readonly faults: SimSettings.SimSettings["faults"]
+  readonly storage: SimSettings.SimSettings["storage"]
+}): SimSettings.SimSettings => ({
+  nodes: Option.getOrUndefined(input.nodes),
+  durationMillis: Option.getOrUndefined(input.duration),
+  operationsPerSecond: Option.getOrUndefined(input.rate),
+  heartbeatIntervalMillis: Option.getOrUndefined(input.heartbeat),
+  faults: input.faults,
+  storage: input.storage
+})
 
-/** A failed run is the news that was looked for, not a crash of this program. */
-const report = (
-  defect: unknown,
-  files: SimFiles.Files,
-  again: string
+/**
+ * The same seed fails in the same way again, here: with the shortest schedule that still does, and a trace.
+ * A failed run is the news that was looked for, not a crash of this program.
+ */
+const explain = (
+  seed: number,
+  settings: SimSettings.SimSettings,
+  files: SimFiles.Files
 ): Effect.Effect<never, CommandFailed, FileSystem.FileSystem> =>
-  defect instanceof Simulate.SimulationFailed
-    ? Effect.andThen(
-        SimFiles.write(files, defect.report as SimFiles.Run),
-        Effect.fail(
-          new CommandFailed({
-            message: `${defect.message}\n\nagain: effect-raft sim --seed ${defect.seed} --runs 1${again}`,
-            exitCode: failed
-          })
-        )
+  Simulate.simulate(KvMachine, workload, { ...SimSettings.toOptions(settings), seed, runs: 1 }).pipe(
+    Effect.andThen(
+      Effect.die(
+        new Error(`seed ${seed} failed on another thread and holds here: a run is not deterministic`)
       )
-    : Effect.die(defect)
+    ),
+    Effect.catchDefect((defect) =>
+      defect instanceof Simulate.SimulationFailed
+        ? Effect.andThen(
+            SimFiles.write(files, defect.report as SimFiles.Run),
+            Effect.fail(
+              new CommandFailed({
+                message: `${defect.message}\n\nagain: effect-raft sim --seed ${seed} --runs 1${SimSettings.toFlags(settings)}`,
+                exitCode: failed
+              })
+            )
+          )
+        : Effect.die(defect)
+    )
+  )
 
 /** Real time between two progress lines. */
 const progressEveryMillis = 200

@@ -12,7 +12,7 @@ import * as Configurations from "./Configurations.ts"
 import * as Durable from "./Durable.ts"
 import * as Following from "./Following.ts"
 import { electionDeadline } from "./Following.ts"
-import type { Leader, NodeState, Stamp } from "./NodeState.ts"
+import type { NodeState, Stamp } from "./NodeState.ts"
 import * as Quorum from "./Quorum.ts"
 import * as RaftLog from "./RaftLog.ts"
 import * as ReadIndex from "./ReadIndex.ts"
@@ -45,10 +45,9 @@ export const mayStand = ({ self, membership, configurations, commitIndex }: Node
  */
 export const onPeerLost = (state: NodeState, peer: NodeId, stamp: Stamp): NodeState => {
   const { role } = state
-  if (role._tag === "Leader") return withoutPeer(state, role, peer)
   if (role._tag !== "Follower" || role.leader !== peer) return state
-  // Spread over a fifth of a heartbeat interval, so that two followers seldom split the vote.
-  const soon = stamp.nowMillis + Math.floor((stamp.jitter * state.config.heartbeatIntervalMillis) / 5)
+  const soon =
+    stamp.nowMillis + Math.floor((turnAfter(state, peer) * state.config.heartbeatIntervalMillis) / 5)
   return {
     ...state,
     role: {
@@ -59,14 +58,16 @@ export const onPeerLost = (state: NodeState, peer: NodeId, stamp: Stamp): NodeSt
   }
 }
 
-/** A leader counts on nobody's answer before it comes; it only takes a lost peer for no successor. */
-const withoutPeer = (state: NodeState, role: Leader, peer: NodeId): NodeState => {
-  const known = role.progress.get(peer)
-  if (known === undefined) return state
-  return {
-    ...state,
-    role: { ...role, progress: new Map(role.progress).set(peer, { ...known, isLost: true }) }
-  }
+/**
+ * How many voters stand before this node when the leader is lost. All of them notice at the same moment;
+ * one after the other, a fifth of a heartbeat interval apart, they do not split the vote, and the first
+ * need not wait. Whoever is gone, too, or behind, costs no more than its turn.
+ */
+const turnAfter = ({ membership, self }: NodeState, leader: NodeId): number => {
+  const voters = new Set(Membership.votingSets(membership).flat())
+  voters.delete(leader)
+  const turn = Array.from(voters).sort().indexOf(self)
+  return turn === -1 ? voters.size : turn
 }
 
 const becomePreCandidate = (state: NodeState, stamp: Stamp, emit: Emit): NodeState => {

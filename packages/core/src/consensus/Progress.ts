@@ -86,6 +86,7 @@ export const lost = (progress: Progress): Progress => ({
   // Where nothing was acknowledged yet, the search goes on where it is.
   nextIndex: progress.matchIndex > 0 ? LogIndex.plus(progress.matchIndex, 1) : progress.nextIndex,
   isDoubted: true,
+  isLost: true,
   epoch: progress.epoch + 1
 })
 

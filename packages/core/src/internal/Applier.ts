@@ -195,11 +195,10 @@ const applyEntry = <View>(
   slots: ReplySlots,
   answers: Array<Answer>
 ): unknown => {
-  const position = { index: entry.index, term: entry.term }
   const reply = replica.apply(entry)
   // For every kind: another leader's no-op may stand where somebody waits for a command.
-  const slot = slots.take(position)
-  if (slot !== undefined) answers.push({ slot, position, reply })
+  const slot = slots.take(entry)
+  if (slot !== undefined) answers.push({ slot, position: entry, reply })
   return reply
 }
 

@@ -3,8 +3,16 @@
  */
 import * as Effect from "effect/Effect"
 import type { RaftConfig } from "../RaftConfig.ts"
-import { CommandTooLarge, InvalidCommand, NotLeader, OutcomeUnknown, Overloaded } from "../RaftError.ts"
-import type { RaftErrorReason } from "../RaftError.ts"
+import type { NodeId } from "../NodeId.ts"
+import {
+  because,
+  CommandTooLarge,
+  InvalidCommand,
+  NotLeader,
+  OutcomeUnknown,
+  Overloaded
+} from "../RaftError.ts"
+import type { RaftError, RaftErrorReason } from "../RaftError.ts"
 import type { ForwardOutcome } from "../RaftMessage.ts"
 import type { RaftNode } from "../RaftNode.ts"
 import type { StateMachine } from "../StateMachine.ts"
@@ -12,52 +20,93 @@ import * as LocalProposal from "./LocalProposal.ts"
 import type { Position } from "./ReplySlots.ts"
 import * as Routing from "./Routing.ts"
 
-/** A command as bytes, unless it does not fit the machine's schema or is too large. */
+/** A command as bytes, or what is wrong with it: it does not fit the machine's schema, or is too large. */
+export const toBytes = <Command, Reply, View>(
+  machine: StateMachine<Command, Reply, View>,
+  config: RaftConfig,
+  command: Command
+): Uint8Array | InvalidCommand | CommandTooLarge => {
+  let bytes: Uint8Array
+  try {
+    bytes = machine.command.encode(command)
+  } catch (cause) {
+    return new InvalidCommand({ detail: (cause as Error).message })
+  }
+  return bytes.byteLength > config.maxCommandBytes
+    ? new CommandTooLarge({ bytes: bytes.byteLength, maxBytes: config.maxCommandBytes })
+    : bytes
+}
+
+/** As {@link toBytes}, as an effect. */
 export const encode = <Command, Reply, View>(
   machine: StateMachine<Command, Reply, View>,
   config: RaftConfig,
   command: Command
 ): Effect.Effect<Uint8Array, RaftErrorReason> =>
   Effect.suspend((): Effect.Effect<Uint8Array, RaftErrorReason> => {
-    let bytes: Uint8Array
-    try {
-      bytes = machine.command.encode(command)
-    } catch (cause) {
-      return Effect.fail(new InvalidCommand({ detail: (cause as Error).message }))
-    }
-    return bytes.byteLength > config.maxCommandBytes
-      ? Effect.fail(new CommandTooLarge({ bytes: bytes.byteLength, maxBytes: config.maxCommandBytes }))
-      : Effect.succeed(bytes)
+    const bytes = toBytes(machine, config, command)
+    return bytes instanceof Uint8Array ? Effect.succeed(bytes) : Effect.fail(bytes)
   })
+
+/** What is made of an answer. */
+export interface Answer<Reply, A> {
+  readonly decodeReply: (bytes: Uint8Array) => Reply
+  readonly of: (position: Position, reply: Reply) => A
+}
 
 /**
- * Has a proposal applied, wherever the leader is. The answer is what the node's replica gives, or, from
- * elsewhere, what `decodeReply` makes of its bytes.
+ * Has a proposal applied, wherever the leader is. The answer is made of what the node's replica gives, or,
+ * from elsewhere, of what `decodeReply` makes of its bytes.
+ *
+ * A leader takes its own clients' commands without further ado: this is the path on which throughput hangs,
+ * so it is one wait and nothing around it.
  */
-export const propose = <View, Reply>(
+export const propose = <View, Reply, A>(
   node: RaftNode<View>,
   proposal: LocalProposal.ClientProposal,
-  decodeReply: (bytes: Uint8Array) => Reply
-): Effect.Effect<Position & { readonly reply: Reply }, RaftErrorReason> =>
-  Routing.atLeader(node, (leader) => {
+  answer: Answer<Reply, A>
+): Effect.Effect<A, RaftError> =>
+  node.state().role._tag === "Leader"
+    ? LocalProposal.propose(node, proposal, {
+        onApplied: ofReplica(answer),
+        onFailed: (reason) =>
+          reason._tag === "NotLeader" ? proposeAnywhere(node, proposal, answer) : Effect.fail(because(reason))
+      })
+    : proposeAnywhere(node, proposal, answer)
+
+/** The node's own replica gives replies of the machine's type; that is lost on the way through the slots. */
+const ofReplica = <Reply, A>(answer: Answer<Reply, A>) =>
+  answer.of as (position: Position, reply: unknown) => A
+
+const proposeAnywhere = <View, Reply, A>(
+  node: RaftNode<View>,
+  proposal: LocalProposal.ClientProposal,
+  answer: Answer<Reply, A>
+): Effect.Effect<A, RaftError> => {
+  const ending: LocalProposal.Ending<A, RaftErrorReason> = {
+    onApplied: ofReplica(answer),
+    onFailed: Effect.fail
+  }
+  const attempt = (leader: NodeId): Effect.Effect<A, RaftErrorReason> => {
     const { config, self } = node.state()
     return leader === self
-      ? Effect.map(LocalProposal.propose(node, proposal, "Applied"), ({ position, reply }) => ({
-          ...position,
-          reply: reply as Reply
-        }))
-      : Effect.flatMap(node.forward(leader, proposal), (outcome) => fromOutcome(outcome, config, decodeReply))
-  })
+      ? LocalProposal.propose(node, proposal, ending)
+      : Effect.flatMap(node.forward(leader, proposal), (outcome) => fromOutcome(outcome, config, answer))
+  }
+  return Effect.mapError(Routing.atLeader(node, attempt), because)
+}
 
 /** What the leader said of a forwarded command. */
-const fromOutcome = <Reply>(
+const fromOutcome = <Reply, A>(
   outcome: ForwardOutcome,
   config: RaftConfig,
-  decodeReply: (bytes: Uint8Array) => Reply
-): Effect.Effect<Position & { readonly reply: Reply }, RaftErrorReason> => {
+  answer: Answer<Reply, A>
+): Effect.Effect<A, RaftErrorReason> => {
   switch (outcome._tag) {
-    case "Applied":
-      return Effect.succeed({ index: outcome.index, term: outcome.term, reply: decodeReply(outcome.reply) })
+    case "Applied": {
+      const { index, term } = outcome
+      return Effect.succeed(answer.of({ index, term }, answer.decodeReply(outcome.reply)))
+    }
     case "Unknown": {
       const detail = "the leader lost its office before the command was committed"
       return Effect.fail(new OutcomeUnknown({ index: outcome.index, term: outcome.term, detail }))

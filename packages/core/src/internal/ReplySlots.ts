@@ -48,6 +48,7 @@ export class ReplySlots {
 
   /** Gives out the slot of an entry that is being applied. */
   take(position: Position): ProposalSlot | undefined {
+    if (this.byIndex.size === 0) return undefined
     const waiting = this.byIndex.get(position.index)
     if (waiting === undefined) return undefined
     this.byIndex.delete(position.index)

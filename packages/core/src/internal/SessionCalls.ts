@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import type { RaftConfig } from "../RaftConfig.ts"
 import { because } from "../RaftError.ts"
-import type { RaftErrorReason } from "../RaftError.ts"
+import type { RaftError, RaftErrorReason } from "../RaftError.ts"
 import type { RaftNode } from "../RaftNode.ts"
 import * as SessionAnswer from "../sessions/SessionAnswer.ts"
 import type { SessionOperations } from "../sessions/SessionOperations.ts"
@@ -22,8 +22,8 @@ type Answer<Tag extends SessionAnswer.SessionAnswer["_tag"]> = Extract<
 /** Who brings a record to the table of sessions, and the table's answer back. */
 export interface Messenger<Command, Reply> {
   /** Opens a session within the limits of the node that takes the call. */
-  readonly open: Effect.Effect<SessionAnswer.SessionAnswer, RaftErrorReason>
-  readonly tell: (record: Told) => Effect.Effect<SessionAnswer.SessionAnswer, RaftErrorReason>
+  readonly open: Effect.Effect<SessionAnswer.SessionAnswer, RaftError>
+  readonly tell: (record: Told) => Effect.Effect<SessionAnswer.SessionAnswer, RaftError>
   readonly encode: (command: Command) => Effect.Effect<Uint8Array, RaftErrorReason>
   readonly decode: (reply: Uint8Array) => Reply
 }
@@ -41,10 +41,10 @@ export const over = <Command, Reply>({
   /** What the table answered, where it is the answer that such a record has when all is well. */
   const expect =
     <Tag extends "Opened" | "Applied" | "Done">(expected: Tag, asked: SessionRefusal.Asked) =>
-    (answer: SessionAnswer.SessionAnswer): Effect.Effect<Answer<Tag>, RaftErrorReason> =>
+    (answer: SessionAnswer.SessionAnswer): Effect.Effect<Answer<Tag>, RaftError> =>
       answer._tag === expected
         ? Effect.succeed(answer as Answer<Tag>)
-        : Effect.fail(SessionRefusal.reasonOf(answer, asked))
+        : Effect.fail(because(SessionRefusal.reasonOf(answer, asked)))
 
   const ask = <Tag extends "Applied" | "Done">(record: Told, expected: Tag) =>
     Effect.flatMap(tell(record), expect(expected, record))
@@ -52,27 +52,19 @@ export const over = <Command, Reply>({
   return {
     open: open.pipe(
       Effect.flatMap(expect("Opened", { _tag: "Open" })),
-      Effect.map(({ limits, session }) => ({ limits, session })),
-      Effect.mapError(because)
+      Effect.map(({ limits, session }) => ({ limits, session }))
     ),
     propose: ({ acknowledgedBelow, command, sequence, session }) =>
       encode(command).pipe(
+        Effect.mapError(because),
         Effect.flatMap((bytes) =>
           ask({ _tag: "Command", session, sequence, acknowledgedBelow, command: bytes }, "Applied")
         ),
-        Effect.map(({ index, reply, term }) => ({ index, term, reply: decode(reply) })),
-        Effect.mapError(because)
+        Effect.map(({ index, reply, term }) => ({ index, term, reply: decode(reply) }))
       ),
     keepAlive: ({ acknowledgedBelow, session }) =>
-      Effect.suspend(() => ask({ _tag: "KeepAlive", session, acknowledgedBelow }, "Done")).pipe(
-        Effect.asVoid,
-        Effect.mapError(because)
-      ),
-    close: (session) =>
-      Effect.suspend(() => ask({ _tag: "Close", session }, "Done")).pipe(
-        Effect.asVoid,
-        Effect.mapError(because)
-      )
+      Effect.asVoid(Effect.suspend(() => ask({ _tag: "KeepAlive", session, acknowledgedBelow }, "Done"))),
+    close: (session) => Effect.asVoid(Effect.suspend(() => ask({ _tag: "Close", session }, "Done")))
   }
 }
 
@@ -83,13 +75,10 @@ export const make = <Command, Reply, View>(
   config: RaftConfig
 ): SessionOperations<Command, Reply> => {
   const tell = (record: SessionRecord.SessionRecord) =>
-    Effect.map(
-      ProposalCalls.propose(
-        node,
-        { kind: "Session", payload: SessionRecord.encode(record) },
-        SessionAnswer.decode
-      ),
-      ({ reply }) => reply
+    ProposalCalls.propose(
+      node,
+      { kind: "Session", payload: SessionRecord.encode(record) },
+      { decodeReply: SessionAnswer.decode, of: (_position, reply) => reply }
     )
   return over({
     open: Effect.suspend(() => tell(openRecord(config))),

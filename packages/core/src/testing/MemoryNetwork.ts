@@ -12,15 +12,14 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as MemoryTransport from "../MemoryTransport.ts"
 import type { Room, Station } from "../MemoryTransport.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { RaftMessage } from "../RaftMessage.ts"
 import { RaftTransport } from "../RaftTransport.ts"
-import { Alarm } from "./Alarm.ts"
+import * as Alarm from "./Alarm.ts"
 import { Dice, drawDelay, hashText, isReply, lost, reliable } from "./LinkFaults.ts"
 import type { LinkSettings } from "./LinkFaults.ts"
 import { keyOf, Topology } from "./Topology.ts"
@@ -103,10 +102,7 @@ interface Link extends Direction {
 export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwork, never, Scope.Scope> =
   Effect.fnUntraced(function* (options) {
     const clock = yield* Clock.Clock
-    const alarm = yield* Alarm
-    const scope = yield* Effect.scope
-    const fork = Effect.runForkWith(yield* Effect.annotateLogs(Effect.context(), { fiber: "memory network" }))
-    const trackFiber = Fiber.runIn(scope)
+    const setAlarm = yield* Alarm.make
 
     const topology = new Topology()
     const traffic = new TrafficCount()
@@ -118,13 +114,6 @@ export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwor
     const silenced = new WeakSet<Station>()
     const due = new Map<number, Array<() => void>>()
     let settings = options.settings ?? reliable
-    let isClosed = false
-    yield* Scope.addFinalizer(
-      scope,
-      Effect.sync(() => {
-        isClosed = true
-      })
-    )
 
     // --- links ----------------------------------------------------------------------------------
 
@@ -204,15 +193,11 @@ export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwor
         delivery()
       } else {
         due.set(dueMillis, [delivery])
-        const deliverAll = () => deliverDue(dueMillis)
-        const delayMillis = dueMillis - nowMillis
-        if (alarm !== undefined) alarm(delayMillis, deliverAll)
-        else trackFiber(fork(Effect.map(Effect.sleep(delayMillis), deliverAll)))
+        setAlarm(dueMillis - nowMillis, () => deliverDue(dueMillis))
       }
     }
 
     const deliverDue = (dueMillis: number): void => {
-      if (isClosed) return
       const together = due.get(dueMillis) ?? []
       // What a delivery sends without delay comes after what was due before it: the list may still grow.
       for (const delivery of together) delivery()

@@ -66,32 +66,50 @@ export const simulate = <Self, Command, Reply, View>(
 ): Effect.Effect<Summary> =>
   Effect.gen(function* () {
     const first = options.seed ?? 1
-    let summary: Summary = {
-      runs: 0,
-      seed: first,
-      events: 0,
-      virtualMillis: 0,
-      operations: 0,
-      counters: Coverage.zero()
-    }
+    let summary = nothingYet(first)
     for (let seed = first; seed < first + (options.runs ?? 100); seed++) {
-      const report = Simulation.run(machine, workload, Plan.draw(String(seed), options), options)
+      const report = runSeed(machine, workload, seed, options)
       if (report.failure !== undefined)
         return yield* Effect.die(explain(machine, workload, options, seed, report))
-      summary = {
-        runs: summary.runs + 1,
-        seed,
-        events: summary.events + report.events,
-        virtualMillis: summary.virtualMillis + report.virtualMillis,
-        operations: summary.operations + report.history.length,
-        counters: Coverage.add(summary.counters, report.counters)
-      }
+      summary = withRun(summary, { ...report, seed, operations: report.history.length })
       if (options.onRun?.(summary, report) === false) break
       // A run is one synchronous call; let the rest of the program live in between.
       yield* Effect.yieldNow
     }
     return summary
   })
+
+/** The one run that a seed stands for. */
+export const runSeed = <Self, Command, Reply, View>(
+  machine: StateMachineClass<Self, Command, Reply, View>,
+  workload: Workload<Command, View>,
+  seed: number,
+  options: Plan.Bounds & Simulation.RunOptions
+): Simulation.Report<Command, View> =>
+  Simulation.run(machine, workload, Plan.draw(String(seed), options), options)
+
+/** A summary of no runs. */
+export const nothingYet = (seed: number): Summary => ({
+  runs: 0,
+  seed,
+  events: 0,
+  virtualMillis: 0,
+  operations: 0,
+  counters: Coverage.zero()
+})
+
+/** A summary with one more run, of which these are the figures; a counter that is not among them is 0. */
+export const withRun = (
+  summary: Summary,
+  run: Omit<Summary, "runs" | "counters"> & { readonly counters: Partial<Coverage.Counters> }
+): Summary => ({
+  runs: summary.runs + 1,
+  seed: run.seed,
+  events: summary.events + run.events,
+  virtualMillis: summary.virtualMillis + run.virtualMillis,
+  operations: summary.operations + run.operations,
+  counters: Coverage.add(summary.counters, { ...Coverage.zero(), ...run.counters })
+})
 
 const explain = <Self, Command, Reply, View>(
   machine: StateMachineClass<Self, Command, Reply, View>,

@@ -20,7 +20,7 @@ import type * as Fiber from "effect/Fiber"
 import type * as Scheduler from "effect/Scheduler"
 import { Dice, hashText } from "./LinkFaults.ts"
 import { Advance } from "./Advance.ts"
-import { Alarm } from "./Alarm.ts"
+import * as Alarm from "./Alarm.ts"
 import { TimerHeap } from "./TimerHeap.ts"
 
 /** Nothing is ready, no timer is set, and the program has not ended: it waits for the world outside. */
@@ -74,7 +74,7 @@ export const run = <A, E>(effect: Effect.Effect<A, E>, options: Options): Outcom
   const program = effect.pipe(
     Effect.provideService(Clock.Clock, clock),
     Effect.provideService(Advance, (duration) => Effect.sleep(duration)),
-    Effect.provideService(Alarm, (afterMillis, ring) => {
+    Effect.provideService(Alarm.Timers, (afterMillis, ring) => {
       timers.push(dueMillisOf(nowMillis, afterMillis), ring)
     })
   )

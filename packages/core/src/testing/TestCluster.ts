@@ -212,9 +212,12 @@ export const make = <Self, Command, Reply, View>(
       onTurn: ({ after }) => states.set(nodeId, after),
       onRestored: (index) => appliedIndexes.set(nodeId, index),
       onApplied: (entry) => {
-        appliedBy.get(nodeId)?.push(entry)
+        const known = everApplied.get(entry.index)
+        // Every node reads the entry anew; one copy of it is enough to remember.
+        const kept = known?.term === entry.term ? known : entry
+        if (known !== kept) everApplied.set(entry.index, kept)
+        appliedBy.get(nodeId)?.push(kept)
         appliedIndexes.set(nodeId, entry.index)
-        everApplied.set(entry.index, entry)
       }
     })
 

@@ -98,7 +98,7 @@ export const nodeBugs: ReadonlyArray<Bug> = [
     name: "callers are forgotten when the leader steps down",
     claim: "every call ends (DESIGN, 2)",
     file: "RaftNode.ts",
-    find: "if (hasLostOffice) slots.failAfter(state.commitIndex)",
+    find: "slots.failAfter(state.commitIndex)\n",
     replace: ""
   }
 ]

@@ -269,11 +269,21 @@ describe("leader stickiness (thesis, section 4.2.3)", () => {
 
   it("a leader whose connection broke is no longer protected, and is soon replaced", () => {
     const node = followerOf("n2", { term: 3 }).waits(10)
-    node.jitter = 0.5
     node.happens({ _tag: "PeerLost", peer: Build.id("n2") })
-    expect(node.electionDeadlineMillis).toBe(12)
+    expect(node.electionDeadlineMillis).toBe(10)
     node.receives("n3", ask)
     expect(node.sent).toEqual([["n3", Build.voteReply({ term: 9, granted: true })]])
+  })
+
+  it("all voters hear of it at once, and stand one after the other", () => {
+    const turnAfter = (leader: string): number => {
+      const membership = Build.joint({ voters: ["n0", "n1", "n2"], outgoing: [] })
+      const node = followerOf(leader, { term: 3, membership })
+      node.happens({ _tag: "PeerLost", peer: Build.id(leader) })
+      return node.electionDeadlineMillis / (node.state.config.heartbeatIntervalMillis / 5)
+    }
+    expect(turnAfter("n0")).toBe(0)
+    expect(turnAfter("n2")).toBe(1)
   })
 
   it("another peer's connection breaks: nothing changes", () => {

@@ -22,15 +22,16 @@ interface Seen {
 
 export const make = (): Invariant => {
   const property = "Log Matching"
-  const seen = new Map<LogIndex.LogIndex, Map<Term, Seen>>()
+  /** At each index seldom more than one, and those of different terms. */
+  const seen = new Map<LogIndex.LogIndex, Array<Seen>>()
 
   const see = (nodeId: NodeId, state: NodeState, block: LogEntry.EntryBlock) => {
     for (const entry of LogEntry.entries(block)) {
       const previousTerm = RaftLog.termAt(state.log, LogIndex.plus(entry.index, -1))
-      const atIndex = seen.get(entry.index) ?? new Map<Term, Seen>()
-      seen.set(entry.index, atIndex)
-      const known = atIndex.get(entry.term)
-      if (known === undefined) atIndex.set(entry.term, { entry, previousTerm })
+      const atIndex = seen.get(entry.index)
+      const known = atIndex?.find((other) => other.entry.term === entry.term)
+      if (atIndex === undefined) seen.set(entry.index, [{ entry, previousTerm }])
+      else if (known === undefined) atIndex.push({ entry, previousTerm })
       else if (known.previousTerm !== previousTerm || !sameEntry(known.entry, entry)) {
         throw new Violation(
           property,

@@ -3,14 +3,17 @@
  * writes down what it was told. It does not wait for ever: a leader that nobody hears collects the commands
  * of those who have gone.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
-import type * as Result from "effect/Result"
 import * as LogIndex from "../../LogIndex.ts"
 import type { Raft } from "../../Raft.ts"
 import type { RaftError } from "../../RaftError.ts"
+import * as Alarm from "../Alarm.ts"
 import type { Outcome, Recorder } from "../History.ts"
 import { Dice, hashText } from "../LinkFaults.ts"
 import type { Cluster } from "../TestCluster.ts"
@@ -43,6 +46,7 @@ const runClient = <Command, Reply, View>(
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { cluster, plan, workload, isStorm, recorder } = options
+    const setAlarm = yield* Alarm.make
     const dice = new Dice()
     dice.reset(hashText(`${plan.seed}/client/${client}`), 0)
     const pauseMillis = (1_000 * plan.clients) / plan.operationsPerSecond
@@ -61,16 +65,17 @@ const runClient = <Command, Reply, View>(
       if (dice.happens(0.2)) node = oneOf(dice, cluster.nodeIds)
       const input = workload.next({ dice, client, count, last })
       const didNotHappen = (error: RaftError) => input._tag === "Read" || error.outcome === "none"
-      const told = yield* ask(input).pipe(
-        (asked) => recorder.record(asked, { client, input, output: (answer) => answer, didNotHappen }),
-        Effect.timeoutOption(plan.patienceMillis),
-        Effect.result
-      )
+      const asked = recorder.record(ask(input), { client, input, output: (answer) => answer, didNotHappen })
+      const asking = yield* Effect.forkChild(asked, { startImmediately: true })
+      if (asking.pollUnsafe() === undefined) setAlarm(plan.patienceMillis, () => asking.interruptUnsafe())
+      const told = yield* Fiber.await(asking)
+      // A defect is no answer: something is broken, and the run ends with it.
+      if (Exit.hasDies(told)) yield* told
       last = { input, outcome: outcomeOf(told, didNotHappen) }
       yield* Effect.sleep(isStorm() ? 1 : Math.ceil(pauseMillis * 2 * dice.next()))
     }
     yield* session.end
-  }).pipe(Random.withSeed(`${options.plan.seed}/client/${client}`))
+  }).pipe(Effect.scoped, Effect.orDie, Random.withSeed(`${options.plan.seed}/client/${client}`))
 
 const askNode = <Command, Reply, View>(
   raft: Raft<Command, Reply, View>,
@@ -91,10 +96,12 @@ const toAnswer = ({
   index
 })
 
+/** A client whose patience was over knows nothing. */
 const outcomeOf = (
-  told: Result.Result<Option.Option<Answer>, RaftError>,
+  told: Exit.Exit<Answer, RaftError>,
   didNotHappen: (error: RaftError) => boolean
 ): Outcome<Answer> => {
-  if (told._tag === "Failure") return { _tag: didNotHappen(told.failure) ? "Fail" : "Unknown" }
-  return Option.isSome(told.success) ? { _tag: "Ok", output: told.success.value } : { _tag: "Unknown" }
+  if (Exit.isSuccess(told)) return { _tag: "Ok", output: told.value }
+  const error = Cause.findErrorOption(told.cause)
+  return { _tag: Option.isSome(error) && didNotHappen(error.value) ? "Fail" : "Unknown" }
 }

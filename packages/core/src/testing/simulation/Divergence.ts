@@ -3,9 +3,11 @@
  * same replies on every node. A machine that looks at a clock, at chance, or at anything that is not
  * replicated gives itself away here, at the first index where two nodes disagree.
  */
+import type { EntryKind } from "../../LogEntry.ts"
 import type { LogIndex } from "../../LogIndex.ts"
 import type { NodeId } from "../../NodeId.ts"
 import type { RaftTracer } from "../../RaftTrace.ts"
+import type { SessionAnswer } from "../../sessions/SessionAnswer.ts"
 import type { StateMachine } from "../../StateMachine.ts"
 
 /** Two nodes applied the same command to what should be the same state, and answered differently. */
@@ -32,19 +34,24 @@ export const repliesTracer = <Command, Reply, View>(
   machine: StateMachine<Command, Reply, View>,
   onDiverged: (diverged: Diverged) => void
 ): ((nodeId: NodeId) => RaftTracer) => {
-  const replies = new Map<
-    LogIndex,
-    { readonly nodeId: NodeId; readonly reply: unknown; readonly bytes: Uint8Array }
-  >()
+  const replies = new Map<LogIndex, { readonly nodeId: NodeId; readonly bytes: Uint8Array }>()
+  /** The machine's own reply, as bytes; `undefined` where the machine was not asked. */
+  const bytesOf = (kind: EntryKind, reply: unknown): Uint8Array | undefined => {
+    if (kind === "Command") return machine.reply.encode(reply as Reply)
+    if (kind !== "Session") return undefined
+    const answer = reply as SessionAnswer
+    return answer._tag === "Applied" && !answer.isRepeated ? answer.reply : undefined
+  }
+
   return (nodeId) => ({
     onApplied: ({ kind, index }, reply) => {
-      if (kind !== "Command") return
-      const bytes = machine.reply.encode(reply as Reply)
+      const bytes = bytesOf(kind, reply)
+      if (bytes === undefined) return
       const known = replies.get(index)
       if (known === undefined) {
-        replies.set(index, { nodeId, reply, bytes })
+        replies.set(index, { nodeId, bytes })
       } else if (!sameBytes(known.bytes, bytes)) {
-        const values = [known.reply, reply] as const
+        const values = [machine.reply.decode(known.bytes), machine.reply.decode(bytes)] as const
         onDiverged(
           new Diverged({
             machine: machine.name,
