@@ -13,11 +13,12 @@ import * as Schema from "effect/Schema"
 import { type CommandFailed, fail, misuse } from "./ExitCode.ts"
 import * as Ports from "./Ports.ts"
 
-/** One node: its name, where its peers and its clients reach it, and where its data lies. */
+/** One node: its name, where its peers and its clients, by HTTP and natively, reach it, and where its data lies. */
 export interface NodePlan {
   readonly id: string
   readonly peer: Address.HostPort
   readonly http: Address.HostPort
+  readonly clients: Address.HostPort
   readonly url: string
   readonly directory: string
   /** What the process said on its standard error, across its lives. */
@@ -31,11 +32,11 @@ export interface ClusterPlan {
   readonly nodes: ReadonlyArray<NodePlan>
 }
 
-/** The most nodes a plan has room for: the HTTP ports begin 100 above the peers' ports. */
+/** The most nodes a plan has room for: the HTTP ports begin 100 above the peers' ports, the native clients' 200. */
 export const maxNodes = 9
 
 /** The highest base port that leaves room for all ports. */
-export const maxBasePort = 65_535 - 100 - maxNodes
+export const maxBasePort = 65_535 - 200 - maxNodes
 
 /** Where a new cluster's ports begin. */
 export type ChooseBasePort = (nodes: number) => Effect.Effect<number, CommandFailed>
@@ -53,10 +54,13 @@ const SavedPlanJson = Schema.fromJsonString(SavedPlan)
 
 const peerPort = (base: number, position: number) => base + position
 const httpPort = (base: number, position: number) => base + 100 + position
+const clientsPort = (base: number, position: number) => base + 200 + position
 
 /** Every port that `nodes` nodes take from `base` on. */
 export const portsFrom = (base: number, nodes: number): ReadonlyArray<number> =>
-  positions(nodes).flatMap((position) => [peerPort(base, position), httpPort(base, position)])
+  positions(nodes).flatMap((position) =>
+    [peerPort, httpPort, clientsPort].map((portOf) => portOf(base, position))
+  )
 
 const positions = (nodes: number): ReadonlyArray<number> => Array.from({ length: nodes }, (_, at) => at + 1)
 
@@ -153,6 +157,7 @@ const layOut = (path: Path.Path, directory: string, saved: SavedPlan): ClusterPl
       id,
       peer,
       http,
+      clients: { host: Ports.loopback, port: clientsPort(saved.basePort, position) },
       url: Ports.urlOf(http),
       directory: path.join(directory, id),
       logFile: path.join(directory, `${id}.log`)
@@ -165,7 +170,8 @@ export const requireFreePorts = Effect.fnUntraced(function* (plan: ClusterPlan) 
   for (const node of plan.nodes) {
     for (const [what, { port }] of [
       ["peers", node.peer],
-      ["HTTP", node.http]
+      ["HTTP", node.http],
+      ["clients", node.clients]
     ] as const) {
       if (yield* Ports.isFree(port)) continue
       return yield* fail(

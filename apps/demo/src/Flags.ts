@@ -7,6 +7,7 @@ import * as KvKey from "@effect-raft/kv/KvKey"
 import * as Address from "@effect-raft/transport-tcp/Address"
 import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
+import * as NativeEndpoint from "./NativeEndpoint.ts"
 import * as TlsFlags from "./TlsFlags.ts"
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
@@ -51,13 +52,30 @@ export const endpoints = Flag.String("endpoint").pipe(
   Flag.mapTryCatch((text) => parseEndpoints(text), messageOf)
 )
 
-const parseEndpoints = (text: string): readonly [string, ...Array<string>] => {
+/** The same, for what can be done over the native protocol too. */
+const anyEndpoints = Flag.String("endpoint").pipe(
+  Flag.withAlias("e"),
+  Flag.withMetavar("URL[,URL]"),
+  Flag.withDescription(
+    "The address of a node, or of several, separated by commas; any of them will do. " +
+      "http://HOST:PORT, or raft://HOST:PORT for a node's --clients (raft://HOST:PORT/CLUSTER where the cluster has another name than effect-raft)"
+  ),
+  Flag.mapTryCatch((text) => (text.startsWith("raft:") ? parseNative(text) : parseEndpoints(text)), messageOf)
+)
+
+type Endpoints = readonly [string, ...Array<string>]
+
+const parseEndpoints = (text: string): Endpoints =>
+  parseAll(text, isHttpUrl, "HTTP addresses, such as http://127.0.0.1:7101")
+
+const parseNative = (text: string): Endpoints =>
+  parseAll(text, NativeEndpoint.is, "addresses of one kind, such as raft://127.0.0.1:7201")
+
+const parseAll = (text: string, isGood: (url: string) => boolean, wanted: string): Endpoints => {
   const urls = text.split(",").map((part) => part.trim())
-  const wrong = urls.find((url) => !isHttpUrl(url))
+  const wrong = urls.find((url) => !isGood(url))
   const [first, ...rest] = urls
-  if (first === undefined || wrong !== undefined) {
-    throw new Error(`HTTP addresses, such as http://127.0.0.1:7101, not "${wrong}"`)
-  }
+  if (first === undefined || wrong !== undefined) throw new Error(`${wanted}, not "${wrong}"`)
   return [first, ...rest]
 }
 
@@ -65,7 +83,7 @@ const isHttpUrl = (text: string): boolean => URL.canParse(text) && /^https?:$/.t
 
 /** The nodes to ask, and how long; for every command that reads or writes. */
 export const store = {
-  endpoints,
+  endpoints: anyEndpoints,
   timeoutMillis: intAtLeast("timeout", 1).pipe(
     Flag.withMetavar("MILLIS"),
     Flag.withDescription(

@@ -80,11 +80,15 @@ const layerOf = (options: NodeOptions) =>
     Layer.provideMerge(raftOf(options))
   )
 
-const clientServerOf = ({ clients }: NodeOptions) =>
+const clientServerOf = ({ clients, insecure, tls }: NodeOptions) =>
   Option.match(clients, {
     onNone: () => Layer.empty,
     onSome: (listen) =>
-      Layer.provide(TcpClientServer.layer({ listen: Address.format(listen) }), ClientServer.layer(KvMachine))
+      TcpClientServer.layer({
+        listen: Address.format(listen),
+        insecure,
+        ...(tls === undefined ? {} : { tls })
+      }).pipe(Layer.provide(ClientServer.layer(KvMachine)))
   })
 
 /** Where clients of the native protocol are told to go. */

@@ -85,6 +85,7 @@ const commandOf = ({ cluster, node, flags }: StartOptions) =>
       ...["--directory", node.directory],
       ...["--listen", Address.format(node.peer)],
       ...["--http", Address.format(node.http)],
+      ...["--clients", Address.format(node.clients)],
       ...cluster.nodes.flatMap(({ id, peer }) => ["--member", `${id}=${Address.format(peer)}`]),
       "--stop-with-stdin",
       ...flags

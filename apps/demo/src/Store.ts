@@ -1,5 +1,5 @@
 /**
- * The store as the commands see it: over HTTP, through one node or whichever of several answers, with
+ * The store as the commands see it: over HTTP or the native protocol, through one node or whichever of several answers, with
  * failures that carry the exit code of their kind.
  */
 import { Kv } from "@effect-raft/kv/Kv"
@@ -19,6 +19,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as ClientHttp from "./ClientHttp.ts"
 import * as ExitCode from "./ExitCode.ts"
+import * as NativeEndpoint from "./NativeEndpoint.ts"
 import type * as TlsFlags from "./TlsFlags.ts"
 
 /** What a node says of itself. */
@@ -39,9 +40,11 @@ export const use = <A>(
 ): Effect.Effect<A, ExitCode.CommandFailed> =>
   Kv.use(f).pipe(
     Effect.provide(
-      KvClient.layer({ endpoints, ...(timeoutMillis === undefined ? {} : { timeoutMillis }) }).pipe(
-        Layer.provide(ClientHttp.layer(tls))
-      )
+      endpoints.every(NativeEndpoint.is)
+        ? NativeEndpoint.layer({ endpoints, timeoutMillis, tls })
+        : KvClient.layer({ endpoints, ...(timeoutMillis === undefined ? {} : { timeoutMillis }) }).pipe(
+            Layer.provide(ClientHttp.layer(tls))
+          )
     ),
     Effect.mapError(commandFailed)
   )

@@ -21,7 +21,7 @@ layer(NodeServices.layer, { excludeTestServices: true })("the plan of a director
         ["n3", 20_003, "http://127.0.0.1:20103"]
       ])
       expect(ClusterPlan.portsFrom(20_000, 3)).toEqual(
-        plan.nodes.flatMap(({ peer, http }) => [peer.port, http.port])
+        plan.nodes.flatMap(({ peer, http, clients }) => [peer.port, http.port, clients.port])
       )
     })
   )

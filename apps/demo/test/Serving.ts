@@ -13,6 +13,8 @@ export interface Place {
   readonly directory: string
   readonly httpPort: number
   readonly peerPort: number
+  /** For native clients, where `serve` is told to listen for them. */
+  readonly clientsPort: number
   /** The flags of `serve`. */
   readonly flags: ReadonlyArray<string>
 }
@@ -26,6 +28,7 @@ export const places = Effect.fnUntraced(function* (count: number) {
   return ids.map((id, at): Place => {
     const peerPort = base + at + 1
     const httpPort = base + 101 + at
+    const clientsPort = base + 201 + at
     const directory = NodePath.join(root, id)
     const own = ["--node-id", id, "--directory", directory]
     const listen = ["--listen", `127.0.0.1:${peerPort}`, "--http", `127.0.0.1:${httpPort}`]
@@ -35,6 +38,7 @@ export const places = Effect.fnUntraced(function* (count: number) {
       directory,
       httpPort,
       peerPort,
+      clientsPort,
       flags: [...own, ...listen, ...members]
     }
   })

@@ -8,6 +8,7 @@ const plan = {
   id: "n1",
   peer: { host: "127.0.0.1", port: 7001 },
   http: { host: "127.0.0.1", port: 7101 },
+  clients: { host: "127.0.0.1", port: 7201 },
   url: "http://127.0.0.1:7101",
   directory: "/data/n1",
   logFile: "/data/n1.log"

@@ -167,11 +167,11 @@ const face = <Command, Reply, View, Query, Answer>(
   }
   const asking = askingOf(machine)
   return {
-    propose: (command) => Exchange.run(leader, proposing, command, because),
+    propose: (command) => Exchange.run(leader, proposing, command),
     query: (query, options) =>
       asking === undefined
         ? Effect.fail(because(new InvalidQuery({ detail: `${machine.name} answers no queries` })))
-        : Exchange.run(reader, asking[options?.consistency ?? "linearizable"], query, because),
+        : Exchange.run(reader, asking[options?.consistency ?? "linearizable"], query),
     sessions: RemoteSessions.make(leader, machine),
     callsUnderWay: Effect.sync(() => (leader === reader ? leader.size : leader.size + reader.size))
   }

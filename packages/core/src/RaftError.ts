@@ -96,14 +96,16 @@ export class InvalidQuery extends Schema.TaggedError<InvalidQuery>()("InvalidQue
   }
 }
 
-/** No node took the request of a remote client within `waitedMillis`. Surely did not happen. */
+/** No node took the request of a remote client within `waitedMillis`, or all refused it. Surely did not happen. */
 export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
+  /** 0 where waiting would not have helped. */
   waitedMillis: Schema.Finite,
   /** What went wrong last. */
   detail: Schema.String
 }) {
   override get message() {
-    return `No node took the request within ${this.waitedMillis} ms: ${this.detail}`
+    const within = this.waitedMillis === 0 ? "" : ` within ${this.waitedMillis} ms`
+    return `No node took the request${within}: ${this.detail}`
   }
 }
 

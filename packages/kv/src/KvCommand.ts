@@ -20,6 +20,7 @@
 import type { BinaryCodec } from "@effect-raft/core/StateMachine"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
+import { ByteSlab } from "./ByteSlab.ts"
 import * as KvKey from "./KvKey.ts"
 
 /** The log index of the write that made a value what it is; the first is 1. */
@@ -77,6 +78,8 @@ export const reject = (message: string): never => {
   throw new Schema.SchemaError(new SchemaIssue.InvalidValue({ message }))
 }
 
+const slab = new ByteSlab()
+
 /** The binary form of a command. A decoded value is a view of the bytes it was read from. */
 export const commandCodec: BinaryCodec<KvCommand> = {
   encode: (command) => {
@@ -84,12 +87,14 @@ export const commandCodec: BinaryCodec<KvCommand> = {
     if (problem !== undefined) return reject(problem)
     const key = KvKey.bytesOf(command.key)
     const value = command._tag === "Put" ? command.value : undefined
-    const bytes = new Uint8Array(headerBytes + key.byteLength + (value?.byteLength ?? 0))
-    const view = new DataView(bytes.buffer)
+    const bytes = slab.take(headerBytes + key.byteLength + (value?.byteLength ?? 0))
+    const at = bytes.byteOffset
+    const { view } = slab
     bytes[0] = command._tag === "Put" ? 0 : 1
     bytes[1] = command.condition === undefined ? 0 : conditionCodes[command.condition._tag]
-    view.setUint16(2, key.byteLength, true)
-    if (command.condition?._tag === "IfMatch") view.setFloat64(4, command.condition.revision, true)
+    const revision = command.condition?._tag === "IfMatch" ? command.condition.revision : 0
+    view.setUint16(at + 2, key.byteLength, true)
+    view.setFloat64(at + 4, revision, true)
     bytes.set(key, headerBytes)
     if (value !== undefined) bytes.set(value, headerBytes + key.byteLength)
     return bytes
@@ -149,10 +154,15 @@ const decodeRevision = (revision: number): Revision =>
 
 const replyBytes = 9
 
+// By way of a buffer of its own: a view of nine bytes would cost more than the bytes.
+const numberBytes = new Uint8Array(8)
+const numberView = new DataView(numberBytes.buffer)
+
 const encodeReply = (kind: number, number: number): Uint8Array => {
   const bytes = new Uint8Array(replyBytes)
   bytes[0] = kind
-  new DataView(bytes.buffer).setFloat64(1, number, true)
+  numberView.setFloat64(0, number, true)
+  bytes.set(numberBytes, 1)
   return bytes
 }
 

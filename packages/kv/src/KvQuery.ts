@@ -7,6 +7,7 @@
  */
 import type { BinaryCodec } from "@effect-raft/core/StateMachine"
 import * as Schema from "effect/Schema"
+import { ByteSlab } from "./ByteSlab.ts"
 import { Key, keyOf, reject, Revision } from "./KvCommand.ts"
 import * as KvKey from "./KvKey.ts"
 
@@ -40,14 +41,15 @@ export const queryCodec: BinaryCodec<KvQuery> = {
 
 const absent = new Uint8Array([0])
 const answerHeaderBytes = 9
+const slab = new ByteSlab()
 
 /** A decoded value is the caller's own: nothing else is kept alive by it. */
 export const answerCodec: BinaryCodec<KvAnswer> = {
   encode: (answer) => {
     if (answer === null) return absent
-    const bytes = new Uint8Array(answerHeaderBytes + answer.value.byteLength)
+    const bytes = slab.take(answerHeaderBytes + answer.value.byteLength)
     bytes[0] = 1
-    new DataView(bytes.buffer).setFloat64(1, answer.revision, true)
+    slab.view.setFloat64(bytes.byteOffset + 1, answer.revision, true)
     bytes.set(answer.value, answerHeaderBytes)
     return bytes
   },

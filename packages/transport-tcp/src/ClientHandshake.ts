@@ -13,6 +13,7 @@ import type { FrameReader } from "./FrameReader.ts"
 import { textBytes } from "./FrameWriter.ts"
 import type { FrameWriter } from "./FrameWriter.ts"
 import { nameIn, printable } from "./Handshake.ts"
+import { clientHello } from "./SecureSocket.ts"
 import { show as showVersions } from "./Versions.ts"
 import type { Versions } from "./Versions.ts"
 
@@ -49,6 +50,9 @@ export const preamble = ({ newest, oldest }: Versions = ourVersions): Uint8Array
 /** Reads the preamble; `undefined` until it is there. Throws `MalformedFrame` as soon as it cannot be one. */
 export const takePreamble = (reader: FrameReader): Versions | undefined => {
   const beginning = reader.peek().subarray(0, 24)
+  if (beginning[0] === clientHello) {
+    throw new MalformedFrame({ detail: "the beginning of a TLS connection, and this end takes plain text" })
+  }
   if (!magic.every((byte, at) => at >= beginning.byteLength || beginning[at] === byte)) {
     const text = printable(Buffer.from(beginning).toString("latin1"))
     throw new MalformedFrame({ detail: `"${text}" as its first bytes, which is not the client protocol` })

@@ -7,15 +7,21 @@
 import type { ClientEntrance, Visit } from "@effect-raft/core/ClientEntrance"
 import { refusalOf } from "@effect-raft/core/ClientMessage"
 import type { ClientRequest } from "@effect-raft/core/ClientMessage"
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Net from "node:net"
 import * as ClientCodec from "./ClientCodec.ts"
 import * as ClientHandshake from "./ClientHandshake.ts"
+import type { Proof } from "./Certificate.ts"
+import { plain } from "./ClientSockets.ts"
+import type { Credentials } from "./Credentials.ts"
 import { MalformedFrame } from "./FrameReader.ts"
 import type { FrameReader } from "./FrameReader.ts"
 import * as Parcel from "./Parcel.ts"
 import * as ParcelSocket from "./ParcelSocket.ts"
+import { ConnectionLost } from "./PeerError.ts"
+import * as SecureSocket from "./SecureSocket.ts"
+import type { Examined } from "./SecureSocket.ts"
+import type { Security } from "./Security.ts"
 import * as Versions from "./Versions.ts"
 
 export interface ReceptionOptions {
@@ -26,33 +32,61 @@ export interface ReceptionOptions {
   readonly silenceMillis: number
   /** Says something once, not once per caller. */
   readonly warn: (words: string) => Effect.Effect<void>
-  /** For what is logged from callbacks. */
-  readonly context: Context.Context<never>
+  readonly security: Security
+  /** Runs what a callback cannot, until the listener closes. */
+  readonly fork: (effect: Effect.Effect<void>) => unknown
 }
 
 export class ClientReception {
   private readonly options: ReceptionOptions
+  /** Sockets that are open, those included whose callers have not said a word yet. */
+  private readonly sockets = new Set<Net.Socket>()
   private readonly callers = new Set<Caller>()
 
   constructor(options: ReceptionOptions) {
     this.options = options
   }
 
-  /** Connections that stand now. */
-  get size(): number {
-    return this.callers.size
-  }
-
   /** Takes a connection on. */
-  welcome(socket: Net.Socket): void {
-    const host = socket.remoteAddress ?? "unknown"
-    const { maxConnections } = this.options
-    if (this.callers.size >= maxConnections) {
-      socket.on("error", () => undefined)
-      socket.destroy()
+  welcome(raw: Net.Socket): void {
+    const host = raw.remoteAddress ?? "unknown"
+    const { fork, maxConnections, security } = this.options
+    raw.on("error", ignore)
+    if (this.sockets.size >= maxConnections) {
+      raw.destroy()
       return this.warn(`Closed a client's connection from ${host}: ${maxConnections} are open already`)
     }
-    const caller: Caller = new Caller(socket, this.options, (trouble) => {
+    this.sockets.add(raw)
+    raw.once("close", () => this.sockets.delete(raw))
+    if (security._tag === "Plain") this.hear(plain(raw), host)
+    else fork(this.secure(raw, security.credentials, host))
+  }
+
+  /** The TLS handshake before everything else; its fiber lives as long as the connection. */
+  private secure(raw: Net.Socket, credentials: Credentials, host: string): Effect.Effect<void> {
+    const { handshakeTimeoutMillis } = this.options
+    return SecureSocket.accept(raw, credentials).pipe(
+      Effect.timeoutOrElse({
+        duration: handshakeTimeoutMillis,
+        orElse: () =>
+          Effect.fail(
+            new ConnectionLost({ detail: `no TLS connection came about in ${handshakeTimeoutMillis} ms` })
+          )
+      }),
+      Effect.flatMap((examined) =>
+        Effect.callback<void>((resume) => {
+          raw.once("close", () => resume(Effect.void))
+          this.hear(examined, host)
+        })
+      ),
+      Effect.scoped,
+      Effect.catch(({ detail }) => this.options.warn(`Closed a client's connection from ${host}: ${detail}`)),
+      Effect.annotateLogs({ fiber: "client connection" })
+    )
+  }
+
+  private hear(examined: Examined, host: string): void {
+    const caller: Caller = new Caller(examined, this.options, (trouble) => {
       this.callers.delete(caller)
       if (trouble !== undefined) this.warn(`Closed a client's connection from ${host}: ${trouble}`)
     })
@@ -72,25 +106,35 @@ export class ClientReception {
 
   close(): void {
     for (const caller of Array.from(this.callers)) caller.close()
+    for (const socket of Array.from(this.sockets)) socket.destroy()
   }
 
   private warn(words: string): void {
-    Effect.runForkWith(this.options.context)(this.options.warn(words))
+    this.options.fork(this.options.warn(words))
   }
 }
+
+/** Who reads or writes hears of it as well; an error that nobody listens to would end the process. */
+const ignore = () => {}
 
 /** One connection. `onGone` is called once, with what was wrong with the caller, if anything was. */
 class Caller {
   private readonly options: ReceptionOptions
   private readonly onGone: (trouble: string | undefined) => void
   private readonly socket: ParcelSocket.ParcelSocket
+  private readonly proof: Proof
   private visit: Visit | undefined
   private isGone = false
   private silentMillis = 0
 
-  constructor(socket: Net.Socket, options: ReceptionOptions, onGone: (trouble: string | undefined) => void) {
+  constructor(
+    { proof, socket }: Examined,
+    options: ReceptionOptions,
+    onGone: (trouble: string | undefined) => void
+  ) {
     this.options = options
     this.onGone = onGone
+    this.proof = proof
     this.socket = new ParcelSocket.ParcelSocket(socket, {
       frameType: ClientHandshake.frameTypes.Answers,
       maxHandshakeBytes: ClientHandshake.maxHandshakeBytes,
@@ -110,7 +154,7 @@ class Caller {
       if (!reader.next()) return
       const hello = ClientHandshake.decodeHello(reader)
       const welcome = this.options.entrance.welcome()
-      const refusal = refusalOf(hello, welcome)
+      const refusal = this.proof.distrust ?? refusalOf(hello, welcome)
       if (refusal !== undefined) return this.refuse(refusal)
       this.socket.say((writer) => {
         writer.raw(ClientHandshake.preamble())

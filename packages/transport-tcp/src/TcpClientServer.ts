@@ -8,26 +8,33 @@
  * )
  * ```
  *
- * Connections are callbacks on flowing sockets, without a fiber each; one fiber looks after all of them, for
- * clients that never introduce themselves and for those that are gone without a word.
+ * Connections in plain text are callbacks on flowing sockets, without a fiber each; one fiber looks after all
+ * of them, for clients that never introduce themselves and for those that are gone without a word.
  */
 import { ClientEntrance } from "@effect-raft/core/ClientEntrance"
 import type { PeerAddress } from "@effect-raft/core/Membership"
 import { ListenFailed, TransportError } from "@effect-raft/core/RaftTransport"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Address from "./Address.ts"
 import { ClientReception } from "./ClientReception.ts"
 import * as ClientSockets from "./ClientSockets.ts"
 import * as Listener from "./Listener.ts"
+import type { TlsFiles } from "./Credentials.ts"
 import * as QuietLog from "./QuietLog.ts"
+import * as Security from "./Security.ts"
 
 /** Settings of a listener; all but `listen` have a default. */
 export interface Options {
   /** Where to listen for clients: "127.0.0.1:7201", "[::1]:7201". Port 0 takes any free port. */
   readonly listen: PeerAddress
+  /** The node's certificate; its clients must show one too. Without it everything is in plain text. */
+  readonly tls?: TlsFiles
+  /** Whether plain text may leave this machine, where there is no `tls`. Default: false. */
+  readonly insecure?: boolean
   /** Larger frames end the connection. Default: 16 MiB. */
   readonly maxFrameBytes?: number
   /** More connections than this are closed at once. Default: 10,000. */
@@ -58,11 +65,17 @@ export const make: (
     const settings = { ...defaults, ...options }
     const target = Address.parse(settings.listen)
     if (typeof target === "string") return yield* listenFailed(settings.listen, target)
+    const security = yield* Effect.catch(ClientSockets.securityOf(settings), ({ detail }) =>
+      listenFailed(settings.listen, detail)
+    )
+    const refusal = Security.refusalOf(security, target.host)
+    if (refusal !== undefined) return yield* listenFailed(settings.listen, refusal)
     const reception = new ClientReception({
       ...settings,
+      security,
       entrance: yield* ClientEntrance,
       warn: QuietLog.make(),
-      context: yield* Effect.context()
+      fork: yield* FiberSet.makeRuntime()
     })
     const server = yield* ClientSockets.listen(target, (socket) => reception.welcome(socket)).pipe(
       Effect.catch((error) => listenFailed(settings.listen, Listener.explain(error)))

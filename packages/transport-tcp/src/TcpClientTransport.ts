@@ -10,7 +10,7 @@
  * A connection on which nothing was heard for a while asks for a sign of life, and is given up when none
  * comes: a node that is stopped, or whose machine is gone, keeps its connections open.
  */
-import type { Welcome } from "@effect-raft/core/ClientMessage"
+import type { ClientAnswer, Welcome } from "@effect-raft/core/ClientMessage"
 import { ConnectFailed, RaftClientTransport } from "@effect-raft/core/RaftClientTransport"
 import type { ClientConnection, ConnectOptions } from "@effect-raft/core/RaftClientTransport"
 import * as Effect from "effect/Effect"
@@ -19,16 +19,20 @@ import type * as Scope from "effect/Scope"
 import * as Address from "./Address.ts"
 import * as ClientCodec from "./ClientCodec.ts"
 import * as ClientHandshake from "./ClientHandshake.ts"
-import type { ClientAnswer } from "@effect-raft/core/ClientMessage"
 import * as ClientSockets from "./ClientSockets.ts"
+import type { CredentialsInvalid, TlsFiles } from "./Credentials.ts"
 import { MalformedFrame } from "./FrameReader.ts"
 import type { FrameReader } from "./FrameReader.ts"
 import * as Parcel from "./Parcel.ts"
 import * as ParcelSocket from "./ParcelSocket.ts"
+import { refusalOf } from "./Security.ts"
+import type { Security } from "./Security.ts"
 import type { Versions } from "./Versions.ts"
 
 /** Settings of a client's transport. Every one has a default. */
 export interface Options {
+  /** Whether plain text may leave this machine, where there is no `tls`. Default: false. */
+  readonly insecure?: boolean
   /** Larger frames end the connection. Default: 16 MiB. */
   readonly maxFrameBytes?: number
   /** A connection on which nothing was heard for so long asks for a sign of life. Default: 500. */
@@ -37,20 +41,39 @@ export interface Options {
   readonly silenceMillis?: number
 }
 
-type Settings = Required<Options>
+interface Settings extends Required<Omit<Options, "insecure">> {
+  readonly security: Security
+}
 
-const defaults: Settings = { maxFrameBytes: 16 * 1024 * 1024, keepAliveMillis: 500, silenceMillis: 2000 }
+const settingsOf = (options: Options, security: Security): Settings => ({
+  maxFrameBytes: options.maxFrameBytes ?? 16 * 1024 * 1024,
+  keepAliveMillis: options.keepAliveMillis ?? 500,
+  silenceMillis: options.silenceMillis ?? 2000,
+  security
+})
 
-/** The transport. It holds nothing; each connection belongs to the scope that it was made in. */
+/** The transport in plain text. It holds nothing; each connection belongs to the scope that it was made in. */
 export const layer = (options: Options = {}): Layer.Layer<RaftClientTransport> =>
   Layer.succeed(RaftClientTransport, make(options))
 
-export const make = (options: Options = {}): RaftClientTransport["Service"] => {
-  const settings = { ...defaults, ...options }
+/** The transport with certificates on both ends, as the nodes have them (docs/guides/tls.md). */
+export const layerTls = (
+  options: Omit<Options, "insecure"> & { readonly tls: TlsFiles }
+): Layer.Layer<RaftClientTransport, CredentialsInvalid> =>
+  Layer.effect(
+    RaftClientTransport,
+    Effect.map(ClientSockets.securityOf(options), (security) => make(options, security))
+  )
+
+export const make = (
+  options: Options = {},
+  security: Security = { _tag: "Plain", anywhere: options.insecure === true }
+): RaftClientTransport["Service"] => {
+  const settings = settingsOf(options, security)
   return RaftClientTransport.of({
     problemWith: (endpoint) => {
       const target = Address.parse(endpoint)
-      return typeof target === "string" ? target : undefined
+      return typeof target === "string" ? target : refusalOf(security, target.host)
     },
     connect: (options) => connect(options, settings)
   })
@@ -65,7 +88,10 @@ const connect: (
     const failed = (detail: string, isRefusal: boolean) => new ConnectFailed({ endpoint, detail, isRefusal })
     const target = Address.parse(endpoint)
     if (typeof target === "string") return yield* failed(target, false)
-    const raw = yield* Effect.mapError(ClientSockets.dial(target), ({ detail }) => failed(detail, false))
+    const { proof, socket: raw } = yield* ClientSockets.dial(target, settings.security).pipe(
+      Effect.mapError(({ detail }) => failed(detail, false))
+    )
+    if (proof.distrust !== undefined) return yield* failed(proof.distrust, false)
     const call = new Calling(options)
     const socket = new ParcelSocket.ParcelSocket(raw, {
       frameType: ClientHandshake.frameTypes.Requests,
@@ -74,6 +100,8 @@ const connect: (
     })
     yield* Effect.addFinalizer(() => Effect.sync(() => socket.close()))
     const welcome = yield* call.introduce(socket)
+    const refuted = proof.refutes(welcome.nodeId)
+    if (refuted !== undefined) return yield* failed(refuted, false)
     socket.read(answersTo(options, socket), settings.maxFrameBytes)
     yield* watch(socket, settings).pipe(
       Effect.annotateLogs({ fiber: `client connection with ${endpoint}` }),

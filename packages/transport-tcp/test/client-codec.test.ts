@@ -95,14 +95,6 @@ describe("the codec of clients", () => {
     const inDoubt = ClientCodec.answerOf(1, ClientCodec.answerKinds.InDoubt, reason)
     assert.isTrue(inDoubt._tag === "Failed" && inDoubt.reason._tag === "OutcomeUnknown")
   })
-
-  it("agrees on the newest version that both speak", () => {
-    const common = ClientHandshake.commonVersion
-    assert.strictEqual(common({ oldest: 1, newest: 3 }, { oldest: 2, newest: 5 }), 3)
-    assert.strictEqual(common({ oldest: 4, newest: 6 }, { oldest: 2, newest: 4 }), 4)
-    assert.strictEqual(common({ oldest: 1, newest: 1 }, { oldest: 2, newest: 9 }), undefined)
-    assert.strictEqual(common({ oldest: 2, newest: 9 }, { oldest: 1, newest: 1 }), undefined)
-  })
 })
 
 /** Without the classes of errors and of byte arrays, which need not be the same. */

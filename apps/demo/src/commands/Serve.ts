@@ -59,7 +59,7 @@ const flags = {
   insecure: Flag.Boolean("insecure").pipe(
     Flag.withDescription(
       "Talk in plain text beyond this machine, where everybody on the way can read and forge it; " +
-        "without certificates --listen, --http and --member must be addresses of this machine"
+        "without certificates --listen, --http, --clients and --member must be addresses of this machine"
     ),
     Flag.withDefault(false)
   ),

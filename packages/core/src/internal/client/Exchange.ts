@@ -3,7 +3,8 @@
  */
 import * as Effect from "effect/Effect"
 import type { ClientRequest } from "../../ClientMessage.ts"
-import type { RaftErrorReason } from "../../RaftError.ts"
+import { because } from "../../RaftError.ts"
+import type { RaftError, RaftErrorReason } from "../../RaftError.ts"
 import type { BinaryCodec } from "../../StateMachine.ts"
 import type { Router } from "./Router.ts"
 
@@ -19,12 +20,11 @@ export interface Kind<Input, Output> {
 }
 
 /** Carries it out. Interrupting it gives its place back; a command that has left may still be carried out. */
-export const run = <Input, Output, E>(
+export const run = <Input, Output>(
   router: Router,
   kind: Kind<Input, Output>,
-  input: Input,
-  because: (reason: RaftErrorReason) => E
-): Effect.Effect<Output, E> =>
+  input: Input
+): Effect.Effect<Output, RaftError> =>
   Effect.callback((resume) => {
     const fail = (reason: RaftErrorReason) => resume(Effect.fail(because(reason)))
     let bytes: Uint8Array

@@ -6,7 +6,6 @@
  */
 import * as Effect from "effect/Effect"
 import { InvalidCommand } from "../../RaftError.ts"
-import type { RaftErrorReason } from "../../RaftError.ts"
 import * as SessionAnswer from "../../sessions/SessionAnswer.ts"
 import type { SessionOperations } from "../../sessions/SessionOperations.ts"
 import * as SessionRecord from "../../sessions/SessionRecord.ts"
@@ -38,8 +37,8 @@ export const make = <Command, Reply, View>(
   machine: StateMachine<Command, Reply, View>
 ): SessionOperations<Command, Reply> =>
   SessionCalls.over({
-    open: Exchange.run(router, opening, undefined, asItIs),
-    tell: (record) => Exchange.run(router, telling, record, asItIs),
+    open: Exchange.run(router, opening, undefined),
+    tell: (record) => Exchange.run(router, telling, record),
     encode: (command) =>
       Effect.try({
         try: () => machine.command.encode(command),
@@ -47,5 +46,3 @@ export const make = <Command, Reply, View>(
       }),
     decode: machine.reply.decode
   })
-
-const asItIs = (reason: RaftErrorReason): RaftErrorReason => reason
