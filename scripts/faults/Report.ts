@@ -28,11 +28,20 @@ export const expect = (
   held(what)
 }
 
+let broken = 0
+
+/** As `expect`, and goes on: for figures that are judged one by one in the end. */
+export const check = (condition: boolean, what: string): void => {
+  if (!condition) broken += 1
+  say(`${condition ? "ok     " : "BROKEN "} ${what}`)
+}
+
 /** Runs it to its end, and says how it ended. */
 export const main = async (run: () => Promise<void>): Promise<void> => {
   try {
     await run()
-    say("everything held")
+    say(broken === 0 ? "everything held" : `${broken} of the above did not hold`)
+    process.exitCode = broken === 0 ? 0 : 1
   } catch (error) {
     if (error instanceof CannotTry) {
       say(`SKIPPED ${error.message}. Nothing was tried, nothing is known`)

@@ -13,6 +13,7 @@ import * as LeaderCompleteness from "./invariants/LeaderCompleteness.ts"
 import * as LogMatching from "./invariants/LogMatching.ts"
 import * as MembershipSafety from "./invariants/MembershipSafety.ts"
 import * as Monotonicity from "./invariants/Monotonicity.ts"
+import * as Permanence from "./invariants/Permanence.ts"
 import * as StateMachineSafety from "./invariants/StateMachineSafety.ts"
 
 export interface Invariants {
@@ -30,7 +31,8 @@ export const make = (onViolation: (violation: Violation) => void = () => {}): In
     LeaderCompleteness.make(),
     StateMachineSafety.make(),
     MembershipSafety.make(),
-    Monotonicity.make()
+    Monotonicity.make(),
+    Permanence.make()
   ]
   const violations: Array<Violation> = []
 

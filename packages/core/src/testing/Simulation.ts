@@ -38,6 +38,7 @@ import * as Oracle from "./simulation/Oracle.ts"
 import type * as Plan from "./simulation/Plan.ts"
 import * as Promises from "./simulation/Promises.ts"
 import * as Sessions from "./simulation/Sessions.ts"
+import * as Votes from "./simulation/Votes.ts"
 import * as SimulationRuntime from "./SimulationRuntime.ts"
 import type { Answer, Completed, Request, Workload } from "./Workload.ts"
 
@@ -147,8 +148,9 @@ const life = <Self, Command, Reply, View>(
     const disks = Disks.of(() => cluster)
     const remind = Promises.tracerOf(disks, (what) => fail("Promises", what))
     const count = Commitment.tracerOf(disks, (what) => fail("Commitment", what))
+    const poll = Votes.tracerOf(disks, (what) => fail("Votes", what))
     const sessions = Sessions.make(notes.counters, (what) => fail("Sessions", what))
-    const watch = [cover, compare, sessions.tracerOf, breakdowns.tracerOf, remind, count]
+    const watch = [cover, compare, sessions.tracerOf, breakdowns.tracerOf, remind, count, poll]
     let isStorm = false
 
     const cluster: TestCluster.Cluster<Command, Reply, View> = yield* TestCluster.make(machine, {
@@ -209,7 +211,9 @@ const life = <Self, Command, Reply, View>(
       yield* recover(cluster)
     })
     // Ends at the first thing that is wrong, so that the trace ends there too.
-    yield* Effect.raceAllFirst([work, cluster.violated, Deferred.await(failed)])
+    yield* Effect.raceAllFirst([work, cluster.violated, Deferred.await(failed)]).pipe(
+      Effect.onError(() => Nemesis.letGo(target))
+    )
     const believed = Oracle.attemptsOf(notes.history(), machine.machine.command.encode)
     yield* judge(
       Oracle.check(believed, (index) => sessions.unwrap(cluster.appliedAt(index))),

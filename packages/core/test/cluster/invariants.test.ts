@@ -166,6 +166,23 @@ describe("histories", () => {
     history.turns("n1", leader(1, [1, 1]), leader(1, [1, 1], 1)).turns("n2", follower(2), leader(2, [1, 2]))
   )
 
+  violates("Permanence", "a follower cuts off what was committed", (history) =>
+    history
+      .turns("n1", leader(1, [1, 1]), leader(1, [1, 1], 2))
+      .turns("n2", { term: 1, log: [1, 1] }, { term: 1, log: [1] })
+  )
+  violates("Permanence", "a follower replaces what was committed", (history) =>
+    history
+      .turns("n1", leader(1, [1, 1]), leader(1, [1, 1], 2))
+      .turns("n2", { term: 1, log: [1, 1, 1] }, { term: 2, log: [1, 2, 2] })
+  )
+  holds("Permanence", "what was not committed goes, and what was not there may be missing", (history) =>
+    history
+      .turns("n1", leader(1, [1, 1, 1]), leader(1, [1, 1, 1], 2))
+      .turns("n2", { term: 1, log: [1, 1, 1] }, { term: 2, log: [1, 1, 2] })
+      .turns("n3", { term: 1, log: [1] }, { term: 2, log: [1] })
+  )
+
   violates("State Machine Safety", "two nodes apply different entries at an index", (history) =>
     history.applies("n1", [1, 1]).applies("n2", [1, 2])
   )

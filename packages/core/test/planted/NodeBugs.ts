@@ -2,6 +2,7 @@
  * Bugs in the shipped node around the rules: the actor, the log writer, the applier, the passing on of
  * commands. The rule tests and the scripts cannot see them; whole clusters must.
  */
+import * as Aims from "./Aims.ts"
 import type { Bug } from "./Bug.ts"
 
 export const nodeBugs: ReadonlyArray<Bug> = [
@@ -55,7 +56,8 @@ export const nodeBugs: ReadonlyArray<Bug> = [
     file: "internal/Applier.ts",
     find: "const last = LogIndex.min(committed, LogIndex.plus(applied, portion))",
     replace:
-      "const last = LogIndex.min(committed, LogIndex.plus(applied, portion))\n      if (last < committed) applied = LogIndex.plus(applied, 1)"
+      "const last = LogIndex.min(committed, LogIndex.plus(applied, portion))\n      if (last < committed) applied = LogIndex.plus(applied, 1)",
+    aim: Aims.backlog
   },
   {
     name: "the applier applies an entry again between two portions",
@@ -63,7 +65,8 @@ export const nodeBugs: ReadonlyArray<Bug> = [
     file: "internal/Applier.ts",
     find: "const last = LogIndex.min(committed, LogIndex.plus(applied, portion))",
     replace:
-      "const last = LogIndex.min(committed, LogIndex.plus(applied, portion))\n      if (last < committed && applied > 0) applied = LogIndex.plus(applied, -1)"
+      "const last = LogIndex.min(committed, LogIndex.plus(applied, portion))\n      if (last < committed && applied > 0) applied = LogIndex.plus(applied, -1)",
+    aim: Aims.backlog
   },
   {
     name: "a restarted node applies its log to the state from before",
@@ -92,13 +95,15 @@ export const nodeBugs: ReadonlyArray<Bug> = [
     claim: "a command of which nothing is known is not tried again (docs/ARCHITECTURE.md)",
     file: "internal/Forwarder.ts",
     find: "Deferred.doneUnsafe(slot.outcome, Exit.fail(noAnswer(slot.leader)))\n    }\n  }\n\n  return {",
-    replace: "Deferred.doneUnsafe(slot.outcome, Exit.succeed(refused(null)))\n    }\n  }\n\n  return {"
+    replace: "Deferred.doneUnsafe(slot.outcome, Exit.succeed(refused(null)))\n    }\n  }\n\n  return {",
+    aim: Aims.all(Aims.usurped, Aims.busy, Aims.patient)
   },
   {
     name: "callers are forgotten when the leader steps down",
     claim: "every call ends (DESIGN, 2)",
     file: "RaftNode.ts",
-    find: "slots.failAfter(state.commitIndex)\n",
-    replace: ""
+    find: "slots.failAfter(state.commitIndex)",
+    replace: "",
+    aim: Aims.all(Aims.usurped, Aims.busy, Aims.patient)
   }
 ]

@@ -1,6 +1,7 @@
 /**
  * Bugs in the rules: what a reader of the paper may get wrong, each in one line of `consensus/`.
  */
+import * as Aims from "./Aims.ts"
 import type { Bug } from "./Bug.ts"
 
 export const ruleBugs: ReadonlyArray<Bug> = [
@@ -156,7 +157,8 @@ export const ruleBugs: ReadonlyArray<Bug> = [
     claim: "an entry is committed once it is stored on a majority (paper, 5.3)",
     file: "consensus/Durable.ts",
     find: "event.ticket >= durability.truncated",
-    replace: "true"
+    replace: "true",
+    aim: Aims.all(Aims.usurped, Aims.busy, Aims.slowDisks)
   },
 
   // --- commitment ---------------------------------------------------------------------------------
@@ -178,8 +180,8 @@ export const ruleBugs: ReadonlyArray<Bug> = [
     name: "a new leader takes it that everybody has its log",
     claim: "matchIndex is initialized to 0 (paper, figure 2)",
     file: "consensus/Progress.ts",
-    find: "matchIndex: LogIndex.zero,",
-    replace: "matchIndex: LogIndex.plus(options.nextIndex, -1),"
+    find: "matchIndex: LogIndex.zero,\n  nextIndex: options.nextIndex,",
+    replace: "matchIndex: LogIndex.plus(options.nextIndex, -1),\n  nextIndex: options.nextIndex,"
   },
   {
     name: "a leader that is refused does not back off",
@@ -209,14 +211,16 @@ export const ruleBugs: ReadonlyArray<Bug> = [
     claim: "a leader exchanges heartbeats with a majority before it answers a read (paper, 8)",
     file: "consensus/ReadIndex.ts",
     find: "read.round > 0 && read.round <= confirmed",
-    replace: "read.round > 0"
+    replace: "read.round > 0",
+    aim: Aims.all(Aims.unnoticed, Aims.busy)
   },
   {
     name: "a read is confirmed by an older round",
     claim: "the round of heartbeats begins after the read has come (thesis, 6.4)",
     file: "consensus/ReadIndex.ts",
     find: "read.round > 0 && read.round <= confirmed",
-    replace: "read.round > 0 && read.round - 1 <= confirmed"
+    replace: "read.round > 0 && read.round - 1 <= confirmed",
+    aim: Aims.all(Aims.unnoticed, Aims.busy)
   },
   {
     name: "a new leader reads before its first commit",
@@ -239,6 +243,7 @@ export const ruleBugs: ReadonlyArray<Bug> = [
     claim: "every call ends (DESIGN, 2)",
     file: "consensus/ReadIndex.ts",
     find: 'if (readIds.length > 0) emit({ _tag: "ReadsRefused", readIds })',
-    replace: ""
+    replace: "",
+    unseen: "a read that is forgotten ends with its timeout, as others do"
   }
 ]

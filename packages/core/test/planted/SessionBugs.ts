@@ -1,6 +1,7 @@
 /**
  * Bugs around clients' sessions: what is applied again, what is forgotten, and whose clock decides.
  */
+import * as Aims from "./Aims.ts"
 import type { Bug } from "./Bug.ts"
 
 export const sessionBugs: ReadonlyArray<Bug> = [
@@ -35,7 +36,8 @@ export const sessionBugs: ReadonlyArray<Bug> = [
     claim: "the client will not send a number below what it has acknowledged (thesis, 6.3)",
     file: "sessions/SessionTable.ts",
     find: "if (sequence < session.acknowledgedBelow) {",
-    replace: "if (sequence < 0) {"
+    replace: "if (sequence < 0) {",
+    aim: Aims.all(Aims.laggards, Aims.lateWords, Aims.busy)
   },
   {
     name: "an expired session lives until it is looked for",
@@ -72,6 +74,7 @@ export const sessionBugs: ReadonlyArray<Bug> = [
     file: "Session.ts",
     find: "return listen(operations.propose({ session: id, sequence, acknowledgedBelow, command }))",
     replace:
-      "return listen(operations.propose({ session: id, sequence: numbers.next++, acknowledgedBelow, command }))"
+      "return listen(operations.propose({ session: id, sequence: numbers.next++, acknowledgedBelow, command }))",
+    aim: Aims.all(Aims.usurped, Aims.busy, Aims.patient)
   }
 ]

@@ -2,6 +2,7 @@
  * Bugs around snapshots and compaction: what may be dropped, what a snapshot replaces, and in which order
  * snapshot and log reach the disk.
  */
+import * as Aims from "./Aims.ts"
 import type { Bug } from "./Bug.ts"
 
 export const snapshotBugs: ReadonlyArray<Bug> = [
@@ -10,14 +11,16 @@ export const snapshotBugs: ReadonlyArray<Bug> = [
     claim: "entries after one with the same index and term are kept (paper, figure 13, step 6)",
     file: "consensus/Snapshotting.ts",
     find: "const isInLog = RaftLog.termAt(state.log, lastIndex) === lastTerm",
-    replace: "const isInLog = RaftLog.termAt(state.log, lastIndex) === -1"
+    replace: "const isInLog = RaftLog.termAt(state.log, lastIndex) === -1",
+    aim: Aims.all(Aims.laggards, Aims.busy)
   },
   {
     name: "a snapshot keeps the entries behind a conflict",
     claim: "a log without the snapshot's last entry is discarded whole (paper, figure 13, step 7)",
     file: "consensus/Snapshotting.ts",
     find: "const isInLog = RaftLog.termAt(state.log, lastIndex) === lastTerm",
-    replace: "const isInLog = RaftLog.termAt(state.log, lastIndex) !== undefined"
+    replace: "const isInLog = RaftLog.termAt(state.log, lastIndex) !== undefined",
+    aim: Aims.all(Aims.usurped, Aims.lateWords, Aims.compacting)
   },
   {
     name: "an old snapshot replaces a newer log",
@@ -39,7 +42,8 @@ export const snapshotBugs: ReadonlyArray<Bug> = [
     claim: "servers update stable storage before they respond (paper, figure 2)",
     file: "consensus/Snapshotting.ts",
     find: "const matchIndex = LogIndex.min(lastIndex, following.durability.index)",
-    replace: "const matchIndex = lastIndex"
+    replace: "const matchIndex = lastIndex",
+    aim: Aims.all(Aims.laggards, Aims.busy, Aims.slowDisks)
   },
   {
     name: "a start takes a log that ends before the snapshot as it is",
@@ -53,7 +57,8 @@ export const snapshotBugs: ReadonlyArray<Bug> = [
     claim: "what a snapshot covers was committed (paper, 7)",
     file: "consensus/NodeState.ts",
     find: "commitIndex: options.snapshot?.lastIndex ?? LogIndex.zero,",
-    replace: "commitIndex: LogIndex.zero,"
+    replace: "commitIndex: LogIndex.zero,",
+    aim: Aims.laggards
   },
   {
     name: "the log is compacted before the snapshot is on disk",
@@ -74,7 +79,8 @@ export const snapshotBugs: ReadonlyArray<Bug> = [
     claim: "what a snapshot covers is the leader's too (paper, 5.4.3)",
     file: "consensus/LogMatching.ts",
     find: "if (prevLogIndex < state.log.base.index) return undefined",
-    replace: ""
+    replace: "",
+    unseen: "it costs a round trip, and nothing else"
   },
   {
     name: "a leader appends after an entry that only its snapshot covers",
@@ -94,29 +100,32 @@ export const snapshotBugs: ReadonlyArray<Bug> = [
     name: "a snapshot is said to cover one entry more than it does",
     claim: "lastIncludedIndex is the last entry that the snapshot replaces (paper, figure 13)",
     file: "internal/Snapshotter.ts",
-    find: "const { log, index } = moment\n        // The",
+    find: "const { log, place } = moment\n",
     replace:
-      "const { log } = moment\n        const index = LogIndex.min(log.lastIndex, LogIndex.plus(moment.index, 1))\n        // The"
+      "const { log } = moment\n        const place = { ...moment.place, index: LogIndex.min(log.lastIndex, LogIndex.plus(moment.place.index, 1)) }\n"
   },
   {
     name: "time in the log begins anew behind a snapshot",
     claim: "the timestamps of entries never decrease (docs/ARCHITECTURE.md)",
     file: "consensus/Replication.ts",
     find: "state.snapshot?.lastTimestampMillis ?? 0",
-    replace: "0"
+    replace: "0",
+    aim: Aims.all(Aims.usurped, Aims.compacting, Aims.jumpyClocks)
   },
   {
     name: "callers whose entries a snapshot covers are forgotten",
     claim: "every call ends (DESIGN, 2)",
     file: "internal/Applier.ts",
     find: "slots.failUpTo(lastIndex)",
-    replace: ""
+    replace: "",
+    unseen: "in virtual time an applier is never so far behind"
   },
   {
     name: "a leader whose disk hangs leads on",
     claim: "a leader whose own disk makes no progress steps down (DESIGN, 2)",
     file: "consensus/CheckQuorum.ts",
     find: "if (stamp.nowMillis - disk.sinceMillis >= state.config.electionTimeoutMillis) {",
-    replace: "if (stamp.nowMillis - disk.sinceMillis >= Number.POSITIVE_INFINITY) {"
+    replace: "if (stamp.nowMillis - disk.sinceMillis >= Number.POSITIVE_INFINITY) {",
+    unseen: "clients wait for longer, and in the end all is well"
   }
 ]

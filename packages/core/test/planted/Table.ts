@@ -1,65 +1,105 @@
 /**
- * What became of each bug, as a table in Markdown.
+ * What became of each bug, as the page docs/planted-bugs.md.
  */
 import type { Bug } from "./Bug.ts"
-import type { Catch, Failures } from "./Hunters.ts"
+import type { Catch } from "./Hunt.ts"
+import type { Record } from "./Records.ts"
+import type { Failures } from "./RuleTests.ts"
 
-export interface Row {
-  readonly bug: Bug
-  readonly simulator: Catch
-  readonly rules: Failures
-  readonly scripts: Failures
+/** A chapter of the page. */
+export interface Chapter {
+  readonly title: string
+  readonly bugs: ReadonlyArray<Bug>
 }
-
-const cells = ({ bug, simulator, rules, scripts }: Row): ReadonlyArray<string> => [
-  `${bug.name}<br>*${bug.claim}*`,
-  `${simulator.caught} of ${simulator.runs}`,
-  simulator.firstSeed === null ? "" : `${simulator.firstSeed}`,
-  Object.entries(simulator.properties)
-    .sort(([, a], [, b]) => b - a)
-    .map(([property, count]) => `${property} ${count}`)
-    .join(", "),
-  `${rules.failed}`,
-  `${scripts.failed}`
-]
 
 const heading = [
   "bug, and *what it breaks*",
-  "runs of the simulator that caught it",
+  "simulator: one in so many runs",
   "first seed",
-  "property",
-  "rule tests that failed",
-  "scripts that failed"
+  "property that failed",
+  "rule tests",
+  "scripts",
+  "tests of the files"
 ]
 
 const line = (columns: ReadonlyArray<string>): string => `| ${columns.join(" | ")} |`
 
-/** One line of the table. */
-export const rowOf = (row: Row): string => line(cells(row))
+const cells = (bug: Bug, { drawn, tests }: Record): ReadonlyArray<string> => [
+  `${bug.name}<br>*${bug.claim}*`,
+  bug.unseen === undefined ? rateOf(drawn) : `not met: ${bug.unseen}`,
+  drawn.firstSeed === null ? "" : `${drawn.firstSeed}`,
+  propertiesOf(drawn),
+  counted(tests.rules),
+  counted(tests.scripts.map((script) => script.replace(/\.txt$/, ""))),
+  counted(tests.storage)
+]
 
-const table = (rows: ReadonlyArray<Row>): string =>
-  [line(heading), line(heading.map(() => "---")), ...rows.map(rowOf)].join("\n")
+const rateOf = ({ caught, runs }: Catch): string => {
+  if (caught === 0) return `none in ${runs}`
+  const rate = runs / caught
+  return rate < 10 ? rate.toFixed(1) : `${Math.round(rate)}`
+}
 
-/** The whole page docs/planted-bugs.md. */
-export const page = (rows: ReadonlyArray<Row>): string => {
-  const { runs } = rows[0]!.simulator
-  const [{ total: rules }, { total: scripts }] = [rows[0]!.rules, rows[0]!.scripts]
-  const caughtBy = (isCaught: (row: Row) => boolean) => `${rows.filter(isCaught).length} of ${rows.length}`
-  return `# Planted bugs
+const propertiesOf = ({ properties }: Catch): string =>
+  Object.entries(properties)
+    .sort(([, a], [, b]) => b - a)
+    .map(([property]) => property)
+    .join(", ")
 
-A test of the tests: each of these bugs was put into the code, one at a time, and everybody looked for it. The bugs are
-data, in [\`packages/core/test/planted\`](../packages/core/test/planted): a place in a source file and what
-stands there instead. The source itself has no switches; a loader puts the bug in when the file is loaded.
+const shownNames = 3
 
-- **The simulator** ran seeds 1 to ${runs} with each bug, on the machine \`Shelf\`. It caught ${caughtBy(({ simulator }) => simulator.caught > 0)}.
-  "Property" says which check failed first in those runs.
-- **The rule tests** are ${rules} tests of the pure rules, a random walk of 100 seeds among them. They caught
-  ${caughtBy(({ rules }) => rules.failed > 0)}; they do not see the code around the rules.
-- **The scripts** are ${scripts}. They caught ${caughtBy(({ scripts }) => scripts.failed > 0)}.
+/** Names with their number, the most frequent first; beyond a few only how many there are. */
+const counted = (names: ReadonlyArray<string>): string => {
+  const counts = new Map<string, number>()
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
+  const sorted = Array.from(counts).sort(([, a], [, b]) => b - a)
+  const shown = sorted
+    .slice(0, shownNames)
+    .map(([name, count]) => (count === 1 ? name : `${name} (${count})`))
+  const rest = sorted.length - shownNames
+  return rest > 0 ? `${shown.join(", ")} and ${rest} more` : shown.join(", ")
+}
 
-\`pnpm planted --write\` makes this page anew. In CI a quick form runs: every bug must be caught by the simulator, from the
-seed in \`seeds.json\` on.
+const tableOf = ({ bugs, title }: Chapter, records: ReadonlyMap<string, Record>): string =>
+  [
+    `## ${title}`,
+    "",
+    line(heading),
+    line(heading.map(() => "---")),
+    ...bugs.flatMap((bug) => {
+      const record = records.get(bug.name)
+      return record === undefined ? [] : [line(cells(bug, record))]
+    })
+  ].join("\n")
 
-${table(rows)}
-`
+/** The whole page. */
+export const page = (
+  introduction: string,
+  chapters: ReadonlyArray<Chapter>,
+  records: ReadonlyMap<string, Record>
+): string =>
+  [introduction.trim(), summaryOf(records), ...chapters.map((chapter) => tableOf(chapter, records))].join(
+    "\n\n"
+  ) + "\n"
+
+const summaryOf = (records: ReadonlyMap<string, Record>): string => {
+  const all = Array.from(records.values())
+  const caughtBy = (isCaught: (record: Record) => boolean) =>
+    `${all.filter(isCaught).length} of ${all.length}`
+  const some = (pick: (tests: Failures) => ReadonlyArray<string>) =>
+    caughtBy((it) => pick(it.tests).length > 0)
+  const runs = all.reduce((sum, { drawn }) => sum + drawn.runs, 0)
+  return [
+    "## Who caught how many",
+    "",
+    line(["who", "caught"]),
+    line(["---", "---"]),
+    line([
+      `the simulator, on plans as they are drawn, ${runs} runs in all`,
+      caughtBy((it) => it.drawn.caught > 0)
+    ]),
+    line(["the tests of the pure rules, with a random walk of 100 seeds", some(({ rules }) => rules)]),
+    line(["the scripts", some(({ scripts }) => scripts)]),
+    line(["the tests of the files", some(({ storage }) => storage)])
+  ].join("\n")
 }

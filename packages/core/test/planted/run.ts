@@ -1,22 +1,31 @@
 /**
- * `pnpm planted`: plants each bug, lets everybody look for it, and prints who found it.
+ * `pnpm planted`: plants each bug and lets the simulator look for it, quickly, as CI does.
  *
- * `--runs N` seeds for each bug (200); `--only TEXT` only bugs with this in their name; `--write` writes
- * docs/planted-bugs.md; `--seeds` looks only for the first seed that catches each, and writes seeds.json.
+ * `--only TEXT` takes the bugs with this in their name, or in that of their chapter. `--seek` searches anew: the seed for CI, how often
+ * plans as they are drawn find it (`--runs N` at most, 1,000, until `--catches N`, 10), and which tests fail;
+ * it writes records.json and docs/planted-bugs.md. `--what quick,drawn,tests` does a part of that.
  */
-import { writeFileSync } from "node:fs"
+import { execFileSync } from "node:child_process"
+import { readFileSync, writeFileSync } from "node:fs"
+import * as path from "node:path"
+import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import { bugs } from "./bugs.ts"
+import type { Bug } from "./Bug.ts"
+import { bugs, chapters } from "./bugs.ts"
+import type { Catch } from "./Hunt.ts"
 import * as Hunters from "./Hunters.ts"
-import * as Seeds from "./Seeds.ts"
+import * as QuickHunt from "./QuickHunt.ts"
+import * as Records from "./Records.ts"
+import * as RuleTests from "./RuleTests.ts"
 import * as Table from "./Table.ts"
 
 const { values } = parseArgs({
   options: {
-    runs: { type: "string", default: "200" },
     only: { type: "string", default: "" },
-    write: { type: "boolean", default: false },
-    seeds: { type: "boolean", default: false }
+    seek: { type: "boolean", default: false },
+    runs: { type: "string", default: "1000" },
+    catches: { type: "string", default: "10" },
+    what: { type: "string", default: "" }
   }
 })
 
@@ -24,29 +33,82 @@ const print = (line: string): void => {
   process.stdout.write(`${line}\n`)
 }
 
-const chosen = bugs.filter(({ name }) => name.includes(values.only))
+const hunters = Hunters.make()
+const isChosen = (text: string) => text.toLowerCase().includes(values.only.toLowerCase())
+const chosen = chapters.flatMap(({ bugs, title }) =>
+  isChosen(title) ? bugs : bugs.filter(({ name }) => isChosen(name))
+)
 
-const findSeeds = async (): Promise<void> => {
-  const found = await Hunters.mapParallel(chosen, Hunters.width, async (bug) => {
-    const { firstSeed, runs } = await Hunters.simulate({ bug, firstSeed: 1, runs: 2_000, stopsAtFirst: true })
-    print(`${bug.name}: ${firstSeed === null ? `not in ${runs} runs` : `seed ${firstSeed}`}`)
-    return [bug.name, firstSeed] as const
-  })
-  Seeds.write(found.filter((entry): entry is readonly [string, number] => entry[1] !== null))
+const huntQuickly = async (bug: Bug): Promise<boolean> => {
+  const { caught, firstSeed, properties, runs } = await QuickHunt.hunt(hunters, bug)
+  const found = caught > 0 ? `seed ${firstSeed}, ${Object.keys(properties)[0]}` : "MISSED"
+  print(`${bug.name}: ${found}, after ${runs} runs`)
+  return caught > 0
 }
 
-const makeTable = async (): Promise<void> => {
-  const rows = await Hunters.mapParallel(chosen, Hunters.width, async (bug): Promise<Table.Row> => {
-    const simulator = await Hunters.simulate({ bug, firstSeed: 1, runs: Number(values.runs) })
-    const row = { bug, simulator, ...(await Hunters.test(bug)) }
-    print(Table.rowOf(row))
-    return row
-  })
-  if (values.write)
-    writeFileSync(new URL("../../../../docs/planted-bugs.md", import.meta.url), Table.page(rows))
-  const missed = rows.filter(({ simulator }) => simulator.caught === 0)
-  for (const { bug } of missed) print(`The simulator missed: ${bug.name}`)
-  process.exitCode = missed.length > 0 ? 1 : 0
+const seek = async (bug: Bug): Promise<boolean> => {
+  const known = Records.read().get(bug.name) ?? unknown
+  const quick = seeks("quick") && bug.unseen === undefined ? await QuickHunt.hunt(hunters, bug, 1) : undefined
+  const drawn = seeks("drawn") && bug.unseen === undefined ? await huntDrawn(bug) : known.drawn
+  const tests = seeks("tests") ? await test(bug) : known.tests
+  keep({ name: bug.name, quickSeed: quick?.firstSeed ?? known.quickSeed, drawn, tests })
+  print(`${bug.name}: quick ${JSON.stringify(quick)}, drawn ${JSON.stringify(drawn)}`)
+  return (quick?.caught ?? 1) > 0
 }
 
-await (values.seeds ? findSeeds() : makeTable())
+/** What is searched anew, one after the other; everything with an empty list. */
+const seeks = (what: "quick" | "drawn" | "tests"): boolean =>
+  values.what === "" || values.what.split(",").includes(what)
+
+const unknown = {
+  quickSeed: 1,
+  drawn: { runs: 0, caught: 0, firstSeed: null, properties: {} },
+  tests: { rules: [], scripts: [], storage: [] }
+}
+
+const huntDrawn = (bug: Bug): Promise<Catch> =>
+  hunters.hunt(bug, {
+    firstSeed: 1,
+    runs: Number(values.runs),
+    catches: Number(values.catches),
+    plans: "Drawn"
+  })
+
+/** One run of the tests at a time: each takes all processors that it finds. */
+let lastTest: Promise<unknown> = Promise.resolve()
+const test = (bug: Bug): Promise<RuleTests.Failures> => {
+  const result = lastTest.then(() => RuleTests.run(bug))
+  lastTest = result.catch(() => undefined)
+  return result
+}
+
+const keep = (record: Records.Record): void => {
+  const records = new Map(Records.read()).set(record.name, record)
+  Records.write(bugs.flatMap(({ name }) => records.get(name) ?? []))
+}
+
+const root = fileURLToPath(new URL("../../../../", import.meta.url))
+
+/** What was written looks as the check of the format wants it. */
+const format = (...files: ReadonlyArray<string>): void => {
+  execFileSync(path.join(root, "node_modules/.bin/oxfmt"), files, { cwd: root })
+}
+
+const writePage = (): void => {
+  const page = path.join(root, "docs/planted-bugs.md")
+  const introduction = readFileSync(new URL("introduction.md", import.meta.url), "utf8")
+  writeFileSync(page, Table.page(introduction, chapters, Records.read()))
+  format(page, Records.file)
+}
+
+const look = (bug: Bug): Promise<boolean> => {
+  if (values.seek) return seek(bug)
+  return bug.unseen === undefined ? huntQuickly(bug) : Promise.resolve(true)
+}
+
+const results = await Promise.all(chosen.map(look))
+hunters.close()
+if (values.seek) writePage()
+const missed = chosen.filter((_, at) => results[at] === false)
+for (const { name } of missed) print(`The simulator missed: ${name}`)
+process.exitCode = missed.length > 0 ? 1 : 0

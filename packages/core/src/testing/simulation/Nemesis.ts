@@ -37,24 +37,29 @@ export const run = (
   )
 
 /** Takes everything back, whatever is still on, and starts all who are down. Those who run are not helped. */
-export const healAll = ({
-  cluster,
-  clockOf,
-  hasStopped,
-  setStorm
-}: Target): Effect.Effect<void, RaftStartError> =>
+export const healAll = (target: Target): Effect.Effect<void, RaftStartError> =>
   Effect.gen(function* () {
+    const { cluster, hasStopped, setStorm } = target
     cluster.network.heal()
     setStorm(false)
-    for (const nodeId of cluster.nodeIds) {
-      cluster.network.resume(nodeId)
-      clockOf(nodeId).resume()
-      yield* cluster.disk.mend(cluster.identityOf(nodeId))
-    }
+    yield* letGo(target)
     for (const nodeId of cluster.nodeIds) {
       if (hasStopped(nodeId)) yield* restart(cluster, nodeId, Effect.void)
     }
   })
+
+/** Nobody stands still any more, nor waits for a disk: a node that is held fast could not even be stopped. */
+export const letGo = ({ cluster, clockOf }: Target): Effect.Effect<void> =>
+  Effect.forEach(
+    cluster.nodeIds,
+    (nodeId) =>
+      Effect.suspend(() => {
+        cluster.network.resume(nodeId)
+        clockOf(nodeId).resume()
+        return cluster.disk.mend(cluster.identityOf(nodeId))
+      }),
+    { discard: true }
+  )
 
 const restart = (cluster: Target["cluster"], nodeId: NodeId, whileDown: Effect.Effect<void>) =>
   Effect.gen(function* () {

@@ -1,0 +1,123 @@
+/**
+ * Bugs in the write-ahead log and its snapshots: what is flushed, when and in which order, and what is
+ * believed of it when it is read back. They are hunted on the log itself, in files that forget and tear.
+ */
+import * as Aims from "./Aims.ts"
+import type { Bug } from "./Bug.ts"
+
+const inFiles = (bugs: ReadonlyArray<Omit<Bug, "package">>): ReadonlyArray<Bug> =>
+  bugs.map((bug) => ({ ...bug, package: "storage-file" }))
+
+export const storageBugs: ReadonlyArray<Bug> = inFiles([
+  {
+    name: "a write is acknowledged without a flush",
+    claim: "a write is durable after the flush of its file (docs/decisions/0012)",
+    file: "WriteAheadLog.ts",
+    find: "Effect.map(log.file.sync, () => {",
+    replace: "Effect.map(Effect.void, () => {"
+  },
+  {
+    name: "a failed flush is tried again",
+    claim:
+      "after a flush that failed the kernel takes pages for clean that the disk does not have (docs/decisions/0012)",
+    file: "WriteAheadLog.ts",
+    find: "Effect.map(log.file.sync, () => {",
+    replace: "Effect.map(Effect.retry(log.file.sync, { times: 1 }), () => {"
+  },
+  {
+    name: "what was read back is relied on without being written once more",
+    claim: "what a start reads may be in the page cache only (docs/decisions/0012)",
+    file: "WriteAheadLog.ts",
+    find: "  if (lastRecord !== undefined) yield* log.file.write([lastRecord], position - lastRecord.byteLength)\n  yield* log.file.sync\n",
+    replace: ""
+  },
+  {
+    name: "what a write that was cut short has left is not cleared away",
+    claim: "behind the last record a log is empty (docs/decisions/0012)",
+    file: "WriteAheadLog.ts",
+    find: "  if (tornBytes > 0) yield* log.file.write([new Uint8Array(tornBytes)], position)\n",
+    replace: "",
+    unseen: "a longer write has to be cut short, a shorter one to come, and the power to go before the next"
+  },
+  {
+    name: "a segment gets its name and the directory is not flushed",
+    claim: "a name is durable after the flush of its directory (docs/decisions/0012)",
+    file: "SegmentFiles.ts",
+    find: "SegmentHeader.nameOf(number))\n  yield* directory.sync\n",
+    replace: "SegmentHeader.nameOf(number))\n",
+    aim: Aims.all(Aims.powerCuts, Aims.busy)
+  },
+  {
+    name: "a segment gets its name before its beginning is flushed",
+    claim: "a segment that has its name is whole (docs/decisions/0012)",
+    file: "SegmentFiles.ts",
+    find: "  yield* file.write(start, 0)\n  yield* file.sync\n",
+    replace: "  yield* file.write(start, 0)\n"
+  },
+  {
+    name: "a segment is removed though an entry in it is needed",
+    claim: "only what a snapshot covers may go (paper, 7)",
+    file: "WriteAheadLog.ts",
+    find: "maxIndex > extent.base.index)",
+    replace: "maxIndex > extent.base.index + 3)",
+    aim: Aims.all(Aims.laggards, Aims.busy)
+  },
+  {
+    name: "the first record of a segment forgets the vote",
+    claim: "votedFor is persistent state (paper, figure 2)",
+    file: "WriteAheadLog.ts",
+    find: "opening: { hardState: log.hardState, log: log.extent },",
+    replace: "opening: { hardState: { ...log.hardState, votedFor: null }, log: log.extent },"
+  },
+  {
+    name: "a torn tail is taken for a record",
+    claim: "a record counts when its checksum does (docs/decisions/0012)",
+    file: "SegmentScan.ts",
+    find: "!BatchRecord.isBodyWhole(view, at, header)",
+    replace: "false"
+  },
+  {
+    name: "entries that were cut off come back when the log is read",
+    claim: "an existing entry that conflicts is deleted with all that follow it (paper, 5.3)",
+    file: "Recovery.ts",
+    find: "  RaftStorage.absorb(state, batch)\n",
+    replace: "  RaftStorage.absorb(state, { ...batch, truncateFrom: undefined })\n"
+  },
+  {
+    name: "entries below the snapshot come back when the log is read",
+    claim: "a log begins after what its snapshot covers (paper, 7)",
+    file: "Recovery.ts",
+    find: "  replay.base = RaftStorage.extentAfter(log, batch).base\n",
+    replace: ""
+  },
+  {
+    name: "term and vote that come with entries are not written",
+    claim: "currentTerm and votedFor are persistent state (paper, figure 2)",
+    file: "BatchRecord.ts",
+    find: "(batch.hardState === undefined ? 0 : flag.hardState) |",
+    replace: "(batch.hardState === undefined || batch.blocks.length > 0 ? 0 : flag.hardState) |"
+  },
+  {
+    name: "a snapshot gets its name before it is flushed",
+    claim: "a snapshot that has its name is whole (docs/decisions/0013)",
+    file: "SnapshotPart.ts",
+    find: "  yield* part.file.sync\n  return size\n",
+    replace: "  return size\n"
+  },
+  {
+    name: "a snapshot gets its name and the directory is not flushed",
+    claim: "a name is durable after the flush of its directory (docs/decisions/0013)",
+    file: "Snapshots.ts",
+    find: "  yield* directory.rename(partName, name)\n  yield* directory.sync\n",
+    replace: "  yield* directory.rename(partName, name)\n",
+    aim: Aims.all(Aims.powerCuts, Aims.busy, Aims.compacting)
+  },
+  {
+    name: "an older snapshot takes the place of a newer one",
+    claim: "an old snapshot never removes what is newer (paper, 7)",
+    file: "Snapshots.ts",
+    find: "if (newest !== undefined && header.meta.lastIndex < newest.snapshot.header.meta.lastIndex) {",
+    replace: "if (newest !== undefined && header.meta.lastIndex < 0) {",
+    unseen: "the rules never ask for it"
+  }
+])
