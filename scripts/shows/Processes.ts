@@ -41,8 +41,7 @@ export const places = Effect.fnUntraced(function* (count: number) {
     Effect.sync(() => NodeFs.mkdtempSync(NodePath.join(NodeOs.tmpdir(), "effect-raft-show-"))),
     (directory) => Effect.sync(() => NodeFs.rmSync(directory, { recursive: true }))
   )
-  const wanted = (base: number) => [...portsFrom(base, count), ...portsFrom(base + 200, count)]
-  const base = yield* Effect.orDie(Ports.freeBase(wanted))
+  const base = yield* Effect.orDie(Ports.freeBase((from) => portsFrom(from, count)))
   return Array.from({ length: count }, (_, at): Place => {
     const id = `n${at + 1}`
     return {
