@@ -12,14 +12,16 @@ import * as Os from "node:os"
 import * as Measurement from "./Measurement.ts"
 import type { Bench, Finding, Scenario } from "./Scenario.ts"
 import * as Summary from "./Summary.ts"
+import { core } from "./scenarios/Core.ts"
 import { disk } from "./scenarios/Disk.ts"
+import { simulation } from "./scenarios/Simulation.ts"
 import { failover } from "./scenarios/Failover.ts"
 import { idle } from "./scenarios/Idle.ts"
 import { restart } from "./scenarios/Restart.ts"
 import { scale } from "./scenarios/Scale.ts"
 import { versus } from "./scenarios/Versus.ts"
 
-const scenarios: ReadonlyArray<Scenario> = [disk, versus, failover, restart, idle, scale]
+const scenarios: ReadonlyArray<Scenario> = [disk, versus, failover, restart, idle, scale, core, simulation]
 
 const flags = {
   names: Argument.Literals(

@@ -62,7 +62,18 @@ const outgoingOf = (membership: Membership): ReadonlyArray<Member> =>
   membership._tag === "Joint" ? membership.outgoing : []
 
 /** The sets of which each must reach a majority of its own: one, or two while joint. */
-export const votingSets = (membership: Membership): ReadonlyArray<ReadonlyArray<NodeId>> => {
+export const votingSets = (membership: Membership): VotingSets => {
+  let sets = knownVotingSets.get(membership)
+  if (sets === undefined) knownVotingSets.set(membership, (sets = votingSetsIn(membership)))
+  return sets
+}
+
+type VotingSets = ReadonlyArray<ReadonlyArray<NodeId>>
+
+/** A membership lasts for ever so long, and is asked for its sets with every answer of a peer. */
+const knownVotingSets = new WeakMap<Membership, VotingSets>()
+
+const votingSetsIn = (membership: Membership): VotingSets => {
   const ids = (members: ReadonlyArray<Member>) => members.map((member) => member.id)
   return membership._tag === "Joint"
     ? [ids(membership.voters), ids(membership.outgoing)]

@@ -159,7 +159,7 @@ export interface Raft<Command, Reply, View> {
   /** Who leads, as far as this node knows, beginning with the present. */
   readonly leader: Stream.Stream<NodeId | null>
 
-  /** What a peer told about itself when it connected, such as the URL of its HTTP API. */
+  /** What a peer told about itself when it connected, such as the URL of its HTTP API; and what this node tells. */
   readonly attributesOf: (nodeId: NodeId) => Readonly<Record<string, string>>
 
   /** How many callers wait for this node now; for tests of leaks, and for gauges. */
@@ -270,7 +270,7 @@ const decode = <A>(option: string, schema: Schema.ConstraintDecoder<A>, value: s
 const face = <Self, Command, Reply, View>(
   { machine }: StateMachineClass<Self, Command, Reply, View>,
   node: RaftNode.RaftNode<View>,
-  { nodeId, clusterId, groupId, config }: Checked
+  { attributes, nodeId, clusterId, groupId, config }: Checked
 ): Raft<Command, Reply, View> => {
   /** Has a command applied, and makes its answer. */
   const call = <A>(command: Command, answer: ProposalCalls.Answer<Reply, A>): Effect.Effect<A, RaftError> =>
@@ -351,7 +351,7 @@ const face = <Self, Command, Reply, View>(
       Stream.map((now) => now.leader),
       Stream.changes
     ),
-    attributesOf: node.attributesOf,
+    attributesOf: (id) => (id === nodeId ? attributes : node.attributesOf(id)),
     waiting: Effect.sync(node.waiting),
     entrance: Entrance.make({ machine, node, clusterId, groupId, nodeId, config }),
     failure: node.failure

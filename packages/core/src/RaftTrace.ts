@@ -55,23 +55,35 @@ export const silent: RaftTracer = {}
 
 /** Several tracers as one. Each sees everything, in the order given, until one throws. */
 export const all = (tracers: ReadonlyArray<RaftTracer>): RaftTracer => ({
-  onStart: callAll(tracers.map((tracer) => tracer.onStart)),
+  onStart: callAllWithTwo(tracers.map((tracer) => tracer.onStart)),
   onEvent: callAll(tracers.map((tracer) => tracer.onEvent)),
   onStep: callAll(tracers.map((tracer) => tracer.onStep)),
   onTurn: callAll(tracers.map((tracer) => tracer.onTurn)),
-  onSend: callAll(tracers.map((tracer) => tracer.onSend)),
+  onSend: callAllWithTwo(tracers.map((tracer) => tracer.onSend)),
   onRestored: callAll(tracers.map((tracer) => tracer.onRestored)),
-  onApplied: callAll(tracers.map((tracer) => tracer.onApplied)),
+  onApplied: callAllWithTwo(tracers.map((tracer) => tracer.onApplied)),
   onStop: callAll(tracers.map((tracer) => tracer.onStop))
 })
 
-const callAll = <Args extends ReadonlyArray<unknown>>(
-  calls: ReadonlyArray<((...args: Args) => void) | undefined>
-): ((...args: Args) => void) | undefined => {
+/** One call for all of them; none where nobody looks. */
+const callAll = <A>(
+  calls: ReadonlyArray<((seen: A) => void) | undefined>
+): ((seen: A) => void) | undefined => {
   const present = calls.filter((call) => call !== undefined)
   if (present.length <= 1) return present[0]
-  return (...args) => {
-    for (const call of present) call(...args)
+  return (seen) => {
+    for (const call of present) call(seen)
+  }
+}
+
+/** The same for those with two arguments: a rest parameter would cost an array for each call. */
+const callAllWithTwo = <A, B>(
+  calls: ReadonlyArray<((first: A, second: B) => void) | undefined>
+): ((first: A, second: B) => void) | undefined => {
+  const present = calls.filter((call) => call !== undefined)
+  if (present.length <= 1) return present[0]
+  return (first, second) => {
+    for (const call of present) call(first, second)
   }
 }
 

@@ -75,6 +75,14 @@ describe("RaftTest.simulate", () => {
     )
   }
 
+  it("without faults nothing goes wrong: one leader, and everybody knows what became of his command", () => {
+    const plan = Plan.draw("1", { faults: "none", durationMillis: 2_000, heartbeatIntervalMillis: 50 })
+    const { counters, failure, history } = Simulation.run(Journal, workload(), plan)
+    assert.isUndefined(failure)
+    assert.deepStrictEqual([counters.leaders, counters.unknownOutcomes], [1, 0])
+    assert.isAbove(history.length, 100)
+  })
+
   it("what a user checks of the history is reported as such", () => {
     const wrong = { ...workload<ReadonlyArray<string>>(), check: () => "the user does not like it" }
     const report = Simulation.run(Journal, wrong, Plan.draw("1", { durationMillis: 1_000 }))

@@ -186,7 +186,9 @@ export const MemberStatus = Schema.Struct({
    */
   role: Schema.Literals(["voter", "learner", "joining", "leaving"]),
   /** Its HTTP API, where known. */
-  http: Schema.NullOr(Schema.String)
+  http: Schema.NullOr(Schema.String),
+  /** Where it listens for native clients, where known. */
+  clients: Schema.NullOr(Schema.String)
 })
 
 /** What a node is doing. */

@@ -1,6 +1,7 @@
 /**
  * The members of the cluster, as the HTTP API tells of them.
  */
+import * as ClientServer from "@effect-raft/core/ClientServer"
 import * as Membership from "@effect-raft/core/Membership"
 import type { NodeId } from "@effect-raft/core/NodeId"
 import type * as KvApi from "./KvApi.ts"
@@ -18,8 +19,9 @@ export const urlOf =
   (id) =>
     id === raft.nodeId ? own : (raft.attributesOf(id)[httpAttribute] ?? null)
 
-/** Every member, with what it counts for. */
+/** Every member, with what it counts for and where it is reached. */
 export const describe = (
+  raft: (typeof KvMachine.Raft)["Service"],
   membership: Membership.Membership,
   urlOf: UrlOf
 ): ReadonlyArray<typeof KvApi.MemberStatus.Type> =>
@@ -27,7 +29,8 @@ export const describe = (
     id,
     address,
     role: roleOf(membership, id),
-    http: urlOf(id)
+    http: urlOf(id),
+    clients: ClientServer.addressOf(raft.attributesOf(id)) ?? null
   }))
 
 const roleOf = (membership: Membership.Membership, id: NodeId): (typeof KvApi.MemberStatus.Type)["role"] => {

@@ -34,7 +34,7 @@ export const layer = (options: { readonly url: string | null }) =>
 
       return handlers.handleAll({
         backup: () => backups.take,
-        status: () => Effect.map(raft.status, (status) => describe(status, urlOf)),
+        status: () => Effect.map(raft.status, (status) => describe(raft, status, urlOf)),
         health: () => Effect.flatMap(raft.status, (status) => judge(status, failure)),
         metrics: () =>
           Effect.gen(function* () {
@@ -49,7 +49,11 @@ export const layer = (options: { readonly url: string | null }) =>
     })
   )
 
-const describe = (status: RaftStatus, urlOf: KvMembers.UrlOf): typeof KvApi.Status.Type => ({
+const describe = (
+  raft: (typeof KvMachine.Raft)["Service"],
+  status: RaftStatus,
+  urlOf: KvMembers.UrlOf
+): typeof KvApi.Status.Type => ({
   clusterId: status.clusterId,
   node: status.nodeId,
   role: status.role,
@@ -58,7 +62,7 @@ const describe = (status: RaftStatus, urlOf: KvMembers.UrlOf): typeof KvApi.Stat
   commit: status.commitIndex,
   applied: status.appliedIndex,
   last: status.lastIndex,
-  members: KvMembers.describe(status.membership, urlOf)
+  members: KvMembers.describe(raft, status.membership, urlOf)
 })
 
 const judge = (

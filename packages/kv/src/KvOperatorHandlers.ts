@@ -29,7 +29,7 @@ const handlers = (options: { readonly url: string | null }) =>
       return handlers.handleAll({
         changeMembership: ({ payload }) =>
           raft.changeMembership(payload).pipe(
-            Effect.map((membership) => ({ members: KvMembers.describe(membership, urlOf) })),
+            Effect.map((membership) => ({ members: KvMembers.describe(raft, membership, urlOf) })),
             Effect.mapError(told)
           ),
         transferLeadership: ({ payload }) =>

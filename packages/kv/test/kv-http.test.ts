@@ -419,8 +419,14 @@ describe("the node", () => {
           applied: 1,
           last: 1,
           members: [
-            { id: "n1", address: "127.0.0.1:7001", role: "voter", http: "http://self" },
-            { id: "n2", address: "127.0.0.1:7002", role: "voter", http: "http://127.0.0.1:8002" }
+            { id: "n1", address: "127.0.0.1:7001", role: "voter", http: "http://self", clients: null },
+            {
+              id: "n2",
+              address: "127.0.0.1:7002",
+              role: "voter",
+              http: "http://127.0.0.1:8002",
+              clients: "127.0.0.1:9002"
+            }
           ]
         })
       })

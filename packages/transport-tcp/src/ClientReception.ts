@@ -126,6 +126,8 @@ class Caller {
   private visit: Visit | undefined
   private isGone = false
   private silentMillis = 0
+  /** How long it has been there without saying who it is. */
+  private waitedMillis = 0
 
   constructor(
     { proof, socket }: Examined,
@@ -218,8 +220,6 @@ class Caller {
       this.socket.lose(`nothing was heard for ${this.silentMillis} ms`)
     }
   }
-
-  private waitedMillis = 0
 
   close(): void {
     this.socket.close()

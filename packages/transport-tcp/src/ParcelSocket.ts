@@ -48,6 +48,8 @@ export class ParcelSocket {
   private waiting: Array<Parcel.Parcel> = []
   private isFlushDue = false
   private isWriting = false
+  /** Nothing is read until everything is written. */
+  private isPaused = false
   private isOpen = true
   private trouble: string | undefined
   private buffer = new Uint8Array(0)
@@ -143,8 +145,6 @@ export class ParcelSocket {
     this.isPaused = true
     this.socket.pause()
   }
-
-  private isPaused = false
 
   private resume(): void {
     this.isPaused = false

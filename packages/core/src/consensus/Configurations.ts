@@ -33,7 +33,7 @@ export const fromBlocks = (
 ): Configurations => append(beginning(first), blocks)
 
 /** The one in force: the last. */
-export const latest = ({ first, later }: Configurations): Configuration => later[later.length - 1] ?? first
+export const latest = ({ first, later }: Configurations): Configuration => later.at(-1) ?? first
 
 /** The membership that was in force at `index`, which is not before that of `first`. */
 export const at = ({ first, later }: Configurations, index: LogIndex.LogIndex): Membership.Membership =>

@@ -53,7 +53,7 @@ export const isConsecutive = (message: AppendEntries): boolean => {
 }
 
 const lastIndexOf = (message: AppendEntries): LogIndex.LogIndex => {
-  const last = message.blocks[message.blocks.length - 1]
+  const last = message.blocks.at(-1)
   return last === undefined ? message.prevLogIndex : LogEntry.lastIndex(last)
 }
 

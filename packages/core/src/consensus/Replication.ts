@@ -314,7 +314,7 @@ const sent = (
   cursor: Cursor,
   blocks: ReadonlyArray<LogEntry.EntryBlock>
 ): Cursor => {
-  const last = blocks[blocks.length - 1]
+  const last = blocks.at(-1)
   const isAhead = progress.mode === "Replicate" && last !== undefined
   return {
     memberSince: cursor.memberSince,

@@ -29,7 +29,7 @@ export const make = (store: LogStore, onPersisted: (event: Persisted) => void): 
 
   const writeAll = Effect.suspend(() => {
     const waiting = inbox
-    const last = waiting[waiting.length - 1]
+    const last = waiting.at(-1)
     if (last === undefined) {
       hasWork.closeUnsafe()
       return Effect.void

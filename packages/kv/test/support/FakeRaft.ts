@@ -106,7 +106,7 @@ export const make = (name = "n1"): FakeRaft => {
       status: Effect.sync(status),
       changes: Stream.sync(status),
       leader: Stream.sync(() => fake.leader),
-      attributesOf: (id) => (id === "n2" ? { http: "http://127.0.0.1:8002" } : {}),
+      attributesOf: (id) => (id === "n2" ? { http: "http://127.0.0.1:8002", client: "127.0.0.1:9002" } : {}),
       waiting: Effect.succeed({ proposals: 0, reads: 0, forwarded: 0 }),
       entrance: {
         welcome: () => ({

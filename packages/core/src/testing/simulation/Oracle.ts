@@ -113,5 +113,7 @@ const timeGoneBack = (applied: AppliedAt): string | undefined => {
   return undefined
 }
 
-/** Bytes as a key of a map. */
-const textOf = (bytes: Uint8Array): string => String.fromCharCode(...bytes)
+const latin1 = new TextDecoder("latin1")
+
+/** Bytes as a key of a map, a character for each. */
+const textOf = (bytes: Uint8Array): string => latin1.decode(bytes)
