@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as CheckQuorum from "./consensus/CheckQuorum.ts"
 import * as NodeState from "./consensus/NodeState.ts"
 import * as RaftLog from "./consensus/RaftLog.ts"
 import type { ClientEntrance } from "./ClientEntrance.ts"
@@ -42,6 +43,11 @@ import { Term } from "./Term.ts"
 export type Consistency =
   /** It sees everything that was answered before it began, on any node. Costs a quorum round, no disk. */
   | "linearizable"
+  /**
+   * As "linearizable", as long as clocks keep `maxClockDriftPercent`; a leader with a lease asks nobody. Where
+   * there is no lease (`leaseReads` is off, or this node is not the leader) it costs what the other does.
+   */
+  | "lease"
   /** It sees what this node has applied. Costs nothing and may be old. */
   | "stale"
 
@@ -87,6 +93,14 @@ export interface Committed<Command> extends Position {
    * machine has applied at most the first of them.
    */
   readonly session?: SessionId & { readonly sequence: number }
+}
+
+/** What `readStale` saw, and how old that is. */
+export interface StaleRead<A> {
+  readonly value: A
+  /** The last entry that was applied. */
+  readonly index: LogIndex
+  readonly ageMillis: number
 }
 
 /** One node's handle on its group. */
@@ -149,6 +163,13 @@ export interface Raft<Command, Reply, View> {
    * fails with `TransferFailed`. Fails with `NotLeader` anywhere but on the leader.
    */
   readonly transferLeadership: (options?: { readonly to?: NodeId }) => Effect.Effect<NodeId, RaftError>
+
+  /**
+   * Looks at the state of this node as it is, and tells how far that is and how long ago the node last had
+   * word of the others: of a leader, or as the leader of a quorum (`ageMillis`, infinite if it never had).
+   * What was written before that may still be on its way here.
+   */
+  readonly readStale: <A>(f: (view: View) => A) => Effect.Effect<StaleRead<A>, RaftError>
 
   /** The node's present view. */
   readonly status: Effect.Effect<RaftStatus>
@@ -319,7 +340,7 @@ const face = <Self, Command, Reply, View>(
           const reason = node.stopped()
           return reason === undefined ? Effect.void : Effect.fail(reason)
         })
-      : Routing.atLeader(node, () => LocalRead.readable(node))
+      : Routing.atLeader(node, () => LocalRead.readable(node, { mayUseLease: consistency === "lease" }))
 
   return {
     nodeId,
@@ -344,6 +365,15 @@ const face = <Self, Command, Reply, View>(
       Effect.mapError(because),
       Effect.map(() => node.snapshot())
     ),
+    readStale: (f) =>
+      readable("stale").pipe(
+        Effect.mapError(because),
+        Effect.map(() => ({
+          value: f(node.view()),
+          index: node.appliedIndex(),
+          ageMillis: node.nowMillis() - CheckQuorum.lastContactMillis(node.state(), node.nowMillis())
+        }))
+      ),
     transferLeadership: (options) => Effect.mapError(node.transferLeadership(options?.to ?? null), because),
     status: Effect.sync(status),
     changes,

@@ -33,6 +33,23 @@ export class RaftConfig extends Schema.Class<RaftConfig>("effect-raft/RaftConfig
     preVote: enabled,
     /** A leader that hears from no quorum for an election timeout steps down (thesis, 6.2). */
     checkQuorum: enabled,
+    /**
+     * Lets leaders answer reads of `consistency: "lease"` without asking a quorum each time, as long as no
+     * other leader can have been elected. Needs `checkQuorum`, and clocks that keep `maxClockDriftPercent`;
+     * the same on every node. A broken connection then starts no early election, and a node that was just
+     * started votes for nobody for an election timeout.
+     */
+    leaseReads: Schema.Boolean.pipe(Schema.withConstructorDefault(Effect.succeed(false))),
+    /**
+     * With `leaseReads`: by how much any node's clock may run slower than any other's, in percent. Where it
+     * is more, a lease read may miss a write that another leader has answered.
+     */
+    maxClockDriftPercent: natural(10),
+    /**
+     * Who should rather lead: with priority p a node waits only the first 1/(1+p) of the time from which others
+     * draw, so it mostly stands first. Safety does not depend on it, nor does anybody wait longer for it.
+     */
+    electionPriority: natural(0),
     /** Entries of one append message, in bytes; at least one entry is always sent. */
     maxAppendBytes: positive(512 * 1024),
     /** Entries sent to one follower and not yet acknowledged. Past it the leader waits. */
@@ -89,6 +106,16 @@ export class RaftConfig extends Schema.Class<RaftConfig>("effect-raft/RaftConfig
       config.heartbeatIntervalMillis * 2 <= config.electionTimeoutMillis
         ? undefined
         : `heartbeatIntervalMillis (${config.heartbeatIntervalMillis}) must be at most half of electionTimeoutMillis (${config.electionTimeoutMillis})`
+    ),
+    Schema.makeFilter((config) =>
+      config.leaseReads && !config.checkQuorum
+        ? "leaseReads needs checkQuorum: without it followers protect no leader, and a lease would mean nothing"
+        : undefined
+    ),
+    Schema.makeFilter((config) =>
+      config.maxClockDriftPercent < 100
+        ? undefined
+        : `maxClockDriftPercent (${config.maxClockDriftPercent}) must be below 100: no lease would be left`
     )
   )
 ) {}

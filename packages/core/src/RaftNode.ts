@@ -118,7 +118,7 @@ export interface RaftNode<View> {
   /** Passes a command on to `leader` and waits for what becomes of it. */
   readonly forward: Forwarder.Forwarder["forward"]
   /** Tells when a read may be answered from {@link RaftNode.view}, and gives the number of the wait. */
-  readonly read: (done: ReadDone) => number
+  readonly read: (done: ReadDone, options?: { readonly mayUseLease: boolean }) => number
   /** Nobody waits any more for what {@link RaftNode.read} gave this number. */
   readonly forgetRead: (readId: number) => void
   /** How many slots are taken: proposals in the log that somebody waits for, and reads. */
@@ -375,9 +375,11 @@ export const make = <Command, Reply, View>(
       const events: Array<Event> = batch.events.slice()
       const proposed: Array<ProposalSlot> = []
       const readIds: Array<number> = []
+      const leaseReadIds: Array<number> = []
       for (const request of batch.requests) {
         if (request._tag === "Read") {
-          if (readSlots.has(request.readId)) readIds.push(request.readId)
+          const ids = request.mayUseLease ? leaseReadIds : readIds
+          if (readSlots.has(request.readId)) ids.push(request.readId)
         } else if (request._tag === "Operate") {
           events.push(request.event)
         } else if (!request.slot.isAbandoned()) {
@@ -386,6 +388,8 @@ export const make = <Command, Reply, View>(
       }
       if (proposed.length > 0) events.push({ _tag: "Proposed", drafts: proposed })
       if (readIds.length > 0) events.push({ _tag: "ReadsRequested", readIds })
+      if (leaseReadIds.length > 0)
+        events.push({ _tag: "ReadsRequested", readIds: leaseReadIds, byLease: true })
       return { events, slots: proposed }
     }
 
@@ -530,10 +534,11 @@ export const make = <Command, Reply, View>(
             .pipe(Effect.timeoutOption(config.electionTimeoutMillis), Effect.ignore)
     )
 
-    const read = (done: ReadDone): number => {
+    const read: RaftNode<View>["read"] = (done, options) => {
       const readId = readSlots.open(nowMillis(), done)
       if (stopped !== undefined) readSlots.fail([readId], stopped)
-      else if (!mailbox.request({ _tag: "Read", readId })) readSlots.fail([readId], tooManyRequests(config))
+      else if (!mailbox.request({ _tag: "Read", readId, mayUseLease: options?.mayUseLease ?? false }))
+        readSlots.fail([readId], tooManyRequests(config))
       return readId
     }
 

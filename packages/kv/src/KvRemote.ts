@@ -32,10 +32,16 @@ const over = (
   fromPrimitives({
     maxValueBytes,
     read: (key, consistency) =>
-      Effect.mapBoth(client.query({ _tag: "Get", key }, { consistency }), {
-        onSuccess: Option.fromNullOr,
-        onFailure: KvError.fromRead
-      }),
+      Effect.mapBoth(
+        client.query(
+          { _tag: "Get", key },
+          { consistency: consistency === "stale" ? consistency : "linearizable" }
+        ),
+        {
+          onSuccess: Option.fromNullOr,
+          onFailure: KvError.fromRead
+        }
+      ),
     write: (command) =>
       Effect.mapError(client.propose(command), (error) =>
         KvError.fromWrite(error, command._tag === "Put" ? command.value.byteLength : 0)

@@ -110,6 +110,8 @@ export interface ReadsConfirmed {
   readonly _tag: "ReadsConfirmed"
   readonly readIds: ReadonlyArray<number>
   readonly readIndex: LogIndex
+  /** The leader's lease was enough. */
+  readonly byLease?: true
 }
 
 /** These reads were not confirmed and will not be; nothing was promised. */

@@ -13,7 +13,8 @@ import { otherVoters } from "./NodeState.ts"
 import * as Quorum from "./Quorum.ts"
 
 /** A heartbeat interval has passed: every peer is due a message, or this node steps down. */
-export const onHeartbeatDue = (state: NodeState, stamp: Stamp, emit: Emit): NodeState => {
+export const onHeartbeatDue = (before: NodeState, stamp: Stamp, emit: Emit): NodeState => {
+  const state = withoutPause(before, stamp)
   const { role } = state
   if (role._tag !== "Leader") return state
   const silentMillis = stamp.nowMillis - quorumContactMillis(state, stamp)
@@ -24,7 +25,25 @@ export const onHeartbeatDue = (state: NodeState, stamp: Stamp, emit: Emit): Node
   if (stamp.nowMillis - disk.sinceMillis >= state.config.electionTimeoutMillis) {
     return Following.becomeFollower(state, { term: state.currentTerm, leader: null }, stamp, emit)
   }
-  return { ...state, role: { ...role, beat: role.beat + 1, disk } }
+  return { ...state, role: { ...role, beat: role.beat + 1, beatMillis: stamp.nowMillis, disk } }
+}
+
+/**
+ * A process that stood still finds its timers due before it reads the answers that wait: what it did not hear
+ * meanwhile does not count against anybody. A pause shows in a heartbeat that comes an election timeout late.
+ */
+const withoutPause = (state: NodeState, stamp: Stamp): NodeState => {
+  const { role, config } = state
+  if (role._tag !== "Leader") return state
+  const pausedMillis = stamp.nowMillis - role.beatMillis - config.heartbeatIntervalMillis
+  if (pausedMillis <= config.electionTimeoutMillis) return state
+  const progress = new Map(role.progress)
+  for (const [peer, known] of progress) {
+    const contactMillis = Math.min(stamp.nowMillis, known.contactMillis + pausedMillis)
+    progress.set(peer, { ...known, contactMillis })
+  }
+  const disk = { ...role.disk, sinceMillis: Math.min(stamp.nowMillis, role.disk.sinceMillis + pausedMillis) }
+  return { ...state, role: { ...role, progress, disk } }
 }
 
 /**
@@ -39,8 +58,12 @@ const diskProgress = (state: NodeState, role: Leader, stamp: Stamp): Leader["dis
   return isMoving ? { persisted, sinceMillis: stamp.nowMillis } : role.disk
 }
 
+/** When this node last heard who leads; as the leader, a quorum. Minus infinity when it never did. */
+export const lastContactMillis = (state: NodeState, nowMillis: number): number =>
+  state.role._tag === "Leader" ? quorumContactMillis(state, { nowMillis }) : state.heardLeaderMillis
+
 /** Since when a quorum has been heard by this leader; it always hears itself. */
-export const quorumContactMillis = (state: NodeState, stamp: Stamp): number => {
+export const quorumContactMillis = (state: NodeState, stamp: Pick<Stamp, "nowMillis">): number => {
   const { role } = state
   return role._tag !== "Leader"
     ? Number.NEGATIVE_INFINITY

@@ -13,6 +13,7 @@ import * as Durable from "./Durable.ts"
 import * as Following from "./Following.ts"
 import { electionDeadline } from "./Following.ts"
 import type { NodeState, Stamp } from "./NodeState.ts"
+import * as Lease from "./Lease.ts"
 import * as Quorum from "./Quorum.ts"
 import * as RaftLog from "./RaftLog.ts"
 import * as ReadIndex from "./ReadIndex.ts"
@@ -41,11 +42,12 @@ export const mayStand = ({ self, membership, configurations, commitIndex }: Node
 
 /**
  * The connection with a peer broke. If it was the leader's, it is no longer protected, and an election
- * comes soon: others still protect a leader that they hear, so a false alarm is harmless.
+ * comes soon: others still protect a leader that they hear, so a false alarm is harmless. With leases a
+ * promise is a promise, and the timer takes its time.
  */
 export const onPeerLost = (state: NodeState, peer: NodeId, stamp: Stamp): NodeState => {
   const { role } = state
-  if (role._tag !== "Follower" || role.leader !== peer) return state
+  if (role._tag !== "Follower" || role.leader !== peer || Lease.isPromised(state, stamp)) return state
   const soon =
     stamp.nowMillis + Math.floor((turnAfter(state, peer) * state.config.heartbeatIntervalMillis) / 5)
   return {
@@ -137,6 +139,7 @@ export const requestFor = (state: NodeState, peer: NodeId): RaftMessage | undefi
  * as hearing itself while a quorum answers it.
  */
 export const protectsLeader = (state: NodeState, stamp: Stamp): boolean => {
+  if (Lease.isPromised(state, stamp)) return true
   if (!state.config.checkQuorum) return false
   const since = stamp.nowMillis - state.config.electionTimeoutMillis
   switch (state.role._tag) {
@@ -178,8 +181,9 @@ export const onRequestVote = (
   stamp: Stamp,
   emit: Emit
 ): NodeState => {
+  const isFree = message.leadershipTransfer || !Lease.isPromised(state, stamp)
   const granted =
-    (state.votedFor === null || state.votedFor === from) && RaftLog.isUpToDate(state.log, message)
+    isFree && (state.votedFor === null || state.votedFor === from) && RaftLog.isUpToDate(state.log, message)
   const voted = granted ? grantVote(state, from, stamp, emit) : state
   Durable.sendInTerm(voted, from, { _tag: "RequestVoteReply", term: voted.currentTerm, granted }, emit)
   return voted

@@ -34,6 +34,8 @@ export interface Proposed {
 export interface ReadsRequested {
   readonly _tag: "ReadsRequested"
   readonly readIds: ReadonlyArray<number>
+  /** A lease is enough; where there is none a quorum is asked. Absent: a quorum is asked in any case. */
+  readonly byLease?: true
 }
 
 /** Somebody wants the membership changed. `requestId` is the actor's name for the call. */

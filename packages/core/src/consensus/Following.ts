@@ -26,6 +26,7 @@ export const becomeFollower = (
   const inTerm = Durable.setTermAndVote(state, options.term, votedFor, emit)
   return {
     ...inTerm,
+    heardLeaderMillis: options.leader === null ? state.heardLeaderMillis : stamp.nowMillis,
     role: {
       _tag: "Follower",
       leader: options.leader,
@@ -62,5 +63,5 @@ export const hearLeader = (state: NodeState, leader: NodeId, stamp: Stamp, emit:
     heardMillis: stamp.nowMillis,
     electionDeadlineMillis: electionDeadline(state, stamp)
   }
-  return { ...state, role: heard }
+  return { ...state, heardLeaderMillis: stamp.nowMillis, role: heard }
 }

@@ -13,6 +13,7 @@ import type { HardState, LogBase } from "../RaftStorage.ts"
 import type { SnapshotMeta } from "../Snapshot.ts"
 import type { Term } from "../Term.ts"
 import * as Configurations from "./Configurations.ts"
+import type { RoundStart } from "./Lease.ts"
 import type { Transfer } from "./LeadershipTransfer.ts"
 import type { Progress } from "./Progress.ts"
 import type { PendingRead, ReadRequest } from "./ReadIndex.ts"
@@ -63,12 +64,16 @@ export interface Leader {
   readonly settledIndex: LogIndex.LogIndex
   /** How many heartbeats were due so far. */
   readonly beat: number
+  /** When the last heartbeat was due, or the term began. */
+  readonly beatMillis: number
   /** Since when its own disk has made no progress, as of the last heartbeat. */
   readonly disk: { readonly persisted: number; readonly sinceMillis: number }
   /** While it hands over. It takes no commands then. */
   readonly transfer: Transfer | undefined
   /** It has told another node to stand for election, which may happen at any time in this term. */
   readonly hasUrged: boolean
+  /** With leases: when the rounds of the last election timeout began. */
+  readonly roundStarts: ReadonlyArray<RoundStart>
   /** The newest round that peers are asked to answer (see ReadIndex). */
   readonly round: number
   readonly reads: ReadonlyArray<PendingRead>
@@ -109,6 +114,10 @@ export interface NodeState {
   readonly durability: Durability
   /** The next id for a question to the leader. Begins at random, so that no answer from before a restart fits. */
   readonly nextRequestId: number
+  /** When it last heard any leader; minus infinity before that. Unlike a follower's, never taken back. */
+  readonly heardLeaderMillis: number
+  /** When this process began to take part. */
+  readonly startMillis: number
   readonly role: RoleState
 }
 
@@ -154,6 +163,8 @@ export const initial = (options: {
     commitIndex: options.snapshot?.lastIndex ?? LogIndex.zero,
     durability: { issued: 0, persisted: 0, truncated: 0, hardState: 0, index: log.lastIndex },
     nextRequestId: options.firstRequestId,
+    heardLeaderMillis: Number.NEGATIVE_INFINITY,
+    startMillis: options.stamp.nowMillis,
     role: {
       _tag: "Follower",
       leader: null,
@@ -166,9 +177,13 @@ export const initial = (options: {
   }
 }
 
-/** A delay of whole milliseconds drawn from [t, 2t), t being the election timeout (section 5.2). */
+/**
+ * A delay of whole milliseconds drawn from [t, 2t), t being the election timeout (section 5.2); with
+ * `electionPriority` p only from the first 1/(1+p) of that.
+ */
 export const electionDelayMillis = (config: RaftConfig, jitter: number): number =>
-  config.electionTimeoutMillis + Math.floor(config.electionTimeoutMillis * jitter)
+  config.electionTimeoutMillis +
+  Math.floor((config.electionTimeoutMillis * jitter) / (1 + config.electionPriority))
 
 /** Who leads, as far as this node knows. */
 export const leaderOf = (state: NodeState): NodeId | null => {

@@ -26,6 +26,8 @@ export interface Progress {
   readonly contactMillis: number
   /** The connection with it broke, and it has not answered since. */
   readonly isLost: boolean
+  /** When the newest lease round that it has answered began (see Lease). */
+  readonly confirmedMillis: number
   /** The highest round that the peer has answered (see ReadIndex). */
   readonly ackedRound: number
   /** How far it has got with a snapshot; `undefined` when none was asked for or it has been installed. */
@@ -53,6 +55,7 @@ export const initial = (options: {
   epoch: 0,
   contactMillis: options.nowMillis,
   isLost: false,
+  confirmedMillis: Number.NEGATIVE_INFINITY,
   ackedRound: 0,
   transfer: undefined
 })
@@ -64,6 +67,10 @@ export const contacted = (progress: Progress, nowMillis: number, round: number):
   isLost: false,
   ackedRound: Math.max(progress.ackedRound, round)
 })
+
+/** The peer has heard the leader after `startMillis`. */
+export const confirmed = (progress: Progress, startMillis: number): Progress =>
+  startMillis > progress.confirmedMillis ? { ...progress, confirmedMillis: startMillis } : progress
 
 /** The peer's log matches up to `matchIndex`. An old answer that says less changes nothing. */
 export const accepted = (progress: Progress, matchIndex: LogIndex.LogIndex): Progress => {

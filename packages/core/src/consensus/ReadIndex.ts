@@ -12,7 +12,9 @@ import * as Membership from "../Membership.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { ReadIndex, ReadIndexReply } from "../RaftMessage.ts"
 import type { Emit } from "./Action.ts"
+import type { ReadsRequested } from "./Event.ts"
 import * as Commitment from "./Commitment.ts"
+import * as Lease from "./Lease.ts"
 import type { Leader, NodeState, Stamp } from "./NodeState.ts"
 import * as Quorum from "./Quorum.ts"
 
@@ -39,11 +41,15 @@ export interface ReadRequest {
 /** Clients of this node want to read. */
 export const onReadsRequested = (
   state: NodeState,
-  readIds: ReadonlyArray<number>,
+  { readIds, byLease }: Omit<ReadsRequested, "_tag">,
   stamp: Stamp,
   emit: Emit
 ): NodeState => {
   const { role } = state
+  if (role._tag === "Leader" && byLease === true && Lease.isHeld(state, role, stamp)) {
+    emit({ _tag: "ReadsConfirmed", readIds, readIndex: state.commitIndex, byLease })
+    return state
+  }
   if (role._tag === "Leader") return begin(state, role, { _tag: "Local", readIds }, stamp, emit)
   if (role._tag !== "Follower" || role.leader === null) {
     emit({ _tag: "ReadsRefused", readIds })

@@ -14,6 +14,7 @@ import * as Term from "../Term.ts"
 import type { Emit } from "./Action.ts"
 import * as Commitment from "./Commitment.ts"
 import * as Durable from "./Durable.ts"
+import * as Lease from "./Lease.ts"
 import type { Leader, NodeState, Stamp } from "./NodeState.ts"
 import { peersOf } from "./NodeState.ts"
 import * as Progress from "./Progress.ts"
@@ -36,7 +37,9 @@ export const beginTerm = (state: NodeState, stamp: Stamp, emit: Emit): NodeState
       settledIndex: LogIndex.zero,
       transfer: undefined,
       hasUrged: false,
+      roundStarts: [],
       beat: 0,
+      beatMillis: stamp.nowMillis,
       disk: { persisted: state.durability.persisted, sinceMillis: stamp.nowMillis },
       round: 0,
       reads: []
@@ -159,7 +162,8 @@ const onAnswer = (
   const { role } = state
   const known = role._tag === "Leader" ? role.progress.get(from) : undefined
   if (role._tag !== "Leader" || known === undefined) return state
-  const progress = change(Progress.contacted(known, stamp.nowMillis, round))
+  const contacted = Progress.contacted(known, stamp.nowMillis, round)
+  const progress = change(state.config.leaseReads ? Lease.confirm(role, contacted, round) : contacted)
   const answered: NodeState = {
     ...state,
     role: { ...role, progress: new Map(role.progress).set(from, progress) }

@@ -15,6 +15,7 @@ import * as Election from "./Election.ts"
 import type { Event, Persisted } from "./Event.ts"
 import * as Following from "./Following.ts"
 import * as LeadershipTransfer from "./LeadershipTransfer.ts"
+import * as Lease from "./Lease.ts"
 import * as LogMatching from "./LogMatching.ts"
 import type { NodeState, Stamp } from "./NodeState.ts"
 import * as ReadIndex from "./ReadIndex.ts"
@@ -58,7 +59,7 @@ const onEvent = (state: NodeState, event: Event, stamp: Stamp, emit: Emit): Node
     case "Proposed":
       return Replication.onProposed(state, event.drafts, stamp, emit)
     case "ReadsRequested":
-      return ReadIndex.onReadsRequested(state, event.readIds, stamp, emit)
+      return ReadIndex.onReadsRequested(state, event, stamp, emit)
     case "MembershipRequested":
       return Reconfiguration.onRequested(state, event, stamp, emit)
     case "TransferRequested":
@@ -77,7 +78,7 @@ const onEvent = (state: NodeState, event: Event, stamp: Stamp, emit: Emit): Node
 }
 
 const onHeartbeatDue = (state: NodeState, stamp: Stamp, emit: Emit): NodeState => {
-  const checked = CheckQuorum.onHeartbeatDue(state, stamp, emit)
+  const checked = Lease.beginRound(CheckQuorum.onHeartbeatDue(state, stamp, emit), stamp)
   const handingOver = LeadershipTransfer.onHeartbeatDue(checked, stamp, emit)
   return ReadIndex.dropOverdue(Reconfiguration.onHeartbeatDue(handingOver, stamp, emit), stamp, emit)
 }

@@ -15,7 +15,7 @@ import type { ProposalSlot } from "./ReplySlots.ts"
 /** What clients and operators ask of the actor. */
 export type Request =
   | { readonly _tag: "Propose"; readonly slot: ProposalSlot }
-  | { readonly _tag: "Read"; readonly readId: number }
+  | { readonly _tag: "Read"; readonly readId: number; readonly mayUseLease: boolean }
   | { readonly _tag: "Operate"; readonly event: MembershipRequested | TransferRequested }
 
 /** What one turn works on. */

@@ -54,6 +54,8 @@ const state = (given: Given): NodeState.NodeState => {
     transfer: undefined,
     hasUrged: false,
     beat: 0,
+    beatMillis: 0,
+    roundStarts: [],
     disk: { persisted: 0, sinceMillis: 0 },
     round: 0,
     reads: []

@@ -9,11 +9,12 @@ import type { Failures } from "./RuleTests.ts"
 
 export interface Record {
   readonly name: string
-  /** The first seed whose quick plan catches it. */
+  /** The first seed, from 1 on, whose quick plan catches it: so many runs it took. */
   readonly quickSeed: number
-  /** What plans as they are drawn caught, from seed 1 on. */
-  readonly drawn: Catch
-  readonly tests: Failures
+  /** What plans as they are drawn caught, from seed 1 on; `null` where that was not counted yet. */
+  readonly drawn: Catch | null
+  /** Which tests failed; `null` where they were not run yet. */
+  readonly tests: Failures | null
 }
 
 export const file = fileURLToPath(new URL("records.json", import.meta.url))

@@ -14,25 +14,36 @@ export interface Chapter {
 
 const heading = [
   "bug, and *what it breaks*",
-  "simulator: one in so many runs",
-  "first seed",
+  "quick hunt: caught in run",
+  "plans as drawn: one in so many runs",
   "property that failed",
-  "rule tests",
+  "tests of rules and parts",
   "scripts",
   "tests of the files"
 ]
 
 const line = (columns: ReadonlyArray<string>): string => `| ${columns.join(" | ")} |`
 
-const cells = (bug: Bug, { drawn, tests }: Record): ReadonlyArray<string> => [
+const cells = (bug: Bug, { drawn, quickSeed, tests }: Record): ReadonlyArray<string> => [
   `${bug.name}<br>*${bug.claim}*`,
-  bug.unseen === undefined ? rateOf(drawn) : `not met: ${bug.unseen}`,
-  drawn.firstSeed === null ? "" : `${drawn.firstSeed}`,
-  propertiesOf(drawn),
-  counted(tests.rules),
-  counted(tests.scripts.map((script) => script.replace(/\.txt$/, ""))),
-  counted(tests.storage)
+  bug.unseen === undefined
+    ? `${quickSeed}${bug.aim === undefined ? "" : " (aimed)"}`
+    : `not met: ${bug.unseen}`,
+  bug.unseen === undefined && drawn !== null ? rateOf(drawn) : "",
+  drawn === null ? "" : propertiesOf(drawn),
+  ...failuresOf(tests)
 ]
+
+const failuresOf = (tests: Failures | null): ReadonlyArray<string> =>
+  tests === null
+    ? ["", "", ""]
+    : [
+        orNone(tests.rules),
+        orNone(tests.scripts.map((script) => script.replace(/\.txt$/, ""))),
+        orNone(tests.storage)
+      ]
+
+const orNone = (names: ReadonlyArray<string>): string => (names.length === 0 ? "none" : counted(names))
 
 const rateOf = ({ caught, runs }: Catch): string => {
   if (caught === 0) return `none in ${runs}`
@@ -84,22 +95,33 @@ export const page = (
 
 const summaryOf = (records: ReadonlyMap<string, Record>): string => {
   const all = Array.from(records.values())
-  const caughtBy = (isCaught: (record: Record) => boolean) =>
-    `${all.filter(isCaught).length} of ${all.length}`
-  const some = (pick: (tests: Failures) => ReadonlyArray<string>) =>
-    caughtBy((it) => pick(it.tests).length > 0)
-  const runs = all.reduce((sum, { drawn }) => sum + drawn.runs, 0)
+  const drawn = all.flatMap((record) => record.drawn ?? []).filter(({ runs }) => runs > 0)
+  const tested = all.flatMap((record) => record.tests ?? [])
+  const caught = (what: ReadonlyArray<unknown>, of: ReadonlyArray<unknown>) =>
+    `${what.length} of ${of.length}`
+  const failing = (pick: (tests: Failures) => ReadonlyArray<string>) =>
+    caught(
+      tested.filter((tests) => pick(tests).length > 0),
+      tested
+    )
   return [
     "## Who caught how many",
+    "",
+    "Of those for which it was counted; a cell of the tables is empty where it was not.",
     "",
     line(["who", "caught"]),
     line(["---", "---"]),
     line([
-      `the simulator, on plans as they are drawn, ${runs} runs in all`,
-      caughtBy((it) => it.drawn.caught > 0)
+      `the simulator, on plans as they are drawn, ${drawn.reduce((sum, { runs }) => sum + runs, 0)} runs in all`,
+      caught(
+        drawn.filter((found) => found.caught > 0),
+        drawn
+      )
     ]),
-    line(["the tests of the pure rules, with a random walk of 100 seeds", some(({ rules }) => rules)]),
-    line(["the scripts", some(({ scripts }) => scripts)]),
-    line(["the tests of the files", some(({ storage }) => storage)])
+    line([
+      "the tests of rules and parts, a random walk of 100 seeds among them",
+      failing(({ rules }) => rules)
+    ]),
+    line(["the scripts", failing(({ scripts }) => scripts)])
   ].join("\n")
 }

@@ -60,11 +60,7 @@ const seek = async (bug: Bug): Promise<boolean> => {
 const seeks = (what: "quick" | "drawn" | "tests"): boolean =>
   values.what === "" || values.what.split(",").includes(what)
 
-const unknown = {
-  quickSeed: 1,
-  drawn: { runs: 0, caught: 0, firstSeed: null, properties: {} },
-  tests: { rules: [], scripts: [], storage: [] }
-}
+const unknown = { quickSeed: 1, drawn: null, tests: null }
 
 const huntDrawn = (bug: Bug): Promise<Catch> =>
   hunters.hunt(bug, {

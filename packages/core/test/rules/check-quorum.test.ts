@@ -49,6 +49,14 @@ describe("check quorum (thesis, section 6.2)", () => {
     expect(node.waits(40).heartbeatDue().role).toBe("Follower")
   })
 
+  it("a process that stood still does not hold the pause against its followers", () => {
+    const node = leader({ term: 4 }).waits(20).heartbeatDue().waits(5000).heartbeatDue()
+    expect(node.role).toBe("Leader")
+    // But neither does it help a leader that nobody answers afterwards.
+    for (let beat = 0; beat < 5; beat++) node.waits(20).heartbeatDue()
+    expect(node.role).toBe("Follower")
+  })
+
   it("a single voter always hears itself", () => {
     const node = leader({ term: 4, voters: 1, learners: 1 }).waits(10_000).heartbeatDue()
     expect(node.role).toBe("Leader")
