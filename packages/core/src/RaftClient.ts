@@ -70,6 +70,11 @@ export interface Options {
   readonly timeoutMillis?: number
   /** How long connecting to one node may take. Default 1,000. */
   readonly connectTimeoutMillis?: number
+  /**
+   * How long a node may owe answers before another node is asked who leads; a leader that stands still is
+   * left when the others have a new one. Default 50.
+   */
+  readonly doubtMillis?: number
   /** The first pause after a setback; it doubles with each one that follows. Default 4. */
   readonly firstPauseMillis?: number
   /** The longest pause between two attempts. Default 250. */
@@ -128,6 +133,7 @@ const check = Effect.fnUntraced(function* (options: Options, transport: RaftClie
   const settings = {
     timeoutMillis: options.timeoutMillis ?? 10_000,
     connectTimeoutMillis: options.connectTimeoutMillis ?? 1000,
+    doubtMillis: options.doubtMillis ?? 50,
     firstPauseMillis: options.firstPauseMillis ?? 4,
     maxPauseMillis: options.maxPauseMillis ?? 250,
     maxCalls: options.maxCalls ?? 16_384

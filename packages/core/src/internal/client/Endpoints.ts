@@ -12,6 +12,8 @@ const suspicionRounds = 2
 export class Endpoints {
   private readonly given: ReadonlyArray<string>
   private at = 0
+  /** How often another one was looked for. */
+  private asked = 0
   private hint: string | undefined
   /** Setbacks so far: a clock of its own. */
   private setbacks = 0
@@ -33,6 +35,13 @@ export class Endpoints {
     const endpoint = this.given[this.at % this.given.length] ?? ""
     this.at += 1
     return endpoint
+  }
+
+  /** One of those given, another each time, and not this one; `undefined` where there is no other. */
+  otherThan(endpoint: string): string | undefined {
+    const others = this.given.filter((given) => given !== endpoint)
+    this.asked += 1
+    return others[this.asked % others.length]
   }
 
   /** Somebody says that the leader is at `endpoint`. Tells whether that will be followed. */

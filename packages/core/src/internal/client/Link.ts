@@ -23,6 +23,8 @@ export class Link implements ConnectionHandler {
   private readonly underWay = new Map<number, Call>()
   private readonly end = Deferred.makeUnsafe<void>()
   private connection: ClientConnection | undefined
+  /** Batches of answers that have come. */
+  answered = 0
   private lastId = 0
   private isRetired = false
   private hasEnded = false
@@ -72,6 +74,7 @@ export class Link implements ConnectionHandler {
   }
 
   onAnswers(answers: ReadonlyArray<ClientAnswer>): void {
+    this.answered += 1
     for (const answer of answers) {
       const call = this.underWay.get(answer.id)
       if (call === undefined) continue

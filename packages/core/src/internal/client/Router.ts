@@ -6,6 +6,7 @@
  * | seeker | the router | calls without a connection, a connection, a pause |
  * | link | a connection | its end |
  * | sweeper | the router | a tick, while there are calls |
+ * | second opinion | a router that seeks the leader | a while, while there are calls |
  *
  * There is one connection in use at a time. What cannot go out is parked; the seeker goes from node to node,
  * longer and longer pauses in between, until one takes it. A connection that is no longer the right one
@@ -27,6 +28,7 @@ import { Call, verdictOf } from "./Call.ts"
 import type { CallOptions } from "./Call.ts"
 import { Endpoints } from "./Endpoints.ts"
 import { Link } from "./Link.ts"
+import * as SecondOpinion from "./SecondOpinion.ts"
 import type { LinkOwner } from "./Link.ts"
 
 export interface Settings {
@@ -36,6 +38,8 @@ export interface Settings {
   readonly groupId: GroupId
   readonly timeoutMillis: number
   readonly connectTimeoutMillis: number
+  /** How long a node may owe answers before another one is asked who leads. */
+  readonly doubtMillis: number
   readonly firstPauseMillis: number
   readonly maxPauseMillis: number
   readonly maxCalls: number
@@ -46,7 +50,7 @@ export interface Settings {
 /** A call is given up between this many ticks after it was made and one more. */
 const ticksOfCall = 32
 
-export class Router implements LinkOwner {
+export class Router implements LinkOwner, SecondOpinion.Doubter {
   private readonly settings: Settings
   private readonly endpoints: Endpoints
   /** Every call that has not ended, the oldest first. */
@@ -54,6 +58,11 @@ export class Router implements LinkOwner {
   /** Calls that wait for a connection or for room on it. */
   private parked: Array<Call> = []
   private link: Link | undefined
+  /** The connection that was looked at last, and what it had answered by then. */
+  private looked: { readonly link: Link | undefined; readonly answered: number } = {
+    link: undefined,
+    answered: 0
+  }
   private tick = 0
   /** Setbacks since something succeeded, and how many of the last ones were refusals. */
   private setbacks = 0
@@ -224,6 +233,31 @@ export class Router implements LinkOwner {
     for (const call of refused) if (!call.isOver) this.fail(call, call.withoutAnswer(0, error.message))
   }
 
+  // --- doubts -------------------------------------------------------------------------------------------
+
+  get whileBusy(): Effect.Effect<void> {
+    return this.busy.await
+  }
+
+  silentLink(): Link | undefined {
+    const { link } = this
+    const { answered, link: before } = this.looked
+    this.looked = { link, answered: link?.answered ?? 0 }
+    return link !== undefined && link === before && link.answered === answered && link.size > 0
+      ? link
+      : undefined
+  }
+
+  otherThan(endpoint: string): string | undefined {
+    return this.endpoints.otherThan(endpoint)
+  }
+
+  onOpinion(link: Link, endpoint: string, leaderAt: string | null): void {
+    if (this.link !== link || leaderAt === link.endpoint) return
+    this.endpoints.failed(link.endpoint)
+    this.leave(link, `${link.endpoint} does not answer, and leads no more`, leaderAt ?? endpoint)
+  }
+
   /** The present link is of no use any more; what is under way on it is still answered. */
   private leave(link: Link, problem: string, leaderAt: string | null): void {
     if (this.link !== link) return
@@ -272,6 +306,12 @@ export const make = (settings: Settings): Effect.Effect<Router, never, Scope.Sco
       router.sweep()
     })
     yield* Effect.forever(sweepOnce).pipe(Effect.annotateLogs({ fiber: "client sweeper" }), Effect.forkScoped)
+    if (settings.seeksLeader) {
+      yield* SecondOpinion.watch(router, settings).pipe(
+        Effect.annotateLogs({ fiber: "client second opinion" }),
+        Effect.forkScoped
+      )
+    }
     return router
   })
 

@@ -1,0 +1,51 @@
+/**
+ * A node that takes requests and answers none: its clients hear from the others who leads, and go there.
+ */
+import { assert } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type { Welcome } from "../../src/ClientMessage.ts"
+import type { ClusterId, GroupId, NodeId } from "../../src/NodeId.ts"
+import { addressOf, clientTest } from "./ClientTest.ts"
+
+const welcome: Welcome = {
+  clusterId: "test" as ClusterId,
+  groupId: "default" as GroupId,
+  nodeId: "n0" as NodeId,
+  maxInFlight: 100,
+  leaderAt: null
+}
+
+/** Lets everybody in, and says nothing more. */
+const frozen = { welcome: () => welcome, admit: () => ({ take: () => undefined, end: () => undefined }) }
+
+clientTest("leaves a node that stands still when another one leads", { size: 3 }, (cluster, doors) =>
+  Effect.gen(function* () {
+    yield* cluster.awaitLeader()
+    yield* doors.hall.listen("frozen", frozen)
+    const client = yield* doors.client({ endpoints: ["frozen", ...cluster.nodeIds.map(addressOf)] })
+    yield* Effect.forkScoped(client.propose("lost"))
+    yield* cluster.advance("150 millis")
+    const count = yield* cluster.drive(client.propose("x"), { within: "50 millis" })
+    assert.strictEqual(count, 1)
+  })
+)
+
+clientTest(
+  "stays with a slow leader as long as the others say that it leads",
+  { size: 3 },
+  (cluster, doors) =>
+    Effect.gen(function* () {
+      const leader = yield* cluster.awaitLeader()
+      const client = yield* doors.client({ endpoints: cluster.nodeIds.map(addressOf) })
+      yield* cluster.drive(client.propose("x"))
+      // Nothing can be committed until one of the two is back, which is sooner than the leader steps down.
+      const followers = cluster.nodeIds.filter((nodeId) => nodeId !== leader)
+      for (const follower of followers) cluster.network.cut({ from: leader, to: follower })
+      const slow = yield* Effect.forkScoped(client.propose("y"))
+      yield* cluster.advance("300 millis")
+      assert.isUndefined(slow.pollUnsafe())
+      cluster.network.heal()
+      yield* cluster.until("it is answered", () => slow.pollUnsafe() !== undefined)
+      assert.strictEqual(yield* cluster.awaitLeader(), leader)
+    })
+)
