@@ -87,6 +87,8 @@ export const make = (name = "n1"): FakeRaft => {
           fake.reads.push(options?.consistency ?? "linearizable")
           return fake.failWith === undefined ? Effect.succeed(f(instance.view())) : Effect.fail(fake.failWith)
         }),
+      readStale: (f) =>
+        Effect.succeed({ value: f(instance.view()), index: status().appliedIndex, ageMillis: 0 }),
       transferLeadership: (options) =>
         Effect.suspend(() =>
           fake.failWith === undefined ? Effect.succeed(options?.to ?? nodeId) : Effect.fail(fake.failWith)
