@@ -24,6 +24,7 @@ import { restore } from "./commands/Restore.ts"
 import { serve } from "./commands/Serve.ts"
 import { sim } from "./commands/Sim.ts"
 import { status } from "./commands/Status.ts"
+import { transfer } from "./commands/Transfer.ts"
 import { up } from "./commands/Up.ts"
 
 const effectRaft = Command.make("effect-raft").pipe(
@@ -40,6 +41,7 @@ const effectRaft = Command.make("effect-raft").pipe(
     cas,
     status,
     member,
+    transfer,
     backup,
     restore,
     recover,

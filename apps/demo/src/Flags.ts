@@ -153,6 +153,10 @@ export const memberPlace = (text: string): { readonly nodeId: NodeId; readonly a
 /** Reads the name of a node. */
 export const nodeName = (text: string): NodeId => NodeId.make(parseName(text))
 
+/** A flag that takes the name of a node. */
+export const nodeIdFlag = (flag: string) =>
+  Flag.String(flag).pipe(Flag.withMetavar("NAME"), Flag.mapTryCatch(nodeName, messageOf))
+
 /** An argument that is read by one of these. */
 export const argument = <A>(name: string, read: (text: string) => A) =>
   Argument.String(name).pipe(Argument.mapTryCatch(read, messageOf))

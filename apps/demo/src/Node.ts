@@ -64,7 +64,8 @@ export const run = (options: NodeOptions) =>
         ...Option.toArray(clientsAtOf(options)).map((address) => `clients at ${address}`)
       ].join(", ")
     )
-    return yield* raft.failure
+    // Its clients are still connected then, and go on at the next leader as soon as there is one.
+    return yield* Effect.onInterrupt(raft.failure, () => Effect.ignore(raft.transferLeadership()))
   }).pipe(
     Effect.provide(layerOf(options)),
     Effect.mapError((error) => fail(describe(options, error)))

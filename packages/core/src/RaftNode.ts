@@ -14,7 +14,8 @@
  * | snapshotter | the node | a snapshot to write, the disk |
  * | snapshot receiver | the node | pieces of a leader's snapshot, the disk |
  * | applier | the node | committed entries |
-| peer directory | the node | another membership |
+ * | peer directory | the node | another membership |
+ * | patience | the node | the end of a call's time |
  * | role fibers | role and term | timers, their gate |
  *
  * When the disk, the machine or an assertion fails, the node stops itself: every caller is answered, its
@@ -41,6 +42,7 @@ import * as LocalProposal from "./internal/LocalProposal.ts"
 import * as MachineUpgrade from "./internal/MachineUpgrade.ts"
 import * as Mailbox from "./internal/Mailbox.ts"
 import * as OperatorCalls from "./internal/OperatorCalls.ts"
+import * as Patience from "./internal/Patience.ts"
 import * as PeerDirectory from "./internal/PeerDirectory.ts"
 import type { ReplicaSnapshot } from "./internal/Replica.ts"
 import { RaftRules } from "./internal/RaftRules.ts"
@@ -191,7 +193,7 @@ export const make = <Command, Reply, View>(
     const ended = Deferred.makeUnsafe<never, RaftError>()
     const watchers = new Watchers()
     const slots = new ReplySlots()
-    const readSlots = new ReadSlots()
+    const readSlots = new ReadSlots(() => tooFarBehind(config))
 
     // ------------------------------------------------------------------------------------------------
     // The fibers around the actor
@@ -355,9 +357,6 @@ export const make = <Command, Reply, View>(
       if (stopped !== undefined) return Effect.void
       if (isNotable(before, state)) watchers.notify()
       answer(before, actions)
-      const overdueMillis = stamp.nowMillis - config.requestTimeoutMillis
-      readSlots.expire(overdueMillis, () => tooFarBehind(config))
-      forwarder.expire(overdueMillis)
       return Effect.andThen(warn(actions), roleScope.reconcile(state))
     }
 
@@ -495,6 +494,8 @@ export const make = <Command, Reply, View>(
     yield* run("snapshotter", Effect.mapError(snapshotter.run, storageFailure))
     yield* run("snapshotReceiver", Effect.mapError(Scope.provide(receiver.run, scope), storageFailure))
     yield* run("peerDirectory", peerDirectory.run)
+    const timeoutMillis = config.requestTimeoutMillis
+    yield* run("patience", Patience.run({ timeoutMillis, nowMillis, lines: [readSlots, forwarder] }))
     yield* roleScope.reconcile(state)
     yield* run("actor", live)
     const proposeVersion = (version: number) =>

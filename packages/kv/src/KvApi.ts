@@ -8,6 +8,7 @@
  * concern a write's fate say so in `outcome`: `none`, it surely did not happen; `unknown`, it may have.
  */
 import { MembershipChange } from "@effect-raft/core/MembershipChange"
+import { NodeId } from "@effect-raft/core/NodeId"
 import { Role } from "@effect-raft/core/Raft"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
@@ -250,7 +251,7 @@ export const NotLeader = failure(421, "NotLeader", "Only the leader can do this;
 /** 409: the leader will not do this now, or at all. */
 export const OperationRefused = failure(409, "OperationRefused", "Refused; nothing was changed.", {
   outcome: Schema.tag("none"),
-  /** Why, in one word: the tag of a `MembershipRejection`. */
+  /** Why, in one word: the tag of a `MembershipRejection`, or `TransferFailed`. */
   reason: Schema.String
 })
 
@@ -275,9 +276,17 @@ export class KeysGroup extends HttpApiGroup.make("keys")
 /** Looking at the node, and taking a copy of what it holds. */
 export class NodeGroup extends HttpApiGroup.make("node").add(status, health, metrics, backup) {}
 
-/** For operators: who belongs to the cluster. */
+const transferLeadership = HttpApiEndpoint.post("transferLeadership", "/leadership", {
+  payload: Schema.Struct({
+    to: Schema.optionalKey(NodeId.annotate({ description: "Who is to lead; the best voter if left out" }))
+  }),
+  success: Schema.Struct({ leader: Schema.String }),
+  error: operationErrors
+}).annotate(OpenApi.Summary, "Hand the leadership over; answers with who leads then")
+
+/** For operators: who belongs to the cluster, and who leads it. */
 export class OperatorGroup extends HttpApiGroup.make("operator")
-  .add(changeMembership)
+  .add(changeMembership, transferLeadership)
   .middleware(RefuseBadRequests) {}
 
 /** The whole API. */

@@ -1,5 +1,5 @@
 /**
- * The handlers for operators: changes of the membership.
+ * The handlers for operators: changes of the membership and of the leader.
  *
  * Only the leader can carry them out. Another node does not pass them on, but says who the leader is: an
  * operator should know which node decides.
@@ -31,6 +31,11 @@ const handlers = (options: { readonly url: string | null }) =>
           raft.changeMembership(payload).pipe(
             Effect.map((membership) => ({ members: KvMembers.describe(raft, membership, urlOf) })),
             Effect.mapError(told)
+          ),
+        transferLeadership: ({ payload }) =>
+          raft.transferLeadership(payload).pipe(
+            Effect.map((leader) => ({ leader })),
+            Effect.mapError(told)
           )
       })
     })
@@ -51,6 +56,8 @@ const failureOf = ({ message, outcome, reason }: RaftError, urlOf: KvMembers.Url
     }
     case "MembershipRejected":
       return { error: "OperationRefused", message, outcome: "none", reason: reason.rejection._tag }
+    case "TransferFailed":
+      return { error: "OperationRefused", message, outcome: "none", reason: reason._tag }
     default:
       return outcome === "unknown"
         ? { error: "OutcomeUnknown", message, outcome }

@@ -25,7 +25,7 @@ const keysPrefix = "/kv/"
 const allowedOn: ReadonlyArray<readonly [path: RegExp, allow: string]> = [
   [/^\/kv\/./s, "GET, HEAD, PUT, DELETE"],
   [/^\/(status|health|metrics|backup|openapi\.json|docs)$/, "GET, HEAD"],
-  [/^\/membership$/, "POST"]
+  [/^\/(membership|leadership)$/, "POST"]
 ]
 
 /** Answers to what no route answers. */

@@ -501,7 +501,8 @@ describe("documents", () => {
           "/health",
           "/metrics",
           "/backup",
-          "/membership"
+          "/membership",
+          "/leadership"
         ])
         const key = paths["/kv/{key}"]!
         assert.sameMembers(Object.keys(key), ["get", "put", "delete"])

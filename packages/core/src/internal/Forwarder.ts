@@ -29,6 +29,8 @@ export interface Forwarder {
   readonly onMessage: (from: NodeId, message: Forwarding) => void
   /** Gives up what was sent at `sinceMillis` or before and is not answered. */
   readonly expire: (sinceMillis: number) => void
+  /** When the first of those that still wait was sent. */
+  readonly oldestMillis: () => number | undefined
   /** The peer may be dead: what was sent to it and not answered is unknown. */
   readonly onPeerLost: (peer: NodeId) => void
   readonly failAll: () => void
@@ -128,9 +130,15 @@ export const make = (options: {
     }
   }
 
+  const oldestMillis = (): number | undefined => {
+    for (const slot of waiting.values()) return slot.sentMillis
+    return undefined
+  }
+
   return {
     forward,
     expire,
+    oldestMillis,
     onMessage: (from, message) => {
       if (message._tag === "ForwardReply") onReply(message)
       else onRequest(from, message)

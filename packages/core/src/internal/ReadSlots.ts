@@ -14,7 +14,13 @@ interface ReadSlot {
 
 export class ReadSlots {
   private readonly byId = new Map<number, ReadSlot>()
+  private readonly tooLate: () => RaftErrorReason
   private nextId = 0
+
+  /** `tooLate` is said to those who have waited too long. */
+  constructor(tooLate: () => RaftErrorReason) {
+    this.tooLate = tooLate
+  }
 
   get size(): number {
     return this.byId.size
@@ -45,13 +51,18 @@ export class ReadSlots {
   }
 
   /** Gives up what was opened at `sinceMillis` or before: this node lags too far behind to answer. */
-  expire(sinceMillis: number, reason: () => RaftErrorReason): void {
-    if (this.byId.size === 0) return
+  expire(sinceMillis: number): void {
     // Slots stand in the order in which they were opened.
     for (const [readId, slot] of this.byId) {
       if (slot.openedMillis > sinceMillis) return
-      this.fail([readId], reason())
+      this.fail([readId], this.tooLate())
     }
+  }
+
+  /** When the first of those that still wait was opened. */
+  oldestMillis(): number | undefined {
+    for (const slot of this.byId.values()) return slot.openedMillis
+    return undefined
   }
 
   failAll(reason: RaftErrorReason): void {

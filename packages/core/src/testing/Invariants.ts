@@ -10,6 +10,7 @@ import * as ElectionSafety from "./invariants/ElectionSafety.ts"
 import type { Invariant, Violation } from "./invariants/Invariant.ts"
 import * as LeaderAppendOnly from "./invariants/LeaderAppendOnly.ts"
 import * as LeaderCompleteness from "./invariants/LeaderCompleteness.ts"
+import * as LeaseSafety from "./invariants/LeaseSafety.ts"
 import * as LogMatching from "./invariants/LogMatching.ts"
 import * as MembershipSafety from "./invariants/MembershipSafety.ts"
 import * as Monotonicity from "./invariants/Monotonicity.ts"
@@ -31,6 +32,7 @@ export const make = (onViolation: (violation: Violation) => void = () => {}): In
     LeaderCompleteness.make(),
     StateMachineSafety.make(),
     MembershipSafety.make(),
+    LeaseSafety.make(),
     Monotonicity.make(),
     Permanence.make()
   ]

@@ -155,6 +155,7 @@ const life = <Self, Command, Reply, View>(
 
     const cluster: TestCluster.Cluster<Command, Reply, View> = yield* TestCluster.make(machine, {
       size: plan.size,
+      spares: plan.spares ?? 0,
       seed: plan.seed,
       network: linkSettings(plan),
       notifyLost: plan.notifyLost,

@@ -94,8 +94,9 @@ export const nodeBugs: ReadonlyArray<Bug> = [
     name: "a leader's silence is taken for a refusal",
     claim: "a command of which nothing is known is not tried again (docs/ARCHITECTURE.md)",
     file: "internal/Forwarder.ts",
-    find: "Deferred.doneUnsafe(slot.outcome, Exit.fail(noAnswer(slot.leader)))\n    }\n  }\n\n  return {",
-    replace: "Deferred.doneUnsafe(slot.outcome, Exit.succeed(refused(null)))\n    }\n  }\n\n  return {",
+    find: "sinceMillis) return\n      waiting.delete(requestId)\n      Deferred.doneUnsafe(slot.outcome, Exit.fail(noAnswer(slot.leader)))",
+    replace:
+      "sinceMillis) return\n      waiting.delete(requestId)\n      Deferred.doneUnsafe(slot.outcome, Exit.succeed(refused(null)))",
     aim: Aims.all(Aims.usurped, Aims.busy, Aims.patient)
   },
   {

@@ -89,7 +89,10 @@ export const make = (name = "n1"): FakeRaft => {
         }),
       readStale: (f) =>
         Effect.succeed({ value: f(instance.view()), index: status().appliedIndex, ageMillis: 0 }),
-      transferLeadership: () => Effect.succeed(nodeId),
+      transferLeadership: (options) =>
+        Effect.suspend(() =>
+          fake.failWith === undefined ? Effect.succeed(options?.to ?? nodeId) : Effect.fail(fake.failWith)
+        ),
       changeMembership: (change) =>
         Effect.suspend(() => {
           fake.changes.push(change)

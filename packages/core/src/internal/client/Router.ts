@@ -273,13 +273,13 @@ export class Router implements LinkOwner, SecondOpinion.Doubter {
     this.lastProblem = problem
   }
 
-  /** None while there are nodes that were not asked yet; then longer and longer. `fraction` is of [0, 1). */
+  /** None while there are nodes that were not asked yet in this round; then longer with each. `fraction` is of [0, 1). */
   pauseMillis(fraction: number): number {
-    const beyond = this.setbacks - this.endpoints.size
-    if (beyond < 0) return 0
+    const rounds = Math.floor(this.setbacks / this.endpoints.size)
+    if (rounds === 0 || this.setbacks % this.endpoints.size !== 0) return 0
     const { firstPauseMillis, maxPauseMillis } = this.settings
     // Clients that failed together must not come back together.
-    return Math.min(maxPauseMillis, firstPauseMillis * 2 ** beyond) * (0.5 + fraction / 2)
+    return Math.min(maxPauseMillis, firstPauseMillis * 2 ** (rounds - 1)) * (0.5 + fraction / 2)
   }
 }
 

@@ -11,7 +11,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as LogIndex from "../../LogIndex.ts"
-import type { Raft } from "../../Raft.ts"
+import type { Consistency, Raft } from "../../Raft.ts"
 import type { RaftError } from "../../RaftError.ts"
 import * as Alarm from "../Alarm.ts"
 import type { Outcome, Recorder } from "../History.ts"
@@ -58,7 +58,7 @@ const runClient = <Command, Reply, View>(
     const ask = (request: Request<Command, View>): Effect.Effect<Answer, RaftError> =>
       request._tag === "Propose" && plan.sessions !== null
         ? Effect.map(session.propose(request.command), toAnswer)
-        : askNode(cluster.raft(node), request)
+        : askNode(cluster.raft(node), request, plan.config.leaseReads === true ? "lease" : "linearizable")
     let last: Turn<Command, View>["last"]
     for (let count = 0; (yield* Clock.currentTimeMillis) < plan.durationMillis; count++) {
       // Mostly a client stays where it is; now and then it goes elsewhere.
@@ -79,11 +79,12 @@ const runClient = <Command, Reply, View>(
 
 const askNode = <Command, Reply, View>(
   raft: Raft<Command, Reply, View>,
-  request: Request<Command, View>
+  request: Request<Command, View>,
+  consistency: Consistency
 ): Effect.Effect<Answer, RaftError> =>
   request._tag === "Propose"
     ? Effect.map(raft.proposeAt(request.command), toAnswer)
-    : Effect.map(raft.read(request.query), (value) => ({ value, index: LogIndex.zero }))
+    : Effect.map(raft.read(request.query, { consistency }), (value) => ({ value, index: LogIndex.zero }))
 
 const toAnswer = ({
   index,

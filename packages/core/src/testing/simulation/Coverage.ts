@@ -29,6 +29,12 @@ export interface Counters extends Record<DiskEvent, number> {
   snapshotsTaken: number
   /** Snapshots of a leader that took the place of a follower's log. */
   snapshotsInstalled: number
+  /** Reads that a lease was enough for. */
+  leaseReads: number
+  /** Memberships that leaders committed, joint ones that came to their end, and times a leader began to hand over. */
+  membershipChanges: number
+  jointChanges: number
+  transfers: number
   /** Writes that were still under way when a vote or an acknowledgement had to wait for them. */
   heldBack: number
   sessionsOpened: number
@@ -56,6 +62,10 @@ export const zero = (): Counters => ({
   snapshotsTaken: 0,
   snapshotsInstalled: 0,
   heldBack: 0,
+  leaseReads: 0,
+  membershipChanges: 0,
+  jointChanges: 0,
+  transfers: 0,
   sessionsOpened: 0,
   sessionsExpired: 0,
   retries: 0,
@@ -90,6 +100,8 @@ export const tracerOf =
         if (role === "Leader") counters.leaders += 1
         if (before.role._tag === "Leader" && role !== "Leader") counters.depositions += 1
       }
+      if (role === "Leader" && before.membership._tag === "Joint" && after.membership._tag === "Simple")
+        counters.jointChanges += 1
       if (events.some((event) => event._tag === "SnapshotTaken")) counters.snapshotsTaken += 1
       if (after.role._tag === "Leader") counters.committed += after.commitIndex - before.commitIndex
       for (const action of actions) {
@@ -99,6 +111,10 @@ export const tracerOf =
         if (action._tag === "RestoreMachine") counters.snapshotsInstalled += 1
         if (action._tag === "SendWhenDurable") counters.heldBack += 1
         if (action._tag === "ReadsConfirmed") counters.reads += action.readIds.length
+        if (action._tag === "ReadsConfirmed" && action.byLease === true)
+          counters.leaseReads += action.readIds.length
+        if (action._tag === "MembershipSettled") counters.membershipChanges += 1
+        if (action._tag === "TransferBegun") counters.transfers += 1
         if (action._tag === "ReadsRefused") counters.refusedReads += action.readIds.length
         if ("message" in action && action.message._tag === "AppendRejected") counters.conflicts += 1
       }

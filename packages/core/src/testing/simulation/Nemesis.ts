@@ -5,17 +5,23 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import type { NodeId } from "../../NodeId.ts"
-import type { RaftStartError } from "../../Raft.ts"
+import type { Raft, RaftStartError } from "../../Raft.ts"
+import type { RaftError } from "../../RaftError.ts"
 import type { Cluster } from "../TestCluster.ts"
 import type { NodeClock } from "./NodeClock.ts"
 import type { Fault, ScheduledFault, Victim } from "./Plan.ts"
+
+type Operated = Pick<Raft<unknown, unknown, unknown>, "changeMembership" | "transferLeadership">
 
 /** What a nemesis may lay hands on. */
 export interface Target {
   readonly cluster: Pick<
     Cluster<unknown, unknown, unknown>,
     "nodeIds" | "network" | "disk" | "identityOf" | "start" | "stop" | "kill" | "isUp" | "leaders"
-  >
+  > & {
+    /** A node's handle, as an operator uses it. */
+    readonly raft: (nodeId: NodeId) => Operated
+  }
   readonly clockOf: (nodeId: NodeId) => NodeClock
   /** Whether a node no longer runs, also where it stopped itself. */
   readonly hasStopped: (nodeId: NodeId) => boolean
@@ -158,12 +164,27 @@ const inject = (
       })
     case "ClockJump":
       return Effect.sync(() => clockOf(node).jump(fault.byMillis))
+    case "ChangeMembership":
+      return atLeader(cluster, (raft) => raft.changeMembership(fault.change))
+    case "Transfer":
+      return atLeader(cluster, (raft) =>
+        raft.transferLeadership(fault.to === null ? undefined : { to: fault.to })
+      )
     case "Storm":
       return between(
         () => setStorm(true),
         () => setStorm(false)
       )
   }
+}
+
+/** What an operator asks may be refused, or end unknown: that is the cluster's good right. */
+const atLeader = (
+  cluster: Target["cluster"],
+  ask: (raft: Operated) => Effect.Effect<unknown, RaftError>
+): Effect.Effect<void> => {
+  const [leader] = cluster.leaders()
+  return leader === undefined ? Effect.void : Effect.ignore(ask(cluster.raft(leader)))
 }
 
 /** Where nobody leads, the first node has to stand in. */

@@ -7,7 +7,9 @@
  */
 import * as Schema from "effect/Schema"
 import { NodeId } from "../../NodeId.ts"
+import { MembershipChange } from "../../MembershipChange.ts"
 import { Dice, hashText } from "../LinkFaults.ts"
+import * as Operators from "./Operators.ts"
 import * as Calm from "./Calm.ts"
 
 const Nodes = Schema.Array(NodeId)
@@ -42,6 +44,10 @@ export const Fault = Schema.TaggedUnion({
   FailingWrite: { node: Victim, keepsUnsynced: Schema.Boolean },
   /** The wall clock jumps. */
   ClockJump: { node: NodeId, byMillis: Schema.Int },
+  /** An operator asks the leader to change who belongs to the cluster. */
+  ChangeMembership: { change: MembershipChange },
+  /** An operator asks the leader to hand over, to `to` or to whoever is best. */
+  Transfer: { to: Schema.NullOr(NodeId) },
   /** Clients do not pause between their operations. */
   Storm: {}
 })
@@ -59,6 +65,8 @@ export const Plan = Schema.Struct({
   seed: Schema.String,
   /** Nodes n1 … n7. */
   size: Schema.Int,
+  /** More nodes, called on from there, that belong to nothing until they are added. */
+  spares: Schema.optionalKey(Schema.Int),
   durationMillis: Schema.Int,
   clients: Schema.Int,
   /** Operations of all clients together in a second. */
@@ -94,6 +102,10 @@ export const Plan = Schema.Struct({
     snapshotEveryEntries: Schema.Int,
     snapshotTrailingEntries: Schema.Int,
     snapshotPieceBytes: Schema.Int,
+    /** Then clients read by lease. */
+    leaseReads: Schema.optionalKey(Schema.Boolean),
+    maxClockDriftPercent: Schema.optionalKey(Schema.Int),
+    maxPromotionLagBytes: Schema.optionalKey(Schema.Int),
     heartbeatIntervalMillis: Schema.optionalKey(Schema.Int),
     electionTimeoutMillis: Schema.optionalKey(Schema.Int)
   }),
@@ -141,7 +153,7 @@ const drawSwarmPlan = (seed: string, bounds: Bounds): Plan => {
   const nodes = Array.from({ length: size }, (_, i) => NodeId.make(`n${i + 1}`))
   const durationMillis = bounds.durationMillis ?? dice.within([5_000, 20_000])
   const isRough = dice.happens(0.6)
-  return {
+  const plan: Plan = {
     seed,
     size,
     durationMillis,
@@ -171,6 +183,7 @@ const drawSwarmPlan = (seed: string, bounds: Bounds): Plan => {
     notifyLost: dice.happens(0.5),
     faults: drawFaults(dice, nodes, durationMillis)
   }
+  return Operators.join(plan)
 }
 
 /** Without their guards the elections are wild; with small appends a log is repaired entry by entry. */
