@@ -56,6 +56,9 @@ describe("a node with --trace", () => {
           "Committed",
           "Applied",
           "Proposed",
+          // Before it ends it looks for somebody to hand over to; it is alone.
+          "TransferRequested",
+          "TransferRefused",
           "Stopped"
         ])
       )

@@ -323,7 +323,7 @@ const face = <Self, Command, Reply, View>(
       machineVersion: node.machineVersion(),
       lastIndex: state.log.lastIndex,
       membership: state.membership,
-      transferTo: state.role._tag === "Leader" ? (state.role.transfer?.to ?? null) : null
+      transferTo: NodeState.transferTo(state) ?? null
     }
   }
 

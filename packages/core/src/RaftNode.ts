@@ -28,7 +28,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
-import type { Action, PeerForgot, Persist, ProposalRefusal, SendWhenDurable } from "./consensus/Action.ts"
+import type { Action, Persist, SendWhenDurable } from "./consensus/Action.ts"
 import type { Event } from "./consensus/Event.ts"
 import * as LeadershipTransfer from "./consensus/LeadershipTransfer.ts"
 import * as NodeState from "./consensus/NodeState.ts"
@@ -37,6 +37,7 @@ import * as Snapshotting from "./consensus/Snapshotting.ts"
 import { Admission } from "./internal/Admission.ts"
 import * as Applier from "./internal/Applier.ts"
 import * as Forwarder from "./internal/Forwarder.ts"
+import * as Intake from "./internal/Intake.ts"
 import * as LogWriter from "./internal/LogWriter.ts"
 import * as LocalProposal from "./internal/LocalProposal.ts"
 import * as MachineUpgrade from "./internal/MachineUpgrade.ts"
@@ -45,7 +46,9 @@ import * as OperatorCalls from "./internal/OperatorCalls.ts"
 import * as Patience from "./internal/Patience.ts"
 import * as PeerDirectory from "./internal/PeerDirectory.ts"
 import type { ReplicaSnapshot } from "./internal/Replica.ts"
+import { Outbox } from "./internal/Outbox.ts"
 import { RaftRules } from "./internal/RaftRules.ts"
+import * as Reasons from "./internal/Reasons.ts"
 import { ReadSlots } from "./internal/ReadSlots.ts"
 import type { ReadDone } from "./internal/ReadSlots.ts"
 import { ReplySlots } from "./internal/ReplySlots.ts"
@@ -58,15 +61,7 @@ import * as LogIndex from "./LogIndex.ts"
 import type { Membership } from "./Membership.ts"
 import type { ClusterId, GroupId, NodeId } from "./NodeId.ts"
 import type { RaftConfig } from "./RaftConfig.ts"
-import {
-  InvariantBroken,
-  NoLeader,
-  NotLeader,
-  Overloaded,
-  RaftError,
-  ShuttingDown,
-  StorageFailure
-} from "./RaftError.ts"
+import { NotLeader, RaftError, ShuttingDown } from "./RaftError.ts"
 import type { RaftErrorReason } from "./RaftError.ts"
 import type { RaftLog } from "./consensus/RaftLog.ts"
 import { RaftStorage } from "./RaftStorage.ts"
@@ -184,7 +179,6 @@ export const make = <Command, Reply, View>(
     tracer.onStart?.(state, nowMillis())
 
     let stopped: RaftErrorReason | undefined
-    let heldBack: Array<SendWhenDurable> = []
     /** Proposals that the present turn has taken from the mailbox and not yet placed. */
     let inHand: ReadonlyArray<ProposalSlot> = []
     /** Fails when the node has stopped by itself. */
@@ -193,7 +187,7 @@ export const make = <Command, Reply, View>(
     const ended = Deferred.makeUnsafe<never, RaftError>()
     const watchers = new Watchers()
     const slots = new ReplySlots()
-    const readSlots = new ReadSlots(() => tooFarBehind(config))
+    const readSlots = new ReadSlots(() => Reasons.tooFarBehind(config))
 
     // ------------------------------------------------------------------------------------------------
     // The fibers around the actor
@@ -241,7 +235,7 @@ export const make = <Command, Reply, View>(
 
     const propose = (slot: ProposalSlot): void => {
       if (stopped !== undefined) return slot.onFailed(stopped)
-      if (!mailbox.request({ _tag: "Propose", slot })) slot.onFailed(tooManyRequests(config))
+      if (!mailbox.request({ _tag: "Propose", slot })) slot.onFailed(Reasons.tooManyRequests(config))
     }
 
     const forwarder = Forwarder.make({
@@ -291,6 +285,8 @@ export const make = <Command, Reply, View>(
       return endpoint.send(to, message)
     }
 
+    const outbox = new Outbox(send)
+
     const roleScope = yield* Scope.provide(
       RoleScope.make({
         state: () => state,
@@ -298,7 +294,7 @@ export const make = <Command, Reply, View>(
         send,
         post: mailbox.signal,
         openSnapshot: store.snapshots.reader,
-        onStorageFailed: (error) => fail(storageFailure(error))
+        onStorageFailed: (error) => fail(Reasons.storageFailure(error))
       }),
       scope
     )
@@ -330,7 +326,7 @@ export const make = <Command, Reply, View>(
 
     const turn = (batch: Mailbox.Batch): Effect.Effect<void> => {
       const before = state
-      const work = toEvents(batch)
+      const work = Intake.workOf(batch, readSlots)
       inHand = work.slots
       const stamp = readStamp()
       if (turnsInARow === 0) awakeSinceMillis = stamp.nowMillis
@@ -349,7 +345,7 @@ export const make = <Command, Reply, View>(
 
       peerDirectory.onTurn(before, state)
       roleScope.replicate()
-      sendMessages(actions)
+      outbox.release(actions, state.durability.persisted)
       place(work.slots, actions)
       inHand = []
       // What is written at once may fail at once; then everybody has been answered.
@@ -362,55 +358,13 @@ export const make = <Command, Reply, View>(
 
     const warn = (actions: ReadonlyArray<Action>): Effect.Effect<void> => {
       const forgot = actions.find((action) => action._tag === "PeerForgot")
-      return forgot === undefined ? Effect.void : Effect.logError(forgetfulness(forgot))
+      return forgot === undefined ? Effect.void : Effect.logError(Reasons.forgetfulness(forgot))
     }
 
     const live = Effect.flatMap(mailbox.takeBatch, turn).pipe(
       Effect.andThen(rest),
       Effect.forever({ disableYield: true })
     )
-
-    const toEvents = (batch: Mailbox.Batch) => {
-      const events: Array<Event> = batch.events.slice()
-      const proposed: Array<ProposalSlot> = []
-      const readIds: Array<number> = []
-      const leaseReadIds: Array<number> = []
-      for (const request of batch.requests) {
-        if (request._tag === "Read") {
-          const ids = request.mayUseLease ? leaseReadIds : readIds
-          if (readSlots.has(request.readId)) ids.push(request.readId)
-        } else if (request._tag === "Operate") {
-          events.push(request.event)
-        } else if (!request.slot.isAbandoned()) {
-          proposed.push(request.slot)
-        }
-      }
-      if (proposed.length > 0) events.push({ _tag: "Proposed", drafts: proposed })
-      if (readIds.length > 0) events.push({ _tag: "ReadsRequested", readIds })
-      if (leaseReadIds.length > 0)
-        events.push({ _tag: "ReadsRequested", readIds: leaseReadIds, byLease: true })
-      return { events, slots: proposed }
-    }
-
-    const sendMessages = (actions: ReadonlyArray<Action>): void => {
-      for (const action of actions) {
-        if (action._tag === "SendNow") send(action.to, action.message)
-        else if (action._tag === "SendWhenDurable") holdBack(action)
-      }
-      if (heldBack.every((held) => held.ticket > state.durability.persisted)) return
-      const due = heldBack.filter((held) => held.ticket <= state.durability.persisted)
-      heldBack = heldBack.filter((held) => held.ticket > state.durability.persisted)
-      for (const held of due) send(held.to, held.message)
-    }
-
-    /** While a disk hangs, heartbeats ask for the same acknowledgement again and again: once is enough. */
-    const holdBack = (action: SendWhenDurable): void => {
-      const last = heldBack.at(-1)
-      const isRepeated =
-        last?.to === action.to && last.ticket === action.ticket && last.message._tag === action.message._tag
-      if (isRepeated) heldBack.pop()
-      heldBack.push(action)
-    }
 
     /** Where what was asked for stands now: in the log, or nowhere. */
     const place = (proposed: ReadonlyArray<ProposalSlot>, actions: ReadonlyArray<Action>): void => {
@@ -420,7 +374,7 @@ export const make = <Command, Reply, View>(
             slots.add({ index: (action.firstIndex + i) as LogIndex.LogIndex, term: action.term }, slot)
           })
         } else if (action._tag === "ProposalsRefused") {
-          const reason = refusal(action.because, state)
+          const reason = Reasons.refusal(action.because, state)
           for (const slot of proposed) slot.onFailed(reason)
         }
       }
@@ -477,7 +431,9 @@ export const make = <Command, Reply, View>(
 
     const run = (fiber: string, effect: Effect.Effect<never, RaftErrorReason>) =>
       effect.pipe(
-        Effect.catchCause((cause) => (Cause.hasInterruptsOnly(cause) ? Effect.void : fail(reasonOf(cause)))),
+        Effect.catchCause((cause) =>
+          Cause.hasInterruptsOnly(cause) ? Effect.void : fail(Reasons.reasonOf(cause))
+        ),
         Effect.annotateLogs({ fiber, nodeId }),
         Effect.forkIn(scope, { startImmediately: true })
       )
@@ -488,11 +444,14 @@ export const make = <Command, Reply, View>(
     )
     yield* run(
       "applier",
-      applier.run.pipe(Effect.catchTag("StorageError", (error) => Effect.fail(storageFailure(error))))
+      applier.run.pipe(Effect.catchTag("StorageError", (error) => Effect.fail(Reasons.storageFailure(error))))
     )
-    yield* run("logWriter", Effect.mapError(logWriter.run, storageFailure))
-    yield* run("snapshotter", Effect.mapError(snapshotter.run, storageFailure))
-    yield* run("snapshotReceiver", Effect.mapError(Scope.provide(receiver.run, scope), storageFailure))
+    yield* run("logWriter", Effect.mapError(logWriter.run, Reasons.storageFailure))
+    yield* run("snapshotter", Effect.mapError(snapshotter.run, Reasons.storageFailure))
+    yield* run(
+      "snapshotReceiver",
+      Effect.mapError(Scope.provide(receiver.run, scope), Reasons.storageFailure)
+    )
     yield* run("peerDirectory", peerDirectory.run)
     const timeoutMillis = config.requestTimeoutMillis
     yield* run("patience", Patience.run({ timeoutMillis, nowMillis, lines: [readSlots, forwarder] }))
@@ -539,7 +498,7 @@ export const make = <Command, Reply, View>(
       const readId = readSlots.open(nowMillis(), done)
       if (stopped !== undefined) readSlots.fail([readId], stopped)
       else if (!mailbox.request({ _tag: "Read", readId, mayUseLease: options?.mayUseLease ?? false }))
-        readSlots.fail([readId], tooManyRequests(config))
+        readSlots.fail([readId], Reasons.tooManyRequests(config))
       return readId
     }
 
@@ -578,37 +537,5 @@ const isNotable = (before: NodeState.NodeState, after: NodeState.NodeState): boo
   before.role._tag !== after.role._tag ||
   before.currentTerm !== after.currentTerm ||
   before.membership !== after.membership ||
-  transferOf(before) !== transferOf(after) ||
+  NodeState.transferTo(before) !== NodeState.transferTo(after) ||
   NodeState.leaderOf(before) !== NodeState.leaderOf(after)
-
-/** While it hands over a leader takes no commands; whoever waits must hear that it is over. */
-const transferOf = ({ role }: NodeState.NodeState): NodeId | undefined =>
-  role._tag === "Leader" ? role.transfer?.to : undefined
-
-const forgetfulness = ({ acknowledged, peer }: PeerForgot): string =>
-  `${peer} has lost what it had acknowledged, up to index ${acknowledged}: its data was removed, or an old copy put in ` +
-  "its place. It gets everything anew. Stop no other node before it has caught up"
-
-const tooManyRequests = (config: RaftConfig) =>
-  new Overloaded({ bound: "maxQueuedRequests", limit: config.maxQueuedRequests })
-
-const tooFarBehind = (config: RaftConfig) => new NoLeader({ waitedMillis: config.requestTimeoutMillis })
-
-const refusal = (because: ProposalRefusal, state: NodeState.NodeState): RaftErrorReason => {
-  switch (because) {
-    case "NotLeader":
-      return new NotLeader({ leader: NodeState.leaderOf(state) })
-    case "Transferring":
-      return new NotLeader({ leader: transferOf(state) ?? null })
-    case "TooMuchUncommitted":
-      return new Overloaded({ bound: "maxUncommittedBytes", limit: state.config.maxUncommittedBytes })
-  }
-}
-
-const storageFailure = (error: StorageError): StorageFailure => new StorageFailure({ detail: error.message })
-
-/** A typed failure is its own reason; a defect is a rule of ours that did not hold. */
-const reasonOf = (cause: Cause.Cause<RaftErrorReason>): RaftErrorReason => {
-  const squashed = Cause.squash(cause) as RaftErrorReason | Error
-  return "_tag" in squashed ? squashed : new InvariantBroken({ detail: squashed.message })
-}

@@ -191,6 +191,10 @@ export const leaderOf = (state: NodeState): NodeId | null => {
   return state.role._tag === "Follower" ? state.role.leader : null
 }
 
+/** Whom a leader hands over to. While it does it takes no commands. */
+export const transferTo = ({ role }: NodeState): NodeId | undefined =>
+  role._tag === "Leader" ? role.transfer?.to : undefined
+
 /** Every other member. */
 export const peersOf = (state: NodeState): ReadonlyArray<NodeId> =>
   Membership.allMembers(state.membership)

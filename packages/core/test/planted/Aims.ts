@@ -60,7 +60,8 @@ export const unnoticed: Aim = (plan) => {
   return {
     ...plan,
     size: oneOf(dice, [3, 5]),
-    config: { ...plan.config, checkQuorum: false },
+    // A lease needs a leader who looks around.
+    config: { ...plan.config, checkQuorum: false, leaseReads: false },
     network: { ...plan.network, delayMillis: [0, 10], loss: 0 },
     faults: faultsOf(plan, dice, { everyMillis: 700, longestMillis: 3_000 }, () => ({
       _tag: "Isolate",
@@ -170,7 +171,7 @@ export const splitVotes: Aim = (plan) => {
   return {
     ...plan,
     size: oneOf(dice, [4, 4, 5]),
-    config: { ...plan.config, preVote: false, checkQuorum: false },
+    config: { ...plan.config, preVote: false, checkQuorum: false, leaseReads: false },
     network: {
       delayMillis: [0, 300],
       loss: 0.02,

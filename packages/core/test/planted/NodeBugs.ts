@@ -9,9 +9,9 @@ export const nodeBugs: ReadonlyArray<Bug> = [
   {
     name: "the actor sends without waiting for the disk",
     claim: "servers update stable storage before they respond (paper, figure 2)",
-    file: "RaftNode.ts",
-    find: 'else if (action._tag === "SendWhenDurable") holdBack(action)',
-    replace: 'else if (action._tag === "SendWhenDurable") send(action.to, action.message)'
+    file: "internal/Outbox.ts",
+    find: 'else if (action._tag === "SendWhenDurable") this.holdBack(action)',
+    replace: 'else if (action._tag === "SendWhenDurable") this.send(action.to, action.message)'
   },
   {
     name: "a write is told before it has ended",
