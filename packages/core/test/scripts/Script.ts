@@ -52,6 +52,10 @@ const commands: ReadonlyArray<Command> = [
   [/^(n\d+) asks again for votes$/, (stage, id) => stage.forgetAsked(stage.node(id))],
   [/^(n\d+) proposes (.+)$/, (stage, id, texts) => stage.propose(stage.node(id), texts.split(" "))],
   [
+    /^(n\d+) makes ((?:n\d+ ?)+) the voters$/,
+    (stage, id, names) => stage.replaceVoters(stage.node(id), names!.split(" "))
+  ],
+  [
     /^(n\d+) reads (\d+)$/,
     (stage, id, readId) => stage.node(id).handle({ _tag: "ReadsRequested", readIds: [Number(readId)] })
   ],
@@ -196,6 +200,11 @@ class Stage {
 
   propose(node: SimulatedNode, texts: ReadonlyArray<string>): void {
     node.handle({ _tag: "Proposed", drafts: texts.map(Build.command) })
+  }
+
+  replaceVoters(node: SimulatedNode, names: ReadonlyArray<string>): void {
+    const change = { _tag: "ReplaceVoters", voters: names.map(Build.id) } as const
+    node.handle({ _tag: "MembershipRequested", requestId: 1, change })
   }
 
   between(from: string | undefined, to: string | undefined): ReadonlyArray<Envelope> {
