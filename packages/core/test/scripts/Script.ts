@@ -17,7 +17,7 @@ import type { StoredState } from "../../src/RaftStorage.ts"
 import * as Build from "../rules/Build.ts"
 import { Invariants } from "../rules/Invariants.ts"
 import type { Envelope } from "../rules/PureCluster.ts"
-import { otherVoters, peersOf } from "../../src/consensus/NodeState.ts"
+import { otherVoters, replicatedTo } from "../../src/consensus/NodeState.ts"
 import { PureCluster, roleName } from "../rules/PureCluster.ts"
 import type { SimulatedNode } from "../rules/SimulatedNode.ts"
 import { Trace, describeNode } from "./Trace.ts"
@@ -252,7 +252,7 @@ class Stage {
         node.finishSnapshot()
       }
       for (const voter of otherVoters(node.state)) this.askOnce(node, voter)
-      for (const peer of peersOf(node.state)) {
+      for (const peer of replicatedTo(node.state)) {
         while (this.cluster.replicate(node, peer));
         this.cluster.sendSnapshot(node, peer)
       }
