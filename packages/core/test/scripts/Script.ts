@@ -53,7 +53,7 @@ const commands: ReadonlyArray<Command> = [
   [/^(n\d+) proposes (.+)$/, (stage, id, texts) => stage.propose(stage.node(id), texts.split(" "))],
   [
     /^(n\d+) makes ((?:n\d+ ?)+) the voters$/,
-    (stage, id, names) => stage.replaceVoters(stage.node(id), names!.split(" "))
+    (stage, id, names) => stage.replaceVoters(stage.node(id), names.split(" "))
   ],
   [
     /^(n\d+) reads (\d+)$/,
