@@ -35,6 +35,12 @@ export const fromBlocks = (
 /** The one in force: the last. */
 export const latest = ({ first, later }: Configurations): Configuration => later.at(-1) ?? first
 
+/**
+ * The one before the last. It is committed, whatever this node knows of commits: a leader begins no change
+ * before the last one is.
+ */
+export const previous = ({ first, later }: Configurations): Configuration => later.at(-2) ?? first
+
 /** The membership that was in force at `index`, which is not before that of `first`. */
 export const at = ({ first, later }: Configurations, index: LogIndex.LogIndex): Membership.Membership =>
   (later.findLast((configuration) => configuration.index <= index) ?? first).membership

@@ -34,11 +34,13 @@ export const onElectionDue = (state: NodeState, stamp: Stamp, emit: Emit): NodeS
 /**
  * Whether this node may be a candidate. Learners may not, nor who was removed. But a voter whose removal
  * stands in its log uncommitted may: the others might not get on without the entries that only it has
- * (thesis, section 4.2.2 and figure 4.6). It does not count itself.
+ * (thesis, section 4.2.2 and figure 4.6). It does not count itself. After a restart no node knows what is
+ * committed, so it is asked what stands before the removal, and not what stood at the commit index.
  */
 export const mayStand = ({ self, membership, configurations, commitIndex }: NodeState): boolean =>
   Membership.isVoter(membership, self) ||
-  Membership.isVoter(Configurations.at(configurations, commitIndex), self)
+  (Configurations.latest(configurations).index > commitIndex &&
+    Membership.isVoter(Configurations.previous(configurations).membership, self))
 
 /**
  * The connection with a peer broke. If it was the leader's, it is no longer protected, and an election

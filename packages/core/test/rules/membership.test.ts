@@ -383,6 +383,20 @@ describe("B29: a leader that removes itself (thesis, section 4.2.2)", () => {
     node.receives("n3", Build.preVoteReply({ term: 3, requestedTerm: 4, granted: true }))
     expect(node.role).toBe("Candidate")
   })
+
+  it("also after a restart, when it knows of no commit, though it was no founder", () => {
+    const four = Build.membership({ voters: 4 })
+    const without = { ...four, voters: four.voters.slice(1) }
+    const blocks = [
+      Build.configuration({ index: 1, term: 2 }, four),
+      Build.configuration({ index: 2, term: 2 }, without)
+    ]
+    const node = follower({ term: 0, membership: { _tag: "Simple", voters: [], learners: [] } })
+    node.receives("n2", Build.appendEntries({ term: 2, prev: Build.start, blocks, commit: 1 }))
+    node.crashesAndRestarts()
+    expect([node.members, node.state.commitIndex]).toEqual(["n2 n3 n4", 0])
+    expect(node.timesOut().role).toBe("PreCandidate")
+  })
 })
 
 describe("B35: who was removed", () => {

@@ -72,9 +72,9 @@ const isHasty = (before: NodeState, after: NodeState): boolean =>
 
 /** A voter, or one whose removal is not committed as far as it knows (thesis, section 4.2.2). */
 const isEligible = ({ self, membership, configurations, commitIndex }: NodeState): boolean =>
-  [membership, Configurations.at(configurations, commitIndex)].some((known) =>
-    Membership.isVoter(known, self)
-  )
+  Membership.isVoter(membership, self) ||
+  (Configurations.latest(configurations).index > commitIndex &&
+    Membership.isVoter(Configurations.previous(configurations).membership, self))
 
 /** Why one membership cannot follow the other. */
 const misstep = (before: Membership.Membership, after: Membership.Membership): string | undefined => {
