@@ -16,6 +16,7 @@ import * as MembershipSafety from "./invariants/MembershipSafety.ts"
 import * as Monotonicity from "./invariants/Monotonicity.ts"
 import * as Permanence from "./invariants/Permanence.ts"
 import * as StateMachineSafety from "./invariants/StateMachineSafety.ts"
+import * as TransferBound from "./invariants/TransferBound.ts"
 
 export interface Invariants {
   readonly tracerOf: (nodeId: NodeId) => RaftTracer
@@ -33,6 +34,7 @@ export const make = (onViolation: (violation: Violation) => void = () => {}): In
     StateMachineSafety.make(),
     MembershipSafety.make(),
     LeaseSafety.make(),
+    TransferBound.make(),
     Monotonicity.make(),
     Permanence.make()
   ]

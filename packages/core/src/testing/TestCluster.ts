@@ -62,6 +62,8 @@ export interface Options {
   /** All chance comes from it: the same seed gives the same trace. */
   readonly seed: string
   readonly config?: Raft.Options["config"]
+  /** What is different for one node, asked for at each of its starts. */
+  readonly configOf?: (nodeId: NodeId) => Raft.Options["config"]
   /** How links behave at first: `LinkFaults.reliable` (the default), `unreliable`, `longReordering`, … */
   readonly network?: LinkSettings
   /** Whether peers hear of a broken connection at once. Default true. */
@@ -245,7 +247,7 @@ export const make = <Self, Command, Reply, View>(
           ...(founders.includes(nodeId) ? { members } : { join: true }),
           clusterId,
           attributes: options.attributesOf?.(nodeId) ?? {},
-          ...(options.config === undefined ? undefined : { config: options.config })
+          config: { ...options.config, ...options.configOf?.(nodeId) }
         })
         const context = yield* Layer.buildWithScope(
           Layer.fresh(Layer.provide(node, environment)),

@@ -2,6 +2,7 @@
  * Ways to aim a plan at bugs that are rare: more of the trouble in which they show. What an aim adds is drawn
  * from the plan's own seed, so that seeds stay different from each other.
  */
+import type { MembershipChange } from "../../src/MembershipChange.ts"
 import { NodeId } from "../../src/NodeId.ts"
 import { Dice, hashText } from "../../src/testing/LinkFaults.ts"
 import { oneOf } from "../../src/testing/simulation/Plan.ts"
@@ -66,6 +67,84 @@ export const unnoticed: Aim = (plan) => {
       _tag: "Isolate",
       node
     }))
+  }
+}
+
+/**
+ * Voters and learners come and go by the dozen, leaders are asked to hand over, and one after the other is
+ * cut off or killed in the middle of it.
+ */
+export const reconfigured: Aim = (plan) => {
+  const dice = diceOf(plan, "reconfigured")
+  const size = oneOf(dice, [2, 3, 3, 4])
+  const spares = 3
+  const nodes = Array.from({ length: size + spares }, (_, position) => NodeId.make(`n${position + 1}`))
+  const orders = faultsOf(plan, dice, { everyMillis: 20, longestMillis: 1 }, () => drawOrder(dice, nodes))
+  const breaks = faultsOf(plan, dice, { everyMillis: 250, longestMillis: 500 }, () =>
+    oneOf<Fault>(dice, [
+      { _tag: "Isolate", node: "leader" },
+      { _tag: "Crash", node: "leader", keepsUnsynced: true },
+      { _tag: "Isolate", node: oneOf(dice, nodes) }
+    ])
+  )
+  return {
+    ...plan,
+    size,
+    spares,
+    clients: 2,
+    operationsPerSecond: 20,
+    config: {
+      ...plan.config,
+      maxPromotionLagBytes: 1_000_000,
+      heartbeatIntervalMillis: 20,
+      electionTimeoutMillis: 100
+    },
+    network: { ...plan.network, delayMillis: [0, 10], loss: 0 },
+    diskMillis: [],
+    faults: [...breaks, ...orders].sort((one, other) => one.atMillis - other.atMillis)
+  }
+}
+
+const drawOrder = (dice: Dice, nodes: ReadonlyArray<NodeId>): Fault => {
+  const nodeId = oneOf(dice, nodes)
+  return oneOf<Fault>(dice, [
+    { _tag: "Transfer", to: nodeId },
+    changing({ _tag: "AddLearner", nodeId, address: `memory:${nodeId}` }),
+    changing({ _tag: "AddLearner", nodeId, address: `memory:${nodeId}` }),
+    changing({ _tag: "Promote", nodeId }),
+    changing({ _tag: "Promote", nodeId }),
+    changing({ _tag: "Demote", nodeId }),
+    changing({ _tag: "Remove", nodeId }),
+    changing({ _tag: "ReplaceVoters", voters: nodes.filter(() => dice.happens(0.5)) })
+  ])
+}
+
+const changing = (change: MembershipChange): Fault => ({ _tag: "ChangeMembership", change })
+
+/**
+ * Clients read by lease while clocks run at very different rates, within the bound that is told. The slowest
+ * is asked to lead again and again, and cut off each time: it is the last to notice.
+ */
+export const drifting: Aim = (plan) => {
+  const node = NodeId.make("n1")
+  const rounds = [1_000, 2_500, 4_000]
+  return {
+    ...plan,
+    size: 5,
+    config: {
+      ...plan.config,
+      preVote: true,
+      checkQuorum: true,
+      leaseReads: true,
+      maxClockDriftPercent: 70
+    },
+    network: { ...plan.network, delayMillis: [0, 10], loss: 0, heldRequests: 0 },
+    diskMillis: [],
+    driftPerMille: [-400, 400, 400, 400, 400],
+    faults: rounds.flatMap((atMillis): ReadonlyArray<ScheduledFault> => [
+      { atMillis, forMillis: 0, fault: { _tag: "Transfer", to: node } },
+      { atMillis: atMillis + 300, forMillis: 1_000, fault: { _tag: "Isolate", node } }
+    ])
   }
 }
 

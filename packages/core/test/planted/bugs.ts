@@ -2,6 +2,7 @@
  * All bugs that are planted. A list of a new topic joins here, as a chapter, and takes part in everything.
  */
 import type { Bug } from "./Bug.ts"
+import { membershipBugs } from "./MembershipBugs.ts"
 import { nodeBugs } from "./NodeBugs.ts"
 import { ruleBugs } from "./RuleBugs.ts"
 import { sessionBugs } from "./SessionBugs.ts"
@@ -14,6 +15,7 @@ export const chapters: ReadonlyArray<Chapter> = [
   { title: "The node around the rules", bugs: nodeBugs },
   { title: "Snapshots", bugs: snapshotBugs },
   { title: "Sessions", bugs: sessionBugs },
+  { title: "Membership, transfers and leases", bugs: membershipBugs },
   { title: "The write-ahead log", bugs: storageBugs }
 ]
 

@@ -17,7 +17,7 @@ import type { StoredState } from "../../src/RaftStorage.ts"
 import * as Build from "../rules/Build.ts"
 import { Invariants } from "../rules/Invariants.ts"
 import type { Envelope } from "../rules/PureCluster.ts"
-import { otherVoters, peersOf } from "../../src/consensus/NodeState.ts"
+import { otherVoters, replicatedTo } from "../../src/consensus/NodeState.ts"
 import { PureCluster, roleName } from "../rules/PureCluster.ts"
 import type { SimulatedNode } from "../rules/SimulatedNode.ts"
 import { Trace, describeNode } from "./Trace.ts"
@@ -51,6 +51,10 @@ const commands: ReadonlyArray<Command> = [
   ],
   [/^(n\d+) asks again for votes$/, (stage, id) => stage.forgetAsked(stage.node(id))],
   [/^(n\d+) proposes (.+)$/, (stage, id, texts) => stage.propose(stage.node(id), texts.split(" "))],
+  [
+    /^(n\d+) makes ((?:n\d+ ?)+) the voters$/,
+    (stage, id, names) => stage.replaceVoters(stage.node(id), names.split(" "))
+  ],
   [
     /^(n\d+) reads (\d+)$/,
     (stage, id, readId) => stage.node(id).handle({ _tag: "ReadsRequested", readIds: [Number(readId)] })
@@ -198,6 +202,11 @@ class Stage {
     node.handle({ _tag: "Proposed", drafts: texts.map(Build.command) })
   }
 
+  replaceVoters(node: SimulatedNode, names: ReadonlyArray<string>): void {
+    const change = { _tag: "ReplaceVoters", voters: names.map(Build.id) } as const
+    node.handle({ _tag: "MembershipRequested", requestId: 1, change })
+  }
+
   between(from: string | undefined, to: string | undefined): ReadonlyArray<Envelope> {
     return this.cluster.inFlight.filter((envelope) => envelope.from === from && envelope.to === to)
   }
@@ -243,7 +252,7 @@ class Stage {
         node.finishSnapshot()
       }
       for (const voter of otherVoters(node.state)) this.askOnce(node, voter)
-      for (const peer of peersOf(node.state)) {
+      for (const peer of replicatedTo(node.state)) {
         while (this.cluster.replicate(node, peer));
         this.cluster.sendSnapshot(node, peer)
       }

@@ -4,6 +4,8 @@
  */
 import * as LogEntry from "../../src/LogEntry.ts"
 import type { EntryBlock } from "../../src/LogEntry.ts"
+import * as Membership from "../../src/Membership.ts"
+import type { MembershipRejection } from "../../src/MembershipChange.ts"
 import type { RaftMessage } from "../../src/RaftMessage.ts"
 import type { SnapshotMeta } from "../../src/Snapshot.ts"
 import type { Action, Persist } from "../../src/consensus/Action.ts"
@@ -37,6 +39,8 @@ export class Trace implements Observer {
     if (event._tag === "SnapshotTaken" || event._tag === "SnapshotReceived")
       this.note(`${node.id} has ${describeSnapshot(event.snapshot)}${origin(event)} on disk`)
     const roleNow = describeRole(after)
+    if (after.membership !== before.membership)
+      this.note(`${node.id} goes by ${describeMembership(after.membership)}`)
     if (describeRole(before) !== roleNow) this.note(`${node.id} is now ${roleNow}`)
     for (const action of actions) if (!isAboutReads(action)) this.describe(node, action)
     if (after.commitIndex > before.commitIndex)
@@ -54,6 +58,10 @@ export class Trace implements Observer {
         return this.note(
           `${id} stores ${describeWrite(action)}${this.hasSlowDisks ? ` (write ${action.ticket})` : ""}`
         )
+      case "MembershipRefused":
+        return this.note(`${id} refuses: ${describeRefusal(action.because)}`)
+      case "MembershipSettled":
+        return this.note(`${id} has changed the members to ${describeMembership(action.membership)}`)
       case "ProposalsRefused":
         return this.note(`${id} refuses: ${action.because}`)
       case "ReadsConfirmed":
@@ -69,6 +77,16 @@ export class Trace implements Observer {
     }
   }
 }
+
+/** `n1 n2 and n3 n4 | n5`: the voters, new ones first where it is joint, then the learners. */
+const describeMembership = (membership: Membership.Membership): string => {
+  const voters = Membership.votingSets(membership).map((set) => set.join(" "))
+  const learners = membership.learners.map(({ id }) => id).join(" ")
+  return `${voters.join(" and ")}${learners === "" ? "" : ` | ${learners}`}`
+}
+
+const describeRefusal = (because: "NotLeader" | MembershipRejection): string =>
+  because === "NotLeader" ? because : because._tag
 
 const describeSnapshot = ({ lastIndex, lastTerm }: SnapshotMeta): string =>
   `a snapshot up to ${lastIndex}@${lastTerm}`

@@ -3,7 +3,7 @@
  *
  * What makes that so is checked piece by piece: no log ever holds two configurations that are not committed;
  * one follows another only by a step that keeps majorities overlapping, and a joint one is followed by its
- * own new set; and nobody is elected who is no voter, or was removed.
+ * own new set; a leader appends none before an entry of its own term is committed; and nobody is elected who is no voter, or was removed.
  */
 import type { Configuration } from "../../consensus/Configurations.ts"
 import * as Configurations from "../../consensus/Configurations.ts"
@@ -50,12 +50,25 @@ export const make = (): Invariant => {
     onTurn: (nodeId, { before, after }) => {
       if (before.commitIndex !== after.commitIndex) learn(after)
       if (before.configurations !== after.configurations) checkLog(nodeId, after)
+      if (isHasty(before, after)) {
+        const detail = `it appends a configuration in term ${after.currentTerm}, of which nothing is committed`
+        throw new Violation(property, nodeId, detail)
+      }
       const isElected = after.role._tag === "Leader" && before.role._tag !== "Leader"
       if (isElected && !isEligible(before))
         throw new Violation(property, nodeId, `it is elected for term ${after.currentTerm} and is no voter`)
     }
   }
 }
+
+/** A leader that changes the membership before an entry of its own term is committed (thesis, 4.1). */
+const isHasty = (before: NodeState, after: NodeState): boolean =>
+  before.role._tag === "Leader" &&
+  after.role._tag === "Leader" &&
+  before.currentTerm === after.currentTerm &&
+  before.configurations.later.at(-1) !== after.configurations.later.at(-1) &&
+  Configurations.latest(after.configurations).index > before.log.lastIndex &&
+  after.commitIndex < after.role.termStartIndex
 
 /** A voter, or one whose removal is not committed as far as it knows (thesis, section 4.2.2). */
 const isEligible = ({ self, membership, configurations, commitIndex }: NodeState): boolean =>
