@@ -6,6 +6,9 @@
  * must not hold up heartbeats and votes, so those go to the pool. Nobody says beforehand how quick a disk
  * is, so it is watched: one slow flush on the loop sends those after it to the pool, until enough in a row
  * were quick there. The number doubles each time that the loop is slow again.
+ *
+ * While a large flush is under way (a snapshot's, mostly) the disk has other things to do, and the next small
+ * flush waits behind it: then, and for a while after, nothing is flushed on the loop.
  */
 
 /** A flush that takes longer is slow. Far below the shortest heartbeat that makes sense. */
@@ -21,10 +24,22 @@ export class FlushPlace {
   /** How many quick flushes in a row the pool must still see; the loop has its turn when there are none. */
   private missing = 0
   private probation = firstProbation
+  private largeFlushes = 0
 
   /** Whether a flush of what was written since the last one may run on the event loop. */
   isLoop(unflushedBytes: number): boolean {
-    return this.missing === 0 && unflushedBytes <= maxLoopBytes
+    return this.missing === 0 && this.largeFlushes === 0 && unflushedBytes <= maxLoopBytes
+  }
+
+  /** A flush goes to the pool; it must be told when it has ended, however that was. */
+  startInPool(flushedBytes: number): void {
+    if (flushedBytes > maxLoopBytes) this.largeFlushes += 1
+  }
+
+  endInPool(flushedBytes: number): void {
+    if (flushedBytes <= maxLoopBytes) return
+    this.largeFlushes -= 1
+    this.missing = Math.max(this.missing, firstProbation)
   }
 
   ranOnLoop(millis: number): void {

@@ -173,10 +173,12 @@ const flush = (path: string, descriptor: number, bytes: number): Effect.Effect<v
       flushPlace.ranOnLoop(performance.now() - startMillis)
     })
   }
+  flushPlace.startInPool(bytes)
   return Effect.onExit(
     inPool<void>("flush", path, (done) => Fs.fdatasync(descriptor, (cause) => done(cause))),
     (exit) =>
       Effect.sync(() => {
+        flushPlace.endInPool(bytes)
         if (Exit.isSuccess(exit)) flushPlace.ranInPool(performance.now() - startMillis, bytes)
       })
   )

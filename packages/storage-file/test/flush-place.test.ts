@@ -50,4 +50,23 @@ describe("where a flush runs", () => {
     for (let i = 0; i < 1000; i++) place.ranInPool(quick, maxLoopBytes + 1)
     expect(place.isLoop(100)).toBe(false)
   })
+
+  it("leaves the loop while a large flush is under way, and for a while after", () => {
+    const place = new FlushPlace()
+    place.startInPool(maxLoopBytes + 1)
+    expect(place.isLoop(100)).toBe(false)
+    expect(flushesInPool(place, quick, 1000)).toBe(1000)
+    place.endInPool(maxLoopBytes + 1)
+    expect(place.isLoop(100)).toBe(false)
+    expect(flushesInPool(place, quick, 1000)).toBeGreaterThan(10)
+    expect(place.isLoop(100)).toBe(true)
+  })
+
+  it("minds no small flush in the pool", () => {
+    const place = new FlushPlace()
+    place.startInPool(100)
+    expect(place.isLoop(100)).toBe(true)
+    place.endInPool(100)
+    expect(place.isLoop(100)).toBe(true)
+  })
 })
