@@ -3,6 +3,7 @@
  */
 import { describe, expect, it } from "vitest"
 import type { NodeId } from "../../src/NodeId.ts"
+import * as Membership from "../../src/Membership.ts"
 import * as Quorum from "../../src/consensus/Quorum.ts"
 import * as Build from "./Build.ts"
 import { Dice } from "./Dice.ts"
@@ -84,5 +85,50 @@ describe("how an election stands", () => {
     const votes = new Map(names(9).map((voter) => [voter, true]))
     for (const voter of names(3)) votes.delete(voter)
     expect(Quorum.tally([names(3)], votes)).toBe("Pending")
+  })
+})
+
+describe("whose word a membership counts", () => {
+  const drawMembers = (dice: Dice): Array<Membership.Member> =>
+    names(1 + dice.below(7), dice.below(4)).map((id) => ({ id, address: id }))
+
+  const drawMembership = (dice: Dice): Membership.Membership => {
+    const shared = { voters: drawMembers(dice), learners: drawMembers(dice) }
+    return dice.oneIn(2)
+      ? { _tag: "Simple", ...shared }
+      : { _tag: "Joint", ...shared, outgoing: drawMembers(dice) }
+  }
+
+  /** More than half of the new voters, and while joint more than half of the old ones; learners never. */
+  const naiveAgrees = (membership: Membership.Membership, agrees: (id: NodeId) => boolean): boolean => {
+    const isMajority = (members: ReadonlyArray<Membership.Member>) => {
+      let count = 0
+      for (const { id } of members) if (agrees(id)) count += 1
+      return count > members.length - count
+    }
+    return isMajority(membership.voters) && (membership._tag === "Simple" || isMajority(membership.outgoing))
+  }
+
+  it("is that of its voters, in both sets while joint, for 20,000 random memberships", () => {
+    const dice = new Dice(12)
+    for (let round = 0; round < 20_000; round++) {
+      const membership = drawMembership(dice)
+      const votes = new Map(Membership.allMembers(membership).map(({ id }) => [id, dice.oneIn(2)]))
+      const expected = naiveAgrees(membership, (id) => votes.get(id) === true)
+      const sets = Membership.votingSets(membership)
+      const why = JSON.stringify([membership, [...votes]])
+      expect(Quorum.tally(sets, votes) === "Won", why).toBe(expected)
+      expect(Quorum.reachedBy(sets, (voter) => (votes.get(voter) === true ? 1 : 0)) === 1, why).toBe(expected)
+    }
+  })
+
+  it("never that of a learner who is no voter", () => {
+    const dice = new Dice(13)
+    for (let round = 0; round < 5_000; round++) {
+      const membership = drawMembership(dice)
+      const all = Membership.allMembers(membership).map(({ id }) => id)
+      const silent = new Map(all.map((id) => [id, Membership.isVoter(membership, id) ? false : true]))
+      expect(Quorum.tally(Membership.votingSets(membership), silent)).toBe("Lost")
+    }
   })
 })
