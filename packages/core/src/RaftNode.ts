@@ -196,7 +196,7 @@ export const make = <Command, Reply, View>(
 
     const doorbell = yield* Doorbell.make(() => work())
     const mailbox = Mailbox.make(config, doorbell.ring)
-    const logWriter = LogWriter.make(store, mailbox.signal)
+    const logWriter = yield* LogWriter.make(store, mailbox.signal)
     const persist = (actions: ReadonlyArray<Action>): void =>
       logWriter.enqueue(actions.filter((action): action is Persist => action._tag === "Persist"))
     persist(firstActions)
