@@ -98,7 +98,7 @@ export const AppendAccepted = Schema.TaggedStruct("AppendAccepted", {
 })
 export type AppendAccepted = typeof AppendAccepted.Type
 
-/** The follower has no entry (`prevLogIndex`, `prevLogTerm`), or has left the leader's term. */
+/** The follower has no entry (`prevLogIndex`, `prevLogTerm`). */
 export const AppendRejected = Schema.TaggedStruct("AppendRejected", {
   term: Term,
   /** The `prevLogIndex` that was refused. */
@@ -110,6 +110,13 @@ export const AppendRejected = Schema.TaggedStruct("AppendRejected", {
   round: Schema.Natural
 })
 export type AppendRejected = typeof AppendRejected.Type
+
+/**
+ * A request came of a term before `term` (section 5.1). It says nothing else: the one who asked may lead
+ * `term` by now, and would take any other answer for one to what it asks in this term.
+ */
+export const StaleTerm = Schema.TaggedStruct("StaleTerm", { term: Term })
+export type StaleTerm = typeof StaleTerm.Type
 
 /** The leader asks a follower to stand for election at once (thesis, section 3.10). */
 export const TimeoutNow = Schema.TaggedStruct("TimeoutNow", { term: Term })
@@ -188,6 +195,7 @@ export const RaftMessage = Schema.Union([
   AppendEntries,
   AppendAccepted,
   AppendRejected,
+  StaleTerm,
   TimeoutNow,
   ReadIndex,
   ReadIndexReply,

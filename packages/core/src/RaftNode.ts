@@ -36,6 +36,7 @@ import * as Configurations from "./consensus/Configurations.ts"
 import * as Snapshotting from "./consensus/Snapshotting.ts"
 import { Admission } from "./internal/Admission.ts"
 import * as Applier from "./internal/Applier.ts"
+import * as Doorbell from "./internal/Doorbell.ts"
 import * as Forwarder from "./internal/Forwarder.ts"
 import * as Intake from "./internal/Intake.ts"
 import * as LogWriter from "./internal/LogWriter.ts"
@@ -193,8 +194,9 @@ export const make = <Command, Reply, View>(
     // The fibers around the actor
     // ------------------------------------------------------------------------------------------------
 
-    const mailbox = yield* Mailbox.make(config)
-    const logWriter = LogWriter.make(store, mailbox.signal)
+    const doorbell = yield* Doorbell.make(() => work())
+    const mailbox = Mailbox.make(config, doorbell.ring)
+    const logWriter = yield* LogWriter.make(store, mailbox.signal)
     const persist = (actions: ReadonlyArray<Action>): void =>
       logWriter.enqueue(actions.filter((action): action is Persist => action._tag === "Persist"))
     persist(firstActions)
@@ -315,16 +317,27 @@ export const make = <Command, Reply, View>(
     let turnsInARow = 0
     let awakeSinceMillis = 0
 
-    // An idle actor rests at its mailbox; a busy one lets the event loop turn now and then.
-    const rest = Effect.suspend(() => {
-      turnsInARow = mailbox.isEmpty() ? 0 : turnsInARow + 1
-      if (turnsInARow === 0) return Effect.void
-      if (turnsInARow < maxTurnsInARow && nowMillis() - awakeSinceMillis < maxAwakeMillis) return Effect.void
-      turnsInARow = 0
-      return Effect.yieldNow
-    })
+    /** Turn after turn, until the mailbox is empty, or the fiber has something to run. */
+    const work = (): Effect.Effect<void> | undefined => {
+      while (stopped === undefined && !mailbox.isEmpty()) {
+        const afterwards = turn(mailbox.takeBatch())
+        if (afterwards !== undefined) return afterwards
+        if (isTired()) return Effect.yieldNow
+      }
+      return undefined
+    }
 
-    const turn = (batch: Mailbox.Batch): Effect.Effect<void> => {
+    // An idle actor rests at its mailbox; a busy one lets the event loop turn now and then.
+    const isTired = (): boolean => {
+      turnsInARow = mailbox.isEmpty() ? 0 : turnsInARow + 1
+      if (turnsInARow === 0) return false
+      if (turnsInARow < maxTurnsInARow && nowMillis() - awakeSinceMillis < maxAwakeMillis) return false
+      turnsInARow = 0
+      return true
+    }
+
+    /** What it gives is for the actor's fiber to run before the next turn. */
+    const turn = (batch: Mailbox.Batch): Effect.Effect<void> | undefined => {
       const before = state
       const work = Intake.workOf(batch, readSlots)
       inHand = work.slots
@@ -350,21 +363,14 @@ export const make = <Command, Reply, View>(
       inHand = []
       // What is written at once may fail at once; then everybody has been answered.
       persist(actions)
-      if (stopped !== undefined) return Effect.void
+      if (stopped !== undefined) return undefined
       if (isNotable(before, state)) watchers.notify()
       answer(before, actions)
-      return Effect.andThen(warn(actions), roleScope.reconcile(state))
-    }
-
-    const warn = (actions: ReadonlyArray<Action>): Effect.Effect<void> => {
+      const reconciled = roleScope.reconcile(state)
       const forgot = actions.find((action) => action._tag === "PeerForgot")
-      return forgot === undefined ? Effect.void : Effect.logError(Reasons.forgetfulness(forgot))
+      if (forgot === undefined) return reconciled
+      return Effect.andThen(Effect.logError(Reasons.forgetfulness(forgot)), reconciled ?? Effect.void)
     }
-
-    const live = Effect.flatMap(mailbox.takeBatch, turn).pipe(
-      Effect.andThen(rest),
-      Effect.forever({ disableYield: true })
-    )
 
     /** Where what was asked for stands now: in the log, or nowhere. */
     const place = (proposed: ReadonlyArray<ProposalSlot>, actions: ReadonlyArray<Action>): void => {
@@ -455,8 +461,8 @@ export const make = <Command, Reply, View>(
     yield* run("peerDirectory", peerDirectory.run)
     const timeoutMillis = config.requestTimeoutMillis
     yield* run("patience", Patience.run({ timeoutMillis, nowMillis, lines: [readSlots, forwarder] }))
-    yield* roleScope.reconcile(state)
-    yield* run("actor", live)
+    yield* roleScope.reconcile(state) ?? Effect.void
+    yield* run("actor", doorbell.attend)
     const proposeVersion = (version: number) =>
       LocalProposal.propose(
         { propose, abandon: (index) => slots.forget(index) },

@@ -43,6 +43,7 @@ export const TracedMessage = Schema.Union([
   Schema.Struct({ ...RaftMessage.AppendEntries.fields, blocks: Schema.Array(TracedEntries) }),
   RaftMessage.AppendAccepted,
   RaftMessage.AppendRejected,
+  RaftMessage.StaleTerm,
   RaftMessage.TimeoutNow,
   RaftMessage.ReadIndex,
   RaftMessage.ReadIndexReply,

@@ -33,7 +33,8 @@ const typeOf: Readonly<Record<RaftMessage["_tag"], number>> = {
   ForwardReply: 11,
   InstallSnapshot: 12,
   InstallSnapshotReply: 13,
-  TimeoutNow: 14
+  TimeoutNow: 14,
+  StaleTerm: 15
 }
 
 const tagOf = new Map(Object.entries(typeOf).map(([tag, type]) => [type, tag as RaftMessage["_tag"]]))
@@ -57,6 +58,7 @@ const bodyBytes = (message: RaftMessage): number => {
       return 25
     case "RequestVoteReply":
       return 9
+    case "StaleTerm":
     case "TimeoutNow":
       return 8
     case "AppendEntries": {
@@ -119,6 +121,7 @@ export const encode = (writer: FrameWriter, message: RaftMessage): void => {
       return writer.byte(message.leadershipTransfer ? 1 : 0)
     case "RequestVoteReply":
       return writer.byte(message.granted ? 1 : 0)
+    case "StaleTerm":
     case "TimeoutNow":
       return
     case "AppendEntries":
@@ -224,6 +227,7 @@ const decodeBody = (reader: FrameReader): RaftMessage => {
       }
     case "RequestVoteReply":
       return { _tag: tag, term, granted: flag(reader) }
+    case "StaleTerm":
     case "TimeoutNow":
       return { _tag: tag, term }
     case "AppendEntries":

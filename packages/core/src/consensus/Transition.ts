@@ -4,7 +4,6 @@
  * Nothing is decided here. The term gate comes first, for every message alike (paper, section 5.1); then
  * each event goes to the file of its topic.
  */
-import * as LogIndex from "../LogIndex.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { RaftMessage } from "../RaftMessage.ts"
 import type { Action, Emit } from "./Action.ts"
@@ -134,26 +133,17 @@ const termGate = (
   return Following.becomeFollower(state, { term: message.term, leader }, stamp, emit)
 }
 
-/** Requests of an old term are refused, so that the sender learns the new one; old replies are dropped. */
+/**
+ * Requests of an old term are refused, so that the sender learns the new one; old replies are dropped. A
+ * refusal must not look like the answer to a request of the new term, which the sender may lead by now: a
+ * round of the old term that it echoed would confirm reads that nobody has confirmed (section 8).
+ */
 const refuseStale = (state: NodeState, from: NodeId, message: RaftMessage, emit: Emit): void => {
-  const term = state.currentTerm
   switch (message._tag) {
     case "RequestVote":
-      return Durable.sendInTerm(state, from, { _tag: "RequestVoteReply", term, granted: false }, emit)
-    case "AppendEntries": {
-      const { prevLogIndex, round } = message
-      const conflict = { conflictTerm: message.prevLogTerm, conflictIndex: prevLogIndex }
-      return Durable.sendInTerm(
-        state,
-        from,
-        { _tag: "AppendRejected", term, prevLogIndex, round, ...conflict },
-        emit
-      )
-    }
-    case "InstallSnapshot": {
-      const refusal = { snapshotId: message.snapshot.id, offset: 0, matchIndex: LogIndex.zero }
-      return Durable.sendInTerm(state, from, { _tag: "InstallSnapshotReply", term, ...refusal }, emit)
-    }
+    case "AppendEntries":
+    case "InstallSnapshot":
+      return Durable.sendInTerm(state, from, { _tag: "StaleTerm", term: state.currentTerm }, emit)
     default:
       return undefined
   }
@@ -191,9 +181,10 @@ const onMessage = (
       return Snapshotting.onInstallSnapshot(state, from, message, stamp, emit)
     case "InstallSnapshotReply":
       return Snapshotting.onInstallReply(state, from, message, stamp, emit)
+    case "StaleTerm":
     case "ForwardProposals":
     case "ForwardReply":
-      // Carried by the node itself; they only bring their term.
+      // These only bring their term; what is forwarded is carried by the node itself.
       return state
   }
 }

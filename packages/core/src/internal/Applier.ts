@@ -19,6 +19,7 @@ import type { RaftTracer } from "../RaftTrace.ts"
 import type { StateMachine } from "../StateMachine.ts"
 import * as Term from "../Term.ts"
 import * as Replica from "./Replica.ts"
+import * as Doorbell from "./Doorbell.ts"
 import type { Position, ProposalSlot, ReplySlots } from "./ReplySlots.ts"
 import type { Moment, Place } from "./Snapshotter.ts"
 
@@ -57,7 +58,6 @@ export const make = <Command, Reply, View>(options: {
   Effect.gen(function* () {
     const { machine, slots, tracer } = options
     const replica = Replica.make(machine)
-    const hasWork = Latch.makeUnsafe(false)
     let log = RaftLog.empty()
     let committed = LogIndex.zero
     let applied = LogIndex.zero
@@ -116,23 +116,19 @@ export const make = <Command, Reply, View>(options: {
       slots.failUpTo(lastIndex)
     }).pipe(Effect.scoped)
 
-    const applyNext = Effect.suspend(
-      (): Effect.Effect<void, MachineFailure | ProgramTooOld | StorageError> => {
-        if (applied < restoreTo) return Effect.map(restoreNewest, release)
-        if (applied >= committed) {
-          hasWork.closeUnsafe()
-          return Effect.void
-        }
-        try {
-          applyPortion()
-        } catch (cause) {
-          return Effect.fail(failure(LogIndex.plus(applied, 1), cause))
-        }
-        options.onPortion(moment())
-        release()
-        return applied < committed ? Effect.yieldNow : Effect.void
+    const work = (): Effect.Effect<void, MachineFailure | ProgramTooOld | StorageError> | undefined => {
+      if (applied < restoreTo) return Effect.map(restoreNewest, release)
+      if (applied >= committed) return undefined
+      try {
+        applyPortion()
+      } catch (cause) {
+        return Effect.fail(failure(LogIndex.plus(applied, 1), cause))
       }
-    )
+      options.onPortion(moment())
+      release()
+      return applied < committed ? Effect.yieldNow : undefined
+    }
+    const doorbell = yield* Doorbell.make(work)
 
     const appliedBeyond = (index: LogIndex.LogIndex): Effect.Effect<RaftLog.RaftLog> =>
       Effect.suspend(() =>
@@ -149,11 +145,11 @@ export const make = <Command, Reply, View>(options: {
         log = next
         if (commitIndex <= committed) return
         committed = commitIndex
-        hasWork.openUnsafe()
+        doorbell.knock()
       },
       restore: (index) => {
         restoreTo = LogIndex.max(restoreTo, index)
-        hasWork.openUnsafe()
+        doorbell.knock()
       },
       appliedIndex: () => applied,
       view: replica.view,
@@ -164,7 +160,7 @@ export const make = <Command, Reply, View>(options: {
         readers.push({ index, resume })
       },
       appliedBeyond,
-      run: Effect.forever(Effect.andThen(Latch.await(hasWork), applyNext), { disableYield: true })
+      run: doorbell.attend
     }
   })
 

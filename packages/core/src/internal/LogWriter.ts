@@ -6,12 +6,12 @@
  * up to which ticket it may believe. A failed write ends the node; it is never tried again.
  */
 import * as Effect from "effect/Effect"
-import * as Latch from "effect/Latch"
 import type { Persist } from "../consensus/Action.ts"
 import type { Persisted } from "../consensus/Event.ts"
 import * as LogEntry from "../LogEntry.ts"
 import * as LogIndex from "../LogIndex.ts"
 import type { LogBase, LogStore, StorageError, WriteBatch } from "../RaftStorage.ts"
+import * as Doorbell from "./Doorbell.ts"
 
 export interface LogWriter {
   /**
@@ -23,33 +23,32 @@ export interface LogWriter {
   readonly run: Effect.Effect<never, StorageError>
 }
 
-export const make = (store: LogStore, onPersisted: (event: Persisted) => void): LogWriter => {
-  const hasWork = Latch.makeUnsafe(false)
-  let inbox: Array<Persist> = []
+export const make = (store: LogStore, onPersisted: (event: Persisted) => void): Effect.Effect<LogWriter> =>
+  Effect.gen(function* () {
+    let inbox: Array<Persist> = []
 
-  const writeAll = Effect.suspend(() => {
-    const waiting = inbox
-    const last = waiting.at(-1)
-    if (last === undefined) {
-      hasWork.closeUnsafe()
-      return Effect.void
+    const writeAll = (): Effect.Effect<void, StorageError> | undefined => {
+      const waiting = inbox
+      const last = waiting.at(-1)
+      if (last === undefined) return undefined
+      inbox = []
+      return Effect.map(store.write(asOne(waiting)), () =>
+        onPersisted({ _tag: "Persisted", ticket: last.ticket, lastIndex: last.lastIndex })
+      )
     }
-    inbox = []
-    const write = store.write(waiting.map(toBatch).reduce(merge))
-    return Effect.map(write, () =>
-      onPersisted({ _tag: "Persisted", ticket: last.ticket, lastIndex: last.lastIndex })
-    )
+
+    const doorbell = yield* Doorbell.make(writeAll)
+    return {
+      enqueue: (persists) => {
+        if (persists.length === 0) return
+        for (const persist of persists) inbox.push(persist)
+        doorbell.knock()
+      },
+      run: doorbell.attend
+    }
   })
 
-  return {
-    enqueue: (persists) => {
-      if (persists.length === 0) return
-      for (const persist of persists) inbox.push(persist)
-      hasWork.openUnsafe()
-    },
-    run: Effect.forever(Effect.andThen(Latch.await(hasWork), writeAll), { disableYield: true })
-  }
-}
+const asOne = (persists: ReadonlyArray<Persist>): WriteBatch => persists.map(toBatch).reduce(merge)
 
 const toBatch = ({ hardState, truncateFrom, base, blocks }: Persist): WriteBatch => ({
   ...(hardState === undefined ? undefined : { hardState }),

@@ -6,10 +6,8 @@
  * message too many is dropped, as a network might; a request too many is refused to its caller. The node's
  * own signals are never dropped: there is at most one of each kind at a time.
  */
-import * as Effect from "effect/Effect"
 import type { Event, MembershipRequested, TransferRequested } from "../consensus/Event.ts"
 import type { RaftConfig } from "../RaftConfig.ts"
-import * as Doorbell from "./Doorbell.ts"
 import type { ProposalSlot } from "./ReplySlots.ts"
 
 /** What clients and operators ask of the actor. */
@@ -31,63 +29,64 @@ export interface Mailbox {
   readonly message: (event: Event) => boolean
   /** A client's request; `false` when it was refused. */
   readonly request: (request: Request) => boolean
-  /** Waits until there is something to do. To be called by the actor only. */
-  readonly takeBatch: Effect.Effect<Batch>
+  /** Takes out what one turn works on. To be called by the actor only. */
+  readonly takeBatch: () => Batch
   /** Nothing is waiting now. */
   readonly isEmpty: () => boolean
   /** The requests that nobody took, when the actor has ended. */
   readonly drainRequests: () => ReadonlyArray<Request>
 }
 
-export const make = (config: RaftConfig): Effect.Effect<Mailbox> =>
-  Effect.map(Doorbell.make, ({ ring, wait }) => {
-    let protocol: Array<Event> = []
-    let clients: Array<Request> = []
-    let queuedMessages = 0
+/** `ring` is called whenever something was put in. */
+export const make = (config: RaftConfig, ring: () => void): Mailbox => {
+  let protocol: Array<Event> = []
+  let clients: Array<Request> = []
+  let queuedMessages = 0
 
-    const isEmpty = (): boolean => protocol.length === 0 && clients.length === 0
+  const takeAll = (): Batch => {
+    const batch = { events: protocol, requests: clients }
+    protocol = []
+    clients = []
+    queuedMessages = 0
+    return batch
+  }
 
-    const cut = (): Batch => {
-      const batch =
-        protocol.length + clients.length <= config.maxTurnEvents
-          ? { events: protocol, requests: clients }
-          : firstOfBoth(protocol, clients, config.maxTurnEvents)
-      for (const event of batch.events) if (event._tag === "Received") queuedMessages -= 1
-      protocol = protocol.slice(batch.events.length)
-      clients = clients.slice(batch.requests.length)
-      return batch
+  const takeSome = (): Batch => {
+    const batch = firstOfBoth(protocol, clients, config.maxTurnEvents)
+    for (const event of batch.events) if (event._tag === "Received") queuedMessages -= 1
+    protocol = protocol.slice(batch.events.length)
+    clients = clients.slice(batch.requests.length)
+    return batch
+  }
+
+  return {
+    signal: (event) => {
+      protocol.push(event)
+      ring()
+    },
+    message: (event) => {
+      if (queuedMessages >= config.maxQueuedMessages) return false
+      queuedMessages += 1
+      protocol.push(event)
+      ring()
+      return true
+    },
+    request: (request) => {
+      if (clients.length >= config.maxQueuedRequests) return false
+      clients.push(request)
+      ring()
+      return true
+    },
+    takeBatch: () => (protocol.length + clients.length <= config.maxTurnEvents ? takeAll() : takeSome()),
+    isEmpty: () => protocol.length === 0 && clients.length === 0,
+    drainRequests: () => {
+      const left = clients
+      clients = []
+      protocol = []
+      return left
     }
-
-    const cutLater = Effect.map(wait, cut)
-
-    return {
-      signal: (event) => {
-        protocol.push(event)
-        ring()
-      },
-      message: (event) => {
-        if (queuedMessages >= config.maxQueuedMessages) return false
-        queuedMessages += 1
-        protocol.push(event)
-        ring()
-        return true
-      },
-      request: (request) => {
-        if (clients.length >= config.maxQueuedRequests) return false
-        clients.push(request)
-        ring()
-        return true
-      },
-      takeBatch: Effect.suspend(() => (isEmpty() ? cutLater : Effect.succeed(cut()))),
-      isEmpty,
-      drainRequests: () => {
-        const left = clients
-        clients = []
-        protocol = []
-        return left
-      }
-    }
-  })
+  }
+}
 
 /** As much as a turn takes: the protocol first, clients in the room that is left. */
 const firstOfBoth = (

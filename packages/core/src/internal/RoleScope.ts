@@ -14,8 +14,11 @@ import { sharesScope } from "../roles/Role.ts"
 import type { RoleContext } from "../roles/Role.ts"
 
 export interface RoleScope {
-  /** Opens the Scope that `state` belongs in, if it is not the open one, and lets a leader's replicators follow its peers. */
-  readonly reconcile: (state: NodeState) => Effect.Effect<void>
+  /**
+   * Opens the Scope that `state` belongs in, if it is not the open one, and lets a leader's replicators follow
+   * its peers. Nothing, where all is as it should be.
+   */
+  readonly reconcile: (state: NodeState) => Effect.Effect<void> | undefined
   /** A leader's replicators send what they have. */
   readonly replicate: () => void
 }
@@ -30,8 +33,8 @@ export const make = (node: RoleContext): Effect.Effect<RoleScope, never, Scope.S
     /** The state for whose peers the replicators are. */
     let reconciled: NodeState | undefined
 
-    const reconcileReplicators = (state: NodeState): Effect.Effect<void> => {
-      if (replicators === undefined || hasSamePeers(reconciled, state)) return Effect.void
+    const reconcileReplicators = (state: NodeState): Effect.Effect<void> | undefined => {
+      if (replicators === undefined || hasSamePeers(reconciled, state)) return undefined
       reconciled = state
       return replicators.reconcile(replicatedTo(state))
     }
@@ -50,7 +53,7 @@ export const make = (node: RoleContext): Effect.Effect<RoleScope, never, Scope.S
             return
           case "Leader":
             replicators = yield* Leader.makeReplicators(node)
-            yield* reconcileReplicators(state)
+            yield* reconcileReplicators(state) ?? Effect.void
             yield* fork("heartbeat", Leader.heartbeat(node))
         }
       })

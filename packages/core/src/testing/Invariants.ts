@@ -15,6 +15,7 @@ import * as LogMatching from "./invariants/LogMatching.ts"
 import * as MembershipSafety from "./invariants/MembershipSafety.ts"
 import * as Monotonicity from "./invariants/Monotonicity.ts"
 import * as Permanence from "./invariants/Permanence.ts"
+import * as ReadRounds from "./invariants/ReadRounds.ts"
 import * as StateMachineSafety from "./invariants/StateMachineSafety.ts"
 import * as TransferBound from "./invariants/TransferBound.ts"
 
@@ -33,6 +34,7 @@ export const make = (onViolation: (violation: Violation) => void = () => {}): In
     LeaderCompleteness.make(),
     StateMachineSafety.make(),
     MembershipSafety.make(),
+    ReadRounds.make(),
     LeaseSafety.make(),
     TransferBound.make(),
     Monotonicity.make(),

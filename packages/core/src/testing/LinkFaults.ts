@@ -51,7 +51,7 @@ export const longReordering: LinkSettings = { ...unreliable, heldReplies: 2 / 3 
 
 /** Whether a message answers another one, and so gets a reply's share of trouble. */
 export const isReply = (tag: RaftMessage["_tag"]): boolean =>
-  tag === "AppendAccepted" || tag === "AppendRejected" || tag.endsWith("Reply")
+  tag === "AppendAccepted" || tag === "AppendRejected" || tag === "StaleTerm" || tag.endsWith("Reply")
 
 /** A 32-bit hash of a text (FNV-1a). */
 export const hashText = (text: string): number => {

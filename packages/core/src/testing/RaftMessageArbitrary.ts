@@ -19,6 +19,7 @@ const Plain = Schema.Union([
   RaftMessage.RequestVoteReply,
   RaftMessage.AppendAccepted,
   RaftMessage.AppendRejected,
+  RaftMessage.StaleTerm,
   RaftMessage.TimeoutNow,
   RaftMessage.ReadIndex,
   RaftMessage.ReadIndexReply,

@@ -230,6 +230,20 @@ export const ruleBugs: ReadonlyArray<Bug> = [
     replace: ""
   },
   {
+    name: "the refusal of an old term's append answers a round of that term",
+    claim: "a leader must check whether it has been deposed before it answers a read (paper, 8)",
+    file: "consensus/Transition.ts",
+    find: '    case "AppendEntries":\n    case "InstallSnapshot":\n      return Durable.sendInTerm(',
+    replace:
+      '    case "AppendEntries":\n' +
+      '      if (message._tag === "AppendEntries") {\n' +
+      "        const conflict = { conflictTerm: message.prevLogTerm, conflictIndex: message.prevLogIndex }\n" +
+      "        const { prevLogIndex, round } = message\n" +
+      '        return Durable.sendInTerm(state, from, { _tag: "AppendRejected", term: state.currentTerm, prevLogIndex, round, ...conflict }, emit)\n' +
+      "      }\n" +
+      '    case "InstallSnapshot":\n      return Durable.sendInTerm('
+  },
+  {
     name: "a follower reads its own state without asking the leader",
     claim: "read-only operations return no stale data (paper, 8)",
     file: "consensus/ReadIndex.ts",

@@ -204,6 +204,8 @@ export const rejected = (options: {
   round: options.round ?? 0
 })
 
+export const staleTerm = (term: number): RaftMessage.StaleTerm => ({ _tag: "StaleTerm", term: term as Term })
+
 export const readIndex = (options: {
   readonly term: number
   readonly requestId: number

@@ -11,6 +11,7 @@ import type { RaftMessage } from "../../src/RaftMessage.ts"
 import type { SnapshotMeta } from "../../src/Snapshot.ts"
 import type { Action, Persist } from "../../src/consensus/Action.ts"
 import * as MembershipSafety from "../../src/testing/invariants/MembershipSafety.ts"
+import * as ReadRounds from "../../src/testing/invariants/ReadRounds.ts"
 import type { NodeState, RoleState } from "../../src/consensus/NodeState.ts"
 import type { Envelope, Observer, PureCluster } from "./PureCluster.ts"
 import type { SimulatedNode, Turn } from "./SimulatedNode.ts"
@@ -43,7 +44,7 @@ export class Invariants implements Observer {
   private readonly logs = new Map<NodeId, Array<number>>()
   /** For each node, the reads that wait there, and what was committed when they were asked. */
   private readonly reads = new Map<NodeId, Map<number, number>>()
-  private readonly memberships = MembershipSafety.make()
+  private readonly shared = [MembershipSafety.make(), ReadRounds.make()]
   private readonly cluster: () => PureCluster
 
   constructor(cluster: () => PureCluster) {
@@ -57,7 +58,8 @@ export class Invariants implements Observer {
     }
     for (const action of actions) if (action._tag === "Persist") this.onPersist(node, after, action)
     for (const action of actions) if (action._tag === "RestoreMachine") this.checkSnapshot(node, action)
-    this.memberships.onTurn?.(node.id, { nowMillis: 0, events: [event], before, after, actions })
+    for (const invariant of this.shared)
+      invariant.onTurn?.(node.id, { nowMillis: 0, events: [event], before, after, actions })
     this.checkTermAndVote(before, after)
     this.checkLeader(after)
     this.checkCommit(before, after)
@@ -70,7 +72,7 @@ export class Invariants implements Observer {
     this.reads.delete(node.id)
     const snapshot = node.shelf.newest?.meta
     if (snapshot !== undefined) this.checkSnapshot(node, { snapshot })
-    this.memberships.onStart?.(node.id, node.state)
+    for (const invariant of this.shared) invariant.onStart?.(node.id, node.state)
   }
 
   onSend = (envelope: Envelope, sender: SimulatedNode): void => {

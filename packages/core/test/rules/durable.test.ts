@@ -77,7 +77,7 @@ describe("votes", () => {
     node.persists()
     expect(node.sent.map(([to, message]) => [to, message._tag, message.term])).toEqual([
       ["n2", "PreVoteReply", 4],
-      ["n3", "AppendRejected", 4]
+      ["n3", "StaleTerm", 4]
     ])
   })
 })

@@ -34,9 +34,9 @@ describe("terms (section 5.1)", () => {
   it("requests of an old term are refused with the present one", () => {
     const node = follower({ term: 5, log: [1] })
     node.receives("n2", Build.requestVote({ term: 4, last: { index: 9, term: 4 } }))
-    expect(node.sent).toEqual([["n2", Build.voteReply({ term: 5, granted: false })]])
+    expect(node.sent).toEqual([["n2", Build.staleTerm(5)]])
     node.receives("n2", Build.appendEntries({ term: 4, prev: Build.start, entries: [4, 4] }))
-    expect(node.sent).toMatchObject([["n2", { _tag: "AppendRejected", term: 5 }]])
+    expect(node.sent).toEqual([["n2", Build.staleTerm(5)]])
     expect(node.log).toEqual([1])
     expect(node.electionDeadlineMillis).toBe(100)
   })

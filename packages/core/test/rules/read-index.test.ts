@@ -76,6 +76,21 @@ describe("at the leader (thesis, section 6.4)", () => {
     expect(node.actions).toEqual([confirmed([1], 2)])
   })
 
+  it("a word of an older term is refused without a round, which this term's leader would take for its own", () => {
+    for (const stale of [
+      Build.appendEntries({ term: 3, prev: Build.start, round: 7 }),
+      Build.requestVote({ term: 3, last: { index: 9, term: 3 } }),
+      Build.installSnapshot({ term: 3, last: { index: 3, term: 3 } })
+    ]) {
+      const node = follower({ term: 4 }).receives("n2", stale)
+      expect(node.sent).toEqual([["n2", { _tag: "StaleTerm", term: 4 }]])
+    }
+    const node = settledLeader({ term: 4 }).reads(1)
+    for (const peer of ["n2", "n3"]) node.receives(peer, Build.staleTerm(4))
+    expect(node.actions).toEqual([])
+    expect(node.receives("n2", Build.staleTerm(5)).role).toBe("Follower")
+  })
+
   it("what commits while a read waits does not move the read", () => {
     const node = settledLeader({ term: 4 }).reads(1).proposes("a")
     node.receives("n2", Build.accepted({ term: 4, match: 2, round: 0 }))

@@ -107,7 +107,7 @@ describe("a piece of the leader's snapshot (figure 13)", () => {
     const node = follower({ term: 5, log: [1] })
     node.receives("n2", Build.installSnapshot({ term: 4, last: at(3, 4) }))
     expect(node.actionsOf("KeepSnapshotPiece")).toEqual([])
-    expect(node.sent).toEqual([["n2", Build.installReply({ term: 5, snapshotId: "n2-3" })]])
+    expect(node.sent).toEqual([["n2", Build.staleTerm(5)]])
   })
 
   it("of a later term is the word of that term's leader", () => {

@@ -156,6 +156,8 @@ const describeMessage = (message: RaftMessage): string => {
       return message.matchIndex > 0
         ? `(term ${message.term}) our logs match up to ${message.matchIndex}`
         : `(term ${message.term}) I want your snapshot from byte ${message.offset} on`
+    case "StaleTerm":
+      return `(term ${message.term}) your term is over`
     case "TimeoutNow":
       return `(term ${message.term}) take over: stand for election now`
     case "ForwardProposals":
