@@ -40,7 +40,7 @@ const applyTo = (
   }
   if (command._tag === "Delete") return { _tag: "Deleted", deleted: map.delete(command.key) }
   // The command's value is a view of the log, and the log may go. Not `slice`: of a Node Buffer that is a view.
-  map.set(command.key, { value: new Uint8Array(command.value), revision: meta.index })
+  map.set(command.key, new KvSnapshot.Stored(new Uint8Array(command.value), meta.index))
   return { _tag: "Written", revision: meta.index }
 }
 

@@ -11,10 +11,21 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import { ForkableMap } from "./ForkableMap.ts"
 import * as KvKey from "./KvKey.ts"
 
-/** A value and the log index of the write that put it there. Never changed once made. */
-export interface Stored {
+/**
+ * A value and the log index of the write that put it there. Never changed once made.
+ *
+ * A class, because V8 remembers of a literal in the code how long its objects live: where the first ones stayed,
+ * as keys are first written, all later ones are made in the old generation, and wait there for a major
+ * collection although the next write of their key comes soon.
+ */
+export class Stored {
   readonly value: Uint8Array
   readonly revision: number
+
+  constructor(value: Uint8Array, revision: number) {
+    this.value = value
+    this.revision = revision
+  }
 }
 
 /** The largest piece of a snapshot, in bytes. */
@@ -69,7 +80,7 @@ export const decode = (pieces: Iterable<Uint8Array>): ForkableMap<Stored> => {
     if (keyBytes === 0) break
     const rest = dataView(take(recordHeaderBytes - 2))
     const key = decodeKey(take(keyBytes))
-    map.set(key, { value: take(rest.getUint32(0, true)), revision: rest.getFloat64(4, true) })
+    map.set(key, new Stored(take(rest.getUint32(0, true)), rest.getFloat64(4, true)))
   }
   const records = dataView(take(8)).getFloat64(0, true)
   if (records !== map.size) return reject(`the snapshot holds ${map.size} records, its end says ${records}`)
