@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ForkableMap } from "../src/ForkableMap.ts"
-import { Stored } from "../src/KvSnapshot.ts"
+import type { Stored } from "../src/KvSnapshot.ts"
 import { YoungValues } from "../src/YoungValues.ts"
 
 const valueBytes = 1024
