@@ -4,15 +4,16 @@
  * removed; it must catch up from a snapshot while the writes go on. Printed and checked: that directories
  * and memory stay bounded, and that no follower missed its leader for an election timeout.
  */
-import { spawnSync } from "node:child_process"
-import { openSync, readSync, readdirSync, rmSync, statSync } from "node:fs"
+import { rmSync } from "node:fs"
 import { Agent, request } from "node:http"
 import * as path from "node:path"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { setTimeout as sleep } from "node:timers/promises"
 import * as Nodes from "./Nodes.ts"
 import type { Node } from "./Nodes.ts"
+import { inMegabytes, Peaks } from "./Peaks.ts"
 import * as Report from "./Report.ts"
+import { Silence } from "./Silence.ts"
 
 const megabyte = 1024 * 1024
 const valueBytes = 4 * 1024
@@ -35,6 +36,8 @@ const maxMemoryBytes = 1024 * megabyte
 const targetBytes = Number(process.argv[2] ?? 1024) * megabyte
 
 interface Load {
+  /** Who is written to. */
+  readonly target: Node
   writes: number
   /** Why writes were not acknowledged, and how often. */
   readonly failures: Map<string, number>
@@ -56,75 +59,12 @@ const put = (node: Node, key: string, body: Uint8Array): Promise<string | undefi
     asked.end(body)
   })
 
-const write = async (load: Load, node: Node, value: Uint8Array): Promise<void> => {
+const write = async (load: Load, value: Uint8Array): Promise<void> => {
   while (load.writes * valueBytes < targetBytes && !load.isOver) {
-    const failure = await put(node, `key-${load.writes++ % keys}`, value)
+    const failure = await put(load.target, `key-${load.writes++ % keys}`, value)
     if (failure === undefined) continue
     const kind = failure.replaceAll(/\d+/g, "N")
     load.failures.set(kind, (load.failures.get(kind) ?? 0) + 1)
-  }
-}
-
-const sizeOf = (directory: string): number => {
-  let bytes = 0
-  for (const name of readdirSync(directory)) {
-    // A file may go while it is looked at.
-    bytes += statSync(path.join(directory, name), { throwIfNoEntry: false })?.size ?? 0
-  }
-  return bytes
-}
-
-const residentBytes = (node: Node): number =>
-  1024 * Number(spawnSync("ps", ["-o", "rss=", "-p", String(node.pid())], { encoding: "utf8" }).stdout)
-
-/** The most that was seen of each node. */
-class Peaks {
-  readonly directoryBytes = new Map<string, number>()
-  readonly memoryBytes = new Map<string, number>()
-
-  look(node: Node): void {
-    raise(this.directoryBytes, node.id, sizeOf(node.directory))
-    raise(this.memoryBytes, node.id, residentBytes(node))
-  }
-}
-
-const raise = (peaks: Map<string, number>, id: string, value: number): void => {
-  peaks.set(id, Math.max(peaks.get(id) ?? 0, value))
-}
-
-const inMegabytes = (peaks: ReadonlyMap<string, number>): string =>
-  [...peaks].map(([id, bytes]) => `${id} ${(bytes / megabyte).toFixed(0)} MiB`).join(", ")
-
-/** How long a follower heard nothing of its leader, at most, from its trace, which is read as it grows. */
-class Silence {
-  longestMillis = 0
-  private heardMillis: number | undefined
-  private position = 0
-  private unfinished = ""
-  private readonly chunk = Buffer.alloc(megabyte)
-  private readonly file: number
-
-  constructor(file: string) {
-    this.file = openSync(file, "r")
-  }
-
-  readOn(): void {
-    for (;;) {
-      const bytes = readSync(this.file, this.chunk, 0, this.chunk.byteLength, this.position)
-      if (bytes === 0) return
-      this.position += bytes
-      const lines = (this.unfinished + this.chunk.toString("latin1", 0, bytes)).split("\n")
-      this.unfinished = lines.pop() ?? ""
-      for (const line of lines) this.hear(line)
-    }
-  }
-
-  private hear(line: string): void {
-    if (!line.startsWith('{"_tag":"Received"') || !/"AppendEntries"|"InstallSnapshot"/.test(line)) return
-    const timeMillis = Number(/"timeMillis":([\d.]+)/.exec(line)?.[1])
-    if (this.heardMillis !== undefined)
-      this.longestMillis = Math.max(this.longestMillis, timeMillis - this.heardMillis)
-    this.heardMillis = timeMillis
   }
 }
 
@@ -140,24 +80,19 @@ const startAll = async (nodes: ReadonlyArray<Node>, traceFile: string): Promise<
 
 /** A follower whose disk is emptied while the load goes on. */
 class Emptied {
-  readonly node: Node
-  /** Whether there is no directory, or no process, to look at. */
-  isAway = false
+  /** The node of which there is no directory, or no process, to look at. */
+  away: Node | undefined
   /** How many writes there were when it had what there was when it came back. */
   caughtUpAtWrite: number | undefined
   private run: Promise<void> | undefined
-
-  constructor(node: Node) {
-    this.node = node
-  }
 
   get hasBegun(): boolean {
     return this.run !== undefined
   }
 
-  /** Empties it, and ends when it has caught up. */
-  begin(leader: Node, load: Load, seconds: () => string): void {
-    this.run = this.empty(leader, load, seconds)
+  /** Empties one that leads nobody and has no trace, and ends when it has caught up. */
+  begin(nodes: ReadonlyArray<Node>, load: Load, seconds: () => string): void {
+    this.run = this.empty(nodes, load, seconds)
     this.run.catch(() => (load.isOver = true))
   }
 
@@ -165,14 +100,17 @@ class Emptied {
     await this.run
   }
 
-  private async empty(leader: Node, load: Load, seconds: () => string): Promise<void> {
-    const { node } = this
+  private async empty(nodes: ReadonlyArray<Node>, load: Load, seconds: () => string): Promise<void> {
+    const leader = await Nodes.leaderOf(nodes)
+    const node = nodes.find((other) => other !== leader && other !== load.target && other.id !== "n2")
+    if (node === undefined)
+      throw new Report.Broken("the leader has changed, and no follower is free to be emptied")
     Report.note(`${seconds()} s: ${node.id} is killed and its directory removed`)
-    this.isAway = true
+    this.away = node
     await node.kill("SIGKILL")
     rmSync(node.directory, { recursive: true })
     await node.start()
-    this.isAway = false
+    this.away = undefined
     await Nodes.caughtUp(node, leader, 300_000)
     this.caughtUpAtWrite = load.writes
     Report.note(`${seconds()} s: ${node.id} has caught up with what was written when it came back`)
@@ -183,64 +121,76 @@ const run = async ({ directory, nodes }: Nodes.Cluster): Promise<void> => {
   const traceFile = path.join(directory, "n2.ndjson")
   const leader = await startAll(nodes, traceFile)
   const silence = new Silence(traceFile)
-  const emptied = new Emptied(nodes.find((node) => node !== leader && node.id !== "n2")!)
+  const emptied = new Emptied()
   const term = (await Nodes.statusOf(leader))?.term
-  const load: Load = { writes: 0, failures: new Map(), isOver: false }
+  const load: Load = { target: leader, writes: 0, failures: new Map(), isOver: false }
   const peaks = new Peaks()
   const ownDelay = monitorEventLoopDelay({ resolution: 10 })
   ownDelay.enable()
   const begunAt = performance.now()
   const seconds = () => ((performance.now() - begunAt) / 1_000).toFixed(0)
   const value = new Uint8Array(valueBytes).fill(120)
-  const writing = Promise.all(Array.from({ length: writers }, () => write(load, leader, value)))
+  const writing = Promise.all(Array.from({ length: writers }, () => write(load, value)))
   const ended = writing.then(() => (load.isOver = true))
 
   let seenTerm = term
   while (!load.isOver) {
     silence.readOn()
-    for (const node of nodes) if (!(emptied.isAway && node === emptied.node)) peaks.look(node)
+    await peaks.look(nodes.filter((node) => node !== emptied.away))
     const now = await Nodes.statusOf(nodes[1]!)
     if (now !== undefined && now.term !== seenTerm) {
       Report.note(`${seconds()} s: term ${now.term}, leader ${now.leader ?? "none"}`)
       seenTerm = now.term
     }
-    if (!emptied.hasBegun && load.writes * valueBytes > targetBytes / 2) emptied.begin(leader, load, seconds)
+    if (!emptied.hasBegun && load.writes * valueBytes > targetBytes / 2) emptied.begin(nodes, load, seconds)
     await Promise.race([sleep(250), ended])
   }
   await writing
   const elapsed = seconds()
   await emptied.end()
   for (const node of nodes) await Nodes.caughtUp(node, leader)
+  silence.readOn()
 
-  const total = load.writes * valueBytes
-  Report.note(`${load.writes} writes, ${(total / megabyte).toFixed(0)} MiB in ${elapsed} s`)
-  Report.note(`largest directories: ${inMegabytes(peaks.directoryBytes)}`)
-  Report.note(`largest processes: ${inMegabytes(peaks.memoryBytes)}`)
-  Report.note(`longest silence of the leader, as a follower saw it: ${silence.longestMillis.toFixed(0)} ms`)
-  Report.note(`term ${term} at the beginning, ${(await Nodes.statusOf(leader))?.term} in the end`)
-  const ownDelayMillis = ownDelay.max / 1e6
   Report.note(
-    `longest delay of this process itself, as a measure of the machine: ${ownDelayMillis.toFixed(0)} ms`
+    `${load.writes} writes, ${((load.writes * valueBytes) / megabyte).toFixed(0)} MiB in ${elapsed} s`
   )
-  for (const [kind, count] of load.failures) Report.note(`${count} writes were answered: ${kind}`)
+  Report.note(
+    `longest delay of this process itself, as a measure of the machine: ${(ownDelay.max / 1e6).toFixed(0)} ms`
+  )
+  Report.note(`term ${term} at the beginning, ${(await Nodes.statusOf(leader))?.term} in the end`)
+  judge({ load, peaks, silence, emptied })
+  Report.check((await Nodes.statusOf(leader))?.term === term, "there was no election")
+}
+
+const judge = (seen: {
+  readonly load: Load
+  readonly peaks: Peaks
+  readonly silence: Silence
+  readonly emptied: Emptied
+}): void => {
+  const { directoryBytes, memoryBytes } = seen.peaks
+  Report.note(`largest directories: ${inMegabytes(directoryBytes)}`)
+  Report.note(`largest processes: ${inMegabytes(memoryBytes)}`)
+  const { longestMillis } = seen.silence
+  Report.note(`longest silence of the leader, as a follower saw it: ${longestMillis.toFixed(0)} ms`)
+  for (const [kind, count] of seen.load.failures) Report.note(`${count} writes were answered: ${kind}`)
   Report.check(
-    [...peaks.directoryBytes.values()].every((bytes) => bytes <= maxDirectoryBytes),
+    [...directoryBytes.values()].every((bytes) => bytes <= maxDirectoryBytes),
     `no directory was larger than ${(maxDirectoryBytes / megabyte).toFixed(0)} MiB`
   )
   Report.check(
-    [...peaks.memoryBytes.values()].every((bytes) => bytes <= maxMemoryBytes),
+    [...memoryBytes.values()].every((bytes) => bytes <= maxMemoryBytes),
     `no process was larger than ${maxMemoryBytes / megabyte} MiB`
   )
   Report.check(
-    (emptied.caughtUpAtWrite ?? Infinity) * valueBytes < targetBytes,
+    (seen.emptied.caughtUpAtWrite ?? Infinity) * valueBytes < targetBytes,
     "the emptied follower caught up while the writes went on"
   )
   Report.check(
-    silence.longestMillis > 0 && silence.longestMillis < electionTimeoutMillis,
+    longestMillis > 0 && longestMillis < electionTimeoutMillis,
     `the leader was never silent for an election timeout, ${electionTimeoutMillis} ms`
   )
-  Report.check((await Nodes.statusOf(leader))?.term === term, "there was no election")
-  Report.check(load.failures.size === 0, "every write was acknowledged")
+  Report.check(seen.load.failures.size === 0, "every write was acknowledged")
 }
 
 await Report.main(async () => {

@@ -10,46 +10,15 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import { backup } from "./commands/Backup.ts"
-import { cas } from "./commands/Cas.ts"
-import { remove } from "./commands/Delete.ts"
-import { demo } from "./commands/Demo.ts"
-import { get } from "./commands/Get.ts"
-import { inspect } from "./commands/Inspect.ts"
-import { member } from "./commands/Member.ts"
-import { maelstrom } from "./commands/Maelstrom.ts"
-import { put } from "./commands/Put.ts"
-import { recover } from "./commands/Recover.ts"
-import { restore } from "./commands/Restore.ts"
-import { serve } from "./commands/Serve.ts"
-import { sim } from "./commands/Sim.ts"
-import { status } from "./commands/Status.ts"
-import { transfer } from "./commands/Transfer.ts"
-import { up } from "./commands/Up.ts"
+import * as Commands from "./Commands.ts"
 
-const effectRaft = Command.make("effect-raft").pipe(
-  Command.withDescription(
-    "Run, watch and break a replicated key-value cluster. Begin with `effect-raft up`, or let `effect-raft demo` tell a story."
-  ),
-  Command.withSubcommands([
-    up,
-    demo,
-    serve,
-    put,
-    get,
-    remove,
-    cas,
-    status,
-    member,
-    transfer,
-    backup,
-    restore,
-    recover,
-    inspect,
-    sim,
-    maelstrom
-  ])
-)
+const withCommands = (commands: ReadonlyArray<Commands.Any>) =>
+  Command.make("effect-raft").pipe(
+    Command.withDescription(
+      "Run, watch and break a replicated key-value cluster. Begin with `effect-raft up`, or let `effect-raft demo` tell a story."
+    ),
+    Command.withSubcommands(commands)
+  )
 
 const presenter: CliOutput.Presenter = {
   present: (event) =>
@@ -78,4 +47,6 @@ const manners = Layer.mergeAll(
 
 /** Runs the command with these arguments, those after the program's name. */
 export const run = (args: ReadonlyArray<string>) =>
-  Command.runWith(effectRaft, { version: "0.0.0" })(args).pipe(Effect.provide(manners))
+  Effect.flatMap(Commands.load(args), (commands) =>
+    Command.runWith(withCommands(commands), { version: "0.0.0" })(args)
+  ).pipe(Effect.provide(manners))

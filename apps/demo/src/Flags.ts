@@ -7,7 +7,7 @@ import * as KvKey from "@effect-raft/kv/KvKey"
 import * as Address from "@effect-raft/transport-tcp/Address"
 import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
-import * as NativeEndpoint from "./NativeEndpoint.ts"
+import * as NativeAddress from "./NativeAddress.ts"
 import * as TlsFlags from "./TlsFlags.ts"
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
@@ -69,7 +69,7 @@ const parseEndpoints = (text: string): Endpoints =>
   parseAll(text, isHttpUrl, "HTTP addresses, such as http://127.0.0.1:7101")
 
 const parseNative = (text: string): Endpoints =>
-  parseAll(text, NativeEndpoint.is, "addresses of one kind, such as raft://127.0.0.1:7201")
+  parseAll(text, NativeAddress.is, "addresses of one kind, such as raft://127.0.0.1:7201")
 
 const parseAll = (text: string, isGood: (url: string) => boolean, wanted: string): Endpoints => {
   const urls = text.split(",").map((part) => part.trim())

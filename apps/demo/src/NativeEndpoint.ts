@@ -1,24 +1,14 @@
 /**
- * `raft://HOST:PORT`, or `raft://HOST:PORT/CLUSTER`: a node's port for native clients, as the commands take it.
+ * The store behind `raft://` endpoints.
  */
 import * as KvClient from "@effect-raft/kv/KvClient"
 import type { Kv } from "@effect-raft/kv/Kv"
-import * as Address from "@effect-raft/transport-tcp/Address"
 import * as TcpClientTransport from "@effect-raft/transport-tcp/TcpClientTransport"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { type CommandFailed, misuse } from "./ExitCode.ts"
+import * as NativeAddress from "./NativeAddress.ts"
 import * as TlsFlags from "./TlsFlags.ts"
-
-const pattern = /^raft:\/\/([^/]+)(?:\/([A-Za-z0-9][A-Za-z0-9._-]{0,63}))?\/?$/
-
-/** Whether a text is such an endpoint. */
-export const is = (text: string): boolean => parse(text) !== undefined
-
-const parse = (text: string): { readonly address: string; readonly cluster: string } | undefined => {
-  const [, address = "", cluster = "effect-raft"] = pattern.exec(text) ?? []
-  return typeof Address.parse(address) === "string" ? undefined : { address, cluster }
-}
 
 /** The store behind these endpoints, in plain text unless the flags name a certificate. */
 export const layer = (options: {
@@ -26,7 +16,7 @@ export const layer = (options: {
   readonly timeoutMillis?: number | undefined
   readonly tls?: TlsFlags.Flags | undefined
 }): Layer.Layer<Kv, CommandFailed> => {
-  const parsed = options.endpoints.map(parse).filter((endpoint) => endpoint !== undefined)
+  const parsed = options.endpoints.map(NativeAddress.parse).filter((endpoint) => endpoint !== undefined)
   const clusters = new Set(parsed.map(({ cluster }) => cluster))
   const [clusterId] = clusters
   if (clusterId === undefined || clusters.size > 1) {

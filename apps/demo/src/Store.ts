@@ -19,6 +19,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as ClientHttp from "./ClientHttp.ts"
 import * as ExitCode from "./ExitCode.ts"
+import * as NativeAddress from "./NativeAddress.ts"
 import * as NativeEndpoint from "./NativeEndpoint.ts"
 import type * as TlsFlags from "./TlsFlags.ts"
 
@@ -40,7 +41,7 @@ export const use = <A>(
 ): Effect.Effect<A, ExitCode.CommandFailed> =>
   Kv.use(f).pipe(
     Effect.provide(
-      endpoints.every(NativeEndpoint.is)
+      endpoints.every(NativeAddress.is)
         ? NativeEndpoint.layer({ endpoints, timeoutMillis, tls })
         : KvClient.layer({ endpoints, ...(timeoutMillis === undefined ? {} : { timeoutMillis }) }).pipe(
             Layer.provide(ClientHttp.layer(tls))

@@ -17,6 +17,7 @@ import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as RcRef from "effect/RcRef"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
@@ -124,6 +125,34 @@ export const open = <Command, Reply>(
       expired: Deferred.await(expiry)
     }
   })
+
+/** How long {@link proposer} keeps a session that nobody uses. */
+const idleMillis = 60_000
+
+/**
+ * Proposes in a session that is opened when the first command needs it, given back after a minute without
+ * commands or with the Scope, and replaced when it has expired. A command that met the end of a session and
+ * surely was not applied goes on in the next one. For programs that want exactly-once and no session to look after.
+ */
+export const proposer = <Command, Reply>(
+  operations: SessionOperations<Command, Reply>,
+  options?: Options
+): Effect.Effect<(command: Command) => Effect.Effect<Reply, RaftError>, never, Scope.Scope> =>
+  Effect.map(
+    RcRef.make({ acquire: open(operations, options), idleTimeToLive: idleMillis }),
+    (sessions) => (command) =>
+      RcRef.get(sessions).pipe(
+        Effect.flatMap((session) => session.propose(command)),
+        Effect.scoped,
+        Effect.tapError(({ reason }) =>
+          reason._tag === "SessionExpired" ? RcRef.invalidate(sessions) : Effect.void
+        ),
+        Effect.retry({
+          times: 1,
+          while: ({ outcome, reason }) => reason._tag === "SessionExpired" && outcome === "none"
+        })
+      )
+  )
 
 /** The numbers of one session's commands: which is next, and which are under way. */
 class Numbers {

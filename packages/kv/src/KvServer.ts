@@ -18,9 +18,9 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
-import * as HttpApiSwagger from "effect/http-api/HttpApiSwagger"
 import * as Layer from "effect/Layer"
 import { KvApi } from "./KvApi.ts"
+import * as KvDocs from "./KvDocs.ts"
 import * as KvKeysHandlers from "./KvKeysHandlers.ts"
 import * as KvMembers from "./KvMembers.ts"
 import { KvMachine } from "./KvMachine.ts"
@@ -47,8 +47,7 @@ export const routes = (options?: Options) =>
         KvOperatorHandlers.layer({ url: options?.url ?? null })
       ])
     ),
-    // Of the two pages Effect ships this one loads nothing from elsewhere.
-    HttpApiSwagger.layer(KvApi, { path: "/docs" }),
+    KvDocs.layer,
     nameLeader,
     KvRoutes.layer
   )

@@ -4,7 +4,7 @@
  * A record is written on the event loop, by one vectored call into the page cache, which takes
  * microseconds. The flush runs there too while the disk is quick, and in Node's thread pool when it is
  * not, so that the node goes on talking to its peers meanwhile (`FlushPlace`). Space is filled with zeros
- * beforehand, because a flush that does not have to record a new size takes half the time.
+ * beforehand, because a flush that does not have to record a new size takes half the time (`Preallocation`).
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -17,12 +17,7 @@ import { FlushPlace } from "./FlushPlace.ts"
 import { ioFailed } from "./IoError.ts"
 import { LogFileSystem } from "./LogFileSystem.ts"
 import type { LogDirectory, LogFile, ReadableDirectory, ReadableFile } from "./LogFileSystem.ts"
-
-/**
- * In pieces of this size, because the kernel keeps in one folio what was written in one piece, and for a
- * process it counts the whole folio as written whenever a record touches it.
- */
-const fillChunk = new Uint8Array(64 * 1024)
+import * as Preallocation from "./Preallocation.ts"
 
 const attempt = <A>(operation: string, location: string, call: () => A) =>
   Effect.try({ try: call, catch: ioFailed(operation, location) })
@@ -104,7 +99,7 @@ const toLogDirectory = (directory: string): LogDirectory => {
     create: (name, bytes) =>
       Effect.uninterruptibleMask((restore) =>
         Effect.flatMap(openFile(at(name), "wx+"), ({ descriptor, file }) =>
-          restore(fill(descriptor, at(name), bytes)).pipe(
+          restore(Preallocation.fill(bytes, fillWrite(descriptor, at(name)))).pipe(
             Effect.onError(() => file.close),
             Effect.as(file)
           )
@@ -123,16 +118,13 @@ const openFile = (path: string, flags: string) =>
     (descriptor) => ({ descriptor, file: toLogFile(path, descriptor) })
   )
 
-const fill = Effect.fnUntraced(function* (descriptor: number, path: string, bytes: number) {
-  for (let at = 0; at < bytes;) {
-    const chunk = Math.min(fillChunk.byteLength, bytes - at)
-    const write = inPool<number>("preallocate", path, (done) =>
-      Fs.write(descriptor, fillChunk, 0, chunk, at, done)
+/** A write of zeros. Left to itself, it could go into whatever file has this descriptor next. */
+const fillWrite =
+  (descriptor: number, path: string): Preallocation.Write<StorageError> =>
+  (zeros, bytes, position) =>
+    Effect.uninterruptible(
+      inPool<number>("preallocate", path, (done) => Fs.write(descriptor, zeros, 0, bytes, position, done))
     )
-    // Left to itself, it could write into whatever file has this descriptor next.
-    at += yield* Effect.uninterruptible(write)
-  }
-})
 
 const toLogFile = (path: string, descriptor: number): LogFile => {
   let unflushedBytes = Number.POSITIVE_INFINITY

@@ -35,6 +35,12 @@ export interface WriteAheadLog {
   readonly write: (batch: WriteBatch) => Effect.Effect<void, StorageError>
 }
 
+/**
+ * How full a segment is when the next one is begun. Early: the log cannot go on without it, and filling it takes
+ * long on a machine that has much else to do. Not at once: a log that hardly grows needs no second segment.
+ */
+const spareFrom = 1 / 4
+
 /** Where the log is being written. Only the fiber that writes changes it. */
 interface Log extends WriteAheadLogOptions {
   readonly directory: LogDirectory
@@ -174,7 +180,9 @@ const acknowledge = (log: Log, batch: WriteBatch): Effect.Effect<void> => {
   for (const block of batch.blocks) log.maxIndex = LogIndex.max(log.maxIndex, LogEntry.lastIndex(block))
   log.hasWritten = true
   if (batch.base !== undefined) return removeCovered(log)
-  return log.spare === undefined && log.position > log.segment.fileBytes / 2 ? prepareSpare(log) : Effect.void
+  return log.spare === undefined && log.position > log.segment.fileBytes * spareFrom
+    ? prepareSpare(log)
+    : Effect.void
 }
 
 const prepareSpare = (log: Log) =>

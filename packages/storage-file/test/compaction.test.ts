@@ -158,10 +158,13 @@ describe("the next segment", () => {
             assert.deepStrictEqual(files.namesOf(directory), ["00000001.wal"])
             yield* writeAll(store, thirty.slice(1, 2))
             assert.deepStrictEqual(files.namesOf(directory), ["00000001.wal", "00000002.wal.new"])
-            yield* writeAll(store, thirty.slice(2, 4))
+            yield* writeAll(store, thirty.slice(2, 6))
+            assert.deepStrictEqual(segmentsOf(files), ["00000001.wal"])
+            yield* writeAll(store, thirty.slice(6, 7))
             assert.deepStrictEqual(segmentsOf(files), ["00000001.wal", "00000002.wal"])
           }),
-        options
+        // A quarter of it is full with the second entry, all of it with the seventh.
+        { directory, segmentBytes: 8192 }
       )
     })
   )
@@ -187,9 +190,8 @@ describe("the next segment", () => {
         files.layer,
         (store) =>
           Effect.gen(function* () {
-            yield* writeAll(store, thirty.slice(0, 1))
             files.failAfter(2, "ENOSPC")
-            yield* writeAll(store, thirty.slice(1, 3))
+            yield* writeAll(store, thirty.slice(0, 3))
             const { message } = yield* Effect.flip(writeAll(store, thirty.slice(3, 4)))
             assert.include(message, "the disk is full")
           }),

@@ -13,6 +13,7 @@ import type { NodeId } from "../../src/NodeId.ts"
 import { because, NotLeader } from "../../src/RaftError.ts"
 import type { RaftError } from "../../src/RaftError.ts"
 import * as Session from "../../src/Session.ts"
+import * as SessionRecord from "../../src/sessions/SessionRecord.ts"
 import * as LinkFaults from "../../src/testing/LinkFaults.ts"
 import { clusterTest } from "./ClusterTest.ts"
 import type { JournalCluster } from "./ClusterTest.ts"
@@ -125,6 +126,40 @@ clusterTest(
       const error = yield* cluster.drive(Effect.flip(session.expired), { within: "20 seconds" })
       assert.strictEqual(error.reason._tag, "SessionExpired")
       assert.strictEqual((yield* Effect.flip(session.propose("x"))).reason._tag, "SessionExpired")
+    })
+)
+
+clusterTest(
+  "a proposer opens a session with the first command, and goes on in another when that has expired",
+  { size: 3, config: { sessionTimeoutMillis: 2_000 } },
+  (cluster) =>
+    Effect.gen(function* () {
+      const { follower } = yield* elect(cluster)
+      const opened = () =>
+        cluster.applied(follower).filter((entry) => {
+          return entry.kind === "Session" && SessionRecord.decode(entry.payload)._tag === "Open"
+        }).length
+      const propose = yield* Session.proposer(cluster.raft(follower).sessions)
+      assert.strictEqual(opened(), 0)
+      yield* cluster.drive(Effect.all([propose("first"), propose("second")], { concurrency: "unbounded" }))
+      assert.strictEqual(opened(), 1)
+      cluster.network.isolate(follower)
+      const leader = yield* cluster.awaitLeader({ among: cluster.nodeIds.filter((id) => id !== follower) })
+      yield* cluster.advance("4 seconds")
+      yield* cluster.drive(cluster.raft(leader).propose("time passes"))
+      cluster.network.heal()
+      yield* cluster.drive(propose("third"), { within: "20 seconds" })
+      assert.strictEqual(opened(), 2)
+      assert.deepStrictEqual([...(yield* cluster.read(journal))].sort(), [
+        "first",
+        "second",
+        "third",
+        "time passes"
+      ])
+      // Nobody uses it for a minute: it is given back.
+      yield* cluster.advance("70 seconds")
+      const last = SessionRecord.decode(cluster.applied(follower).at(-1)!.payload)
+      assert.strictEqual(last._tag, "Close")
     })
 )
 
