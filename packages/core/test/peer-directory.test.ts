@@ -40,7 +40,7 @@ const restarted = NodeState.initial({
   stamp: { nowMillis: 0, wallMillis: 0, jitter: 0 }
 })
 
-const peersOf = (state: NodeState.NodeState): ReadonlyArray<string> =>
+const peersOf = (state: NodeState.NodeState): Array<string> =>
   Array.from(PeerDirectory.peers(state).keys()).toSorted()
 
 describe("the peers of a node", () => {
