@@ -12,25 +12,16 @@ const slabBytes = 64 * 1024
 const maxPieceBytes = slabBytes / 8
 
 export class ByteSlab {
-  /** Over the buffer of the last piece, which begins there at its `byteOffset`. */
-  view = new DataView(new ArrayBuffer(0))
   private slab = new Uint8Array(0)
-  private slabView = this.view
   private taken = 0
 
   /** A piece of `bytes` bytes, with anything in it. */
   take(bytes: number): Uint8Array {
-    if (bytes > maxPieceBytes) {
-      const alone = new Uint8Array(bytes)
-      this.view = new DataView(alone.buffer)
-      return alone
-    }
+    if (bytes > maxPieceBytes) return new Uint8Array(bytes)
     if (this.slab.byteLength - this.taken < bytes) {
       this.slab = new Uint8Array(slabBytes)
-      this.slabView = new DataView(this.slab.buffer)
       this.taken = 0
     }
-    this.view = this.slabView
     this.taken += bytes
     return this.slab.subarray(this.taken - bytes, this.taken)
   }

@@ -22,6 +22,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { ByteSlab } from "./ByteSlab.ts"
 import * as KvKey from "./KvKey.ts"
+import * as NumberBytes from "./NumberBytes.ts"
 
 /** The log index of the write that made a value what it is; the first is 1. */
 export const Revision = Schema.Natural.check(Schema.isGreaterThan(0))
@@ -71,7 +72,6 @@ const headerBytes = 12
 export const maxOverheadBytes = headerBytes + KvKey.maxKeyBytes
 
 const conditionCodes = { IfAbsent: 1, IfMatch: 2 } as const
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 /** For bytes that are not what they should be. */
 export const reject = (message: string): never => {
@@ -88,24 +88,22 @@ export const commandCodec: BinaryCodec<KvCommand> = {
     const key = KvKey.bytesOf(command.key)
     const value = command._tag === "Put" ? command.value : undefined
     const bytes = slab.take(headerBytes + key.byteLength + (value?.byteLength ?? 0))
-    const at = bytes.byteOffset
-    const { view } = slab
     bytes[0] = command._tag === "Put" ? 0 : 1
     bytes[1] = command.condition === undefined ? 0 : conditionCodes[command.condition._tag]
     const revision = command.condition?._tag === "IfMatch" ? command.condition.revision : 0
-    view.setUint16(at + 2, key.byteLength, true)
-    view.setFloat64(at + 4, revision, true)
+    bytes[2] = key.byteLength & 0xff
+    bytes[3] = key.byteLength >>> 8
+    NumberBytes.write(bytes, 4, revision)
     bytes.set(key, headerBytes)
     if (value !== undefined) bytes.set(value, headerBytes + key.byteLength)
     return bytes
   },
   decode: (bytes) => {
     if (bytes.byteLength < headerBytes) return reject("a command has at least 12 bytes")
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    const keyEnd = headerBytes + view.getUint16(2, true)
+    const keyEnd = headerBytes + bytes[2]! + 256 * bytes[3]!
     if (keyEnd > bytes.byteLength) return reject("the key is cut off")
     const key = keyOf(bytes.subarray(headerBytes, keyEnd))
-    const condition = decodeCondition(view)
+    const condition = decodeCondition(bytes)
     switch (bytes[0]) {
       case 0: {
         const value = bytes.subarray(keyEnd)
@@ -125,27 +123,23 @@ export const commandCodec: BinaryCodec<KvCommand> = {
 
 /** Reads a key; throws a `SchemaError` where the bytes are none. */
 export const keyOf = (bytes: Uint8Array): string => {
-  let key: string
   try {
-    key = decoder.decode(bytes)
-  } catch {
-    return reject("the key is not UTF-8")
+    return KvKey.fromBytes(bytes)
+  } catch (cause) {
+    return reject(cause instanceof RangeError ? cause.message : "the key is not UTF-8")
   }
-  const problem = KvKey.problemWith(key)
-  return problem === undefined ? key : reject(problem)
 }
 
-const decodeCondition = (view: DataView): Condition | undefined => {
-  const revision = view.getFloat64(4, true)
-  switch (view.getUint8(1)) {
+const decodeCondition = (bytes: Uint8Array): Condition | undefined => {
+  switch (bytes[1]) {
     case 0:
       return undefined
-    case 1:
+    case conditionCodes.IfAbsent:
       return { _tag: "IfAbsent" }
-    case 2:
-      return { _tag: "IfMatch", revision: decodeRevision(revision) }
+    case conditionCodes.IfMatch:
+      return { _tag: "IfMatch", revision: decodeRevision(NumberBytes.read(bytes, 4)) }
     default:
-      return reject(`${view.getUint8(1)} is no condition`)
+      return reject(`${bytes[1]} is no condition`)
   }
 }
 
@@ -154,15 +148,10 @@ const decodeRevision = (revision: number): Revision =>
 
 const replyBytes = 9
 
-// By way of a buffer of its own: a view of nine bytes would cost more than the bytes.
-const numberBytes = new Uint8Array(8)
-const numberView = new DataView(numberBytes.buffer)
-
 const encodeReply = (kind: number, number: number): Uint8Array => {
   const bytes = new Uint8Array(replyBytes)
   bytes[0] = kind
-  numberView.setFloat64(0, number, true)
-  bytes.set(numberBytes, 1)
+  NumberBytes.write(bytes, 1, number)
   return bytes
 }
 
@@ -181,7 +170,7 @@ export const replyCodec: BinaryCodec<KvReply> = {
   decode: (bytes) => {
     if (bytes.byteLength !== replyBytes)
       return reject(`a reply has ${replyBytes} bytes, not ${bytes.byteLength}`)
-    const number = new DataView(bytes.buffer, bytes.byteOffset).getFloat64(1, true)
+    const number = NumberBytes.read(bytes, 1)
     switch (bytes[0]) {
       case 0:
         return { _tag: "Written", revision: decodeRevision(number) }

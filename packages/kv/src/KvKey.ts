@@ -16,13 +16,32 @@ const scratch = new Uint8Array(maxKeyBytes)
 export const bytesOf = (key: string): Uint8Array =>
   scratch.subarray(0, encoder.encodeInto(key, scratch).written)
 
+/** A character of a string takes at most so many bytes. */
+const maxBytesPerCharacter = 3
+
 /** Says why `key` is no key, or `undefined` when it is one. */
 export const problemWith = (key: string): string | undefined => {
   if (key.length === 0) return "a key must not be empty"
-  if (key === "." || key === "..") return `"${key}" cannot be a key: URLs drop it from a path`
+  if (isDots(key)) return `"${key}" cannot be a key: URLs drop it from a path`
   if (!key.isWellFormed()) return "a key must be well-formed Unicode; this one holds half of a surrogate pair"
-  if (encoder.encodeInto(key, scratch).read < key.length) {
-    return `a key takes at most ${maxKeyBytes} bytes of UTF-8; this one takes ${encoder.encode(key).byteLength}`
-  }
-  return undefined
+  if (key.length * maxBytesPerCharacter <= maxKeyBytes) return undefined
+  return encoder.encodeInto(key, scratch).read < key.length
+    ? tooLong(encoder.encode(key).byteLength)
+    : undefined
 }
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+/** Reads a key from its bytes; throws an error that says why they are none. */
+export const fromBytes = (bytes: Uint8Array): string => {
+  // What can be decoded is well-formed, and so long as its bytes are.
+  if (bytes.byteLength > maxKeyBytes) throw new RangeError(tooLong(bytes.byteLength))
+  const key = decoder.decode(bytes)
+  if (key.length === 0 || isDots(key)) throw new RangeError(problemWith(key))
+  return key
+}
+
+const isDots = (key: string): boolean => key === "." || key === ".."
+
+const tooLong = (bytes: number): string =>
+  `a key takes at most ${maxKeyBytes} bytes of UTF-8; this one takes ${bytes}`

@@ -10,10 +10,11 @@ import { ForkableMap } from "./ForkableMap.ts"
 import * as KvCommand from "./KvCommand.ts"
 import * as KvQuery from "./KvQuery.ts"
 import * as KvSnapshot from "./KvSnapshot.ts"
+import { YoungValues } from "./YoungValues.ts"
 
 /** What a read sees. What `get` gives must not be written into; it may be kept. */
 export interface KvView {
-  readonly get: (key: string) => KvSnapshot.Stored | undefined
+  readonly get: (key: string) => Pick<KvSnapshot.Stored, "value" | "revision"> | undefined
   /** How many keys there are. */
   readonly size: number
 }
@@ -26,11 +27,15 @@ const conditionHolds = (
   return condition._tag === "IfAbsent" ? present === undefined : present?.revision === condition.revision
 }
 
-const applyTo = (
-  map: ForkableMap<KvSnapshot.Stored>,
-  command: KvCommand.KvCommand,
-  meta: ApplyMeta
-): KvCommand.KvReply => {
+interface State {
+  readonly map: ForkableMap<KvSnapshot.Stored>
+  /** Writes to the map. */
+  readonly young: YoungValues
+}
+
+const stateOf = (map: ForkableMap<KvSnapshot.Stored>): State => ({ map, young: new YoungValues(map) })
+
+const applyTo = ({ map, young }: State, command: KvCommand.KvCommand, meta: ApplyMeta): KvCommand.KvReply => {
   // Only a conditional write needs to know what is there.
   if (command.condition !== undefined) {
     const present = map.get(command.key)
@@ -39,28 +44,27 @@ const applyTo = (
     }
   }
   if (command._tag === "Delete") return { _tag: "Deleted", deleted: map.delete(command.key) }
-  // The command's value is a view of the log, and the log may go. Not `slice`: of a Node Buffer that is a view.
-  map.set(command.key, { value: new Uint8Array(command.value), revision: meta.index })
+  young.put(command.key, command.value, meta.index)
   return { _tag: "Written", revision: meta.index }
 }
 
 const make = (): Instance<KvCommand.KvCommand, KvCommand.KvReply, KvView> => {
-  let map = new ForkableMap<KvSnapshot.Stored>()
+  let state = stateOf(new ForkableMap())
   const view: KvView = {
-    get: (key) => map.get(key),
+    get: (key) => state.map.get(key),
     get size() {
-      return map.size
+      return state.map.size
     }
   }
   return {
-    apply: (command, meta) => applyTo(map, command, meta),
+    apply: (command, meta) => applyTo(state, command, meta),
     view: () => view,
     snapshot: () => {
-      const taken = map.fork()
+      const taken = state.map.fork()
       return { [Symbol.iterator]: () => KvSnapshot.encode(taken) }
     },
     restore: (pieces) => {
-      map = KvSnapshot.decode(pieces)
+      state = stateOf(KvSnapshot.decode(pieces))
     }
   }
 }

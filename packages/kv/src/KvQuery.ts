@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
 import { ByteSlab } from "./ByteSlab.ts"
 import { Key, keyOf, reject, Revision } from "./KvCommand.ts"
 import * as KvKey from "./KvKey.ts"
+import * as NumberBytes from "./NumberBytes.ts"
 
 /** Reads a value. */
 export const Get = Schema.TaggedStruct("Get", { key: Key })
@@ -49,14 +50,14 @@ export const answerCodec: BinaryCodec<KvAnswer> = {
     if (answer === null) return absent
     const bytes = slab.take(answerHeaderBytes + answer.value.byteLength)
     bytes[0] = 1
-    slab.view.setFloat64(bytes.byteOffset + 1, answer.revision, true)
+    NumberBytes.write(bytes, 1, answer.revision)
     bytes.set(answer.value, answerHeaderBytes)
     return bytes
   },
   decode: (bytes) => {
     if (bytes.byteLength === 1 && bytes[0] === 0) return null
     if (bytes[0] !== 1 || bytes.byteLength < answerHeaderBytes) return reject("this is no answer to a query")
-    const revision = new DataView(bytes.buffer, bytes.byteOffset).getFloat64(1, true)
+    const revision = NumberBytes.read(bytes, 1)
     if (!Number.isSafeInteger(revision) || revision <= 0) return reject(`${revision} is no revision`)
     return { value: new Uint8Array(bytes.subarray(answerHeaderBytes)), revision }
   }

@@ -10,10 +10,13 @@ import { ForkableMap } from "../src/ForkableMap.ts"
 import * as KvCommand from "../src/KvCommand.ts"
 import * as KvKey from "../src/KvKey.ts"
 import { KvMachine } from "../src/KvMachine.ts"
+import type { KvView } from "../src/KvMachine.ts"
 import * as KvSnapshot from "../src/KvSnapshot.ts"
 
 const { machine } = KvMachine
 const bytes = (text: string) => new TextEncoder().encode(text)
+const plain = (stored: ReturnType<KvView["get"]>) =>
+  stored === undefined ? undefined : { value: stored.value, revision: stored.revision }
 
 // A few keys and low revisions, so that conditions hold now and then.
 const FewKeys = Schema.Literals(["a", "b", "a/b", "ключ", "\u{1F511}"])
@@ -79,7 +82,7 @@ describe("the machine", () => {
       assert.deepStrictEqual(instance.apply(command, meta), apply(command, meta.index))
     })
     assert.strictEqual(instance.view().size, map.size)
-    for (const [key, stored] of map) assert.deepStrictEqual(instance.view().get(key), stored)
+    for (const [key, stored] of map) assert.deepStrictEqual(plain(instance.view().get(key)), stored)
   })
 
   it("a key's revision is the log index of its last write", () => {
@@ -111,7 +114,7 @@ describe("the machine", () => {
       _tag: "ConditionFailed",
       revision: null
     })
-    assert.deepStrictEqual(instance.view().get("a"), { value: bytes("first"), revision: 1 })
+    assert.deepStrictEqual(plain(instance.view().get("a")), { value: bytes("first"), revision: 1 })
   })
 
   it("keeps no part of a Node Buffer that a command was read from", () => {
@@ -132,8 +135,8 @@ describe("the machine", () => {
     for (const piece of pieces) assert.isAtMost(piece.byteLength, KvSnapshot.maxPieceBytes)
     const restored = machine.make()
     restored.restore(pieces, 0)
-    assert.deepStrictEqual(restored.view().get("large"), { value: large, revision: 1 })
-    assert.deepStrictEqual(restored.view().get("small"), { value: bytes("x"), revision: 2 })
+    assert.deepStrictEqual(plain(restored.view().get("large")), { value: large, revision: 1 })
+    assert.deepStrictEqual(plain(restored.view().get("small")), { value: bytes("x"), revision: 2 })
   })
 
   it("a snapshot that is cut off anywhere is refused and leaves the state alone", () => {

@@ -1,47 +1,29 @@
 /** What operators ask over HTTP: it reaches the node as it was meant, and every failure says what became of it. */
-import { NodeHttpServer } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { LogIndex } from "@effect-raft/core/LogIndex"
 import { NodeId } from "@effect-raft/core/NodeId"
 import * as Reason from "@effect-raft/core/RaftError"
-import { Kv } from "@effect-raft/kv/Kv"
-import * as KvServer from "@effect-raft/kv/KvServer"
 import * as Effect from "effect/Effect"
-import * as HttpServer from "effect/http/HttpServer"
-import * as Layer from "effect/Layer"
-import { createServer } from "node:http"
-import * as FakeRaft from "./support/FakeRaft.ts"
-import * as HttpProbe from "./support/HttpProbe.ts"
+import type * as FakeRaft from "./support/FakeRaft.ts"
+import type * as HttpProbe from "./support/HttpProbe.ts"
+import * as Serving from "./support/Serving.ts"
 
 const serving = <A, E>(
   test: (context: {
     readonly change: (body: unknown) => Effect.Effect<HttpProbe.Answer>
     readonly raft: FakeRaft.FakeRaft
   }) => Effect.Effect<A, E>
-) => {
-  const raft = FakeRaft.make()
-  return Effect.gen(function* () {
-    const { address } = yield* HttpServer.HttpServer
-    const port = "port" in address ? address.port : assert.fail("no TCP address")
-    const change = (body: unknown) =>
-      HttpProbe.ask({
-        port,
-        method: "POST",
-        path: "/membership",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify(body)
-      })
-    return yield* test({ change, raft })
-  }).pipe(
-    Effect.provide(
-      KvServer.layer({ url: "http://self" }).pipe(
-        Layer.provide(Kv.layer),
-        Layer.provide(raft.layer),
-        Layer.provideMerge(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port: 0 }))
-      )
-    )
+) =>
+  Serving.serving(({ ask, raft }) =>
+    test({
+      raft,
+      change: (body) =>
+        ask("POST", "/membership", {
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify(body)
+        })
+    })
   )
-}
 
 const removeN2 = { _tag: "Remove", nodeId: "n2" }
 
@@ -52,18 +34,7 @@ describe("POST /membership", () => {
         const asked = { _tag: "AddLearner", nodeId: "n3", address: "127.0.0.1:7003", autoPromote: true }
         const { json, status } = yield* change(asked)
         assert.strictEqual(status, 200)
-        assert.deepStrictEqual(json, {
-          members: [
-            { id: "n1", address: "127.0.0.1:7001", role: "voter", http: "http://self", clients: null },
-            {
-              id: "n2",
-              address: "127.0.0.1:7002",
-              role: "voter",
-              http: "http://127.0.0.1:8002",
-              clients: "127.0.0.1:9002"
-            }
-          ]
-        })
+        assert.deepStrictEqual(json, { members: Serving.members })
         assert.deepStrictEqual(JSON.parse(JSON.stringify(raft.changes)), [asked])
       })
     )

@@ -50,15 +50,6 @@ describe("the slab", () => {
     for (const { byte, piece } of pieces) assert.isTrue(piece.every((found) => found === byte))
   })
 
-  it("has its view over the last piece", () => {
-    const slab = new ByteSlab()
-    for (const size of [16, 60_000, 16, 8192, 8193]) {
-      const piece = slab.take(size)
-      slab.view.setFloat64(piece.byteOffset + 8, Math.PI, true)
-      assert.strictEqual(new DataView(piece.buffer, piece.byteOffset).getFloat64(8, true), Math.PI)
-    }
-  })
-
   it("leaves commands as they were when others are encoded after them", () => {
     const put = (i: number): KvCommand.KvCommand => ({
       _tag: "Put",

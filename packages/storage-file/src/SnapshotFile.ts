@@ -1,6 +1,6 @@
 /**
  * Reading snapshots: a finished one, of which every byte that is handed out was checked, and an unfinished
- * one, up to where it is whole. Holds no more in memory than it was asked for and one chunk.
+ * one, up to where it is whole. Holds no more in memory than the chunks of which it was asked for a part.
  */
 import * as Effect from "effect/Effect"
 import { DamagedStore, StorageError } from "@effect-raft/core/RaftStorage"
@@ -48,37 +48,30 @@ export const examine = Effect.fnUntraced(function* (file: ReadableFile, location
   return { location, header, sizeBytes } satisfies WholeSnapshot
 })
 
-/** Reads the contents of chunk `number`, and checks them. */
-const readChunk = Effect.fnUntraced(function* (file: ReadableFile, snapshot: WholeSnapshot, number: number) {
-  const { header, location, sizeBytes } = snapshot
-  const at = SnapshotFormat.chunkAt(header, number)
-  const contentsBytes = Math.min(header.chunkBytes, sizeBytes - number * header.chunkBytes)
-  const bytes = yield* file.read(at, SnapshotFormat.chunkHeaderBytes + contentsBytes)
-  const isShort = bytes.byteLength < SnapshotFormat.chunkHeaderBytes + contentsBytes
-  const contents = isShort ? undefined : SnapshotFormat.decodeChunk(bytes, { number, salt: header.salt })
-  return (
-    contents ?? (yield* damaged(location, at, "the checksum of this part of the snapshot does not match"))
-  )
-})
-
-/** The file is closed by whoever opened it. */
-export const toReader = (file: ReadableFile, snapshot: WholeSnapshot): SnapshotReader => ({
-  meta: snapshot.header.meta,
-  sizeBytes: snapshot.sizeBytes,
-  read: Effect.fnUntraced(function* (offset, maxBytes) {
-    const { header, sizeBytes } = snapshot
-    const end = Math.min(sizeBytes, offset + maxBytes)
-    const pieces: Array<Uint8Array> = []
-    for (let at = offset; at < end;) {
-      const number = Math.floor(at / header.chunkBytes)
-      const chunkStart = number * header.chunkBytes
-      const contents = yield* readChunk(file, snapshot, number)
-      const piece = contents.subarray(at - chunkStart, end - chunkStart)
-      pieces.push(piece)
-      at += piece.byteLength
-    }
-    return joined(pieces)
-  })
+/**
+ * The contents of the chunks from `first` to `last`, each of them checked. In one read: on a busy node each costs
+ * a turn of the event loop, which is longer than the read.
+ */
+const readChunks = Effect.fnUntraced(function* (
+  file: ReadableFile,
+  snapshot: WholeSnapshot,
+  first: number,
+  last: number
+) {
+  const { header, location } = snapshot
+  const start = SnapshotFormat.chunkAt(header, first)
+  const bytes = yield* file.read(start, endOfChunk(snapshot, last) - start)
+  const pieces: Array<Uint8Array> = []
+  for (let number = first; number <= last; number++) {
+    const at = SnapshotFormat.chunkAt(header, number)
+    const end = endOfChunk(snapshot, number) - start
+    const chunk = end <= bytes.byteLength ? bytes.subarray(at - start, end) : undefined
+    const contents = chunk && SnapshotFormat.decodeChunk(chunk, { number, salt: header.salt })
+    if (contents === undefined)
+      return yield* damaged(location, at, "the checksum of this part of the snapshot does not match")
+    pieces.push(contents)
+  }
+  return joined(pieces)
 })
 
 const joined = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
@@ -91,6 +84,27 @@ const joined = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
   }
   return whole
 }
+
+const endOfChunk = ({ header, sizeBytes }: WholeSnapshot, number: number): number =>
+  SnapshotFormat.chunkAt(header, number) +
+  SnapshotFormat.chunkHeaderBytes +
+  Math.min(header.chunkBytes, sizeBytes - number * header.chunkBytes)
+
+/** The file is closed by whoever opened it. */
+export const toReader = (file: ReadableFile, snapshot: WholeSnapshot): SnapshotReader => ({
+  meta: snapshot.header.meta,
+  sizeBytes: snapshot.sizeBytes,
+  read: (offset, maxBytes) => {
+    const { chunkBytes } = snapshot.header
+    const end = Math.min(snapshot.sizeBytes, offset + maxBytes)
+    if (offset >= end) return Effect.succeed(new Uint8Array(0))
+    const first = Math.floor(offset / chunkBytes)
+    const start = first * chunkBytes
+    return Effect.map(readChunks(file, snapshot, first, Math.floor((end - 1) / chunkBytes)), (contents) =>
+      contents.subarray(offset - start, end - start)
+    )
+  }
+})
 
 /** Calls `onChunk` with the bytes of each full chunk of an unfinished snapshot, up to the first that is not whole. */
 export const forEachFullChunk = Effect.fnUntraced(function* <E>(
@@ -112,6 +126,6 @@ export const forEachFullChunk = Effect.fnUntraced(function* <E>(
 export const verify = Effect.fnUntraced(function* (file: ReadableFile, location: string) {
   const snapshot = yield* examine(file, location)
   const chunks = Math.ceil(snapshot.sizeBytes / snapshot.header.chunkBytes)
-  for (let number = 0; number < chunks; number++) yield* readChunk(file, snapshot, number)
+  for (let number = 0; number < chunks; number++) yield* readChunks(file, snapshot, number, number)
   return snapshot
 })

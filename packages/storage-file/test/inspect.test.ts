@@ -155,7 +155,7 @@ describe("a look into a store", () => {
   it.effect("tells damage, by file and byte, and still shows the rest", () =>
     Effect.gen(function* () {
       const files = yield* filled("Closed")
-      for (const name of files.namesOf(directory).filter((one) => !one.endsWith(".part"))) {
+      for (const name of files.namesOf(directory).filter((one) => /\.(wal|snapshot)$/.test(one))) {
         const bytes = files.bytesOf(directory, name).slice()
         for (const at of [0, 40, 700]) {
           if (at >= bytes.byteLength) continue

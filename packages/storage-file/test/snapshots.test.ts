@@ -11,6 +11,7 @@ import type { Snapshot } from "@effect-raft/core/testing/StorageContractKit"
 import * as StorageModel from "@effect-raft/core/testing/StorageModel"
 import { append, beginAfter, block, vote } from "@effect-raft/core/testing/StorageScripts"
 import * as MemoryLogFileSystem from "@effect-raft/storage-file/MemoryLogFileSystem"
+import * as SnapshotFile from "@effect-raft/storage-file/SnapshotFile"
 import * as SnapshotFormat from "@effect-raft/storage-file/SnapshotFormat"
 import { directory, expectSnapshot, identity, withStore } from "./support.ts"
 
@@ -332,6 +333,37 @@ describe("a store whose log begins after its snapshot", () => {
       const { message } = yield* Effect.flip(open(files, () => Effect.void))
       assert.include(message, "00000001.wal")
       assert.include(message, `${name} says that there was a log`)
+    })
+  )
+})
+
+describe("reading a snapshot", () => {
+  it.effect("asks the disk once for a piece, however many chunks it has", () =>
+    Effect.gen(function* () {
+      const files = yield* withSnapshot
+      const file = yield* (yield* files.files.lookInto(directory)).openToRead(name)
+      let reads = 0
+      const counted = {
+        ...file,
+        read: (position: number, bytes: number) => {
+          reads += 1
+          return file.read(position, bytes)
+        }
+      }
+      const reader = SnapshotFile.toReader(counted, yield* SnapshotFile.examine(file, name))
+      for (const [offset, maxBytes] of [
+        [0, 200],
+        [64, 128],
+        [63, 2],
+        [190, 64],
+        [10, 0],
+        [200, 64]
+      ] as const) {
+        reads = 0
+        const expected = snapshot.bytes.subarray(offset, offset + maxBytes)
+        assert.deepStrictEqual(yield* reader.read(offset, maxBytes), expected)
+        assert.strictEqual(reads, expected.byteLength === 0 ? 0 : 1)
+      }
     })
   )
 })

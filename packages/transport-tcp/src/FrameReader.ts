@@ -9,7 +9,7 @@
  * - After a frame of which nothing was kept (a heartbeat, an answer) its place is used again. So a slab
  *   holds kept bytes only, and an entry in the log keeps no more alive than its neighbours in the log
  *   and one partly filled slab per connection. 64 KiB is small enough for that to be nothing.
- * - A large chunk has a buffer of its own already and is used in place.
+ * - A chunk of some kilobytes has a buffer of its own already, of its own size, and is used in place.
  */
 import * as Schema from "effect/Schema"
 import { frameHeaderBytes } from "./FrameWriter.ts"
@@ -31,7 +31,7 @@ export interface BufferPolicy {
   readonly useInPlaceFromBytes: number
 }
 
-const defaultPolicy: BufferPolicy = { slabBytes: 64 * 1024, useInPlaceFromBytes: 32 * 1024 }
+const defaultPolicy: BufferPolicy = { slabBytes: 64 * 1024, useInPlaceFromBytes: 4 * 1024 }
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 
 /**

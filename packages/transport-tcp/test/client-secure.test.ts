@@ -3,8 +3,6 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { ClientEntrance } from "@effect-raft/core/ClientEntrance"
-import type { Welcome } from "@effect-raft/core/ClientMessage"
-import { ClusterId, defaultGroup, NodeId } from "@effect-raft/core/NodeId"
 import { RaftClientTransport } from "@effect-raft/core/RaftClientTransport"
 import { Authority } from "@effect-raft/test-certificates/Authority"
 import type { TlsFiles } from "@effect-raft/transport-tcp/Credentials"
@@ -12,23 +10,11 @@ import * as TcpClientServer from "@effect-raft/transport-tcp/TcpClientServer"
 import * as TcpClientTransport from "@effect-raft/transport-tcp/TcpClientTransport"
 import * as Effect from "effect/Effect"
 import { captureLog, logged } from "./support/Peers.ts"
+import { entrance, welcome } from "./support/SilentNode.ts"
 import * as Sites from "./support/Sites.ts"
 
 const authority = new Authority()
 const otherAuthority = new Authority("another authority")
-
-const welcome: Welcome = {
-  clusterId: ClusterId.make("test"),
-  groupId: defaultGroup,
-  nodeId: NodeId.make("n1"),
-  maxInFlight: 10,
-  leaderAt: null
-}
-
-const entrance: ClientEntrance["Service"] = {
-  welcome: () => welcome,
-  admit: () => ({ take: () => undefined, end: () => undefined })
-}
 
 const filesOf = (name: string, by = authority) =>
   Effect.map(Sites.temporaryDirectory, (directory) => by.issue(directory, { name }))

@@ -4,8 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { ClientEntrance } from "@effect-raft/core/ClientEntrance"
-import type { Welcome } from "@effect-raft/core/ClientMessage"
-import { ClusterId, defaultGroup, NodeId } from "@effect-raft/core/NodeId"
+import { ClusterId, defaultGroup } from "@effect-raft/core/NodeId"
 import * as ClientHandshake from "@effect-raft/transport-tcp/ClientHandshake"
 import { FrameWriter } from "@effect-raft/transport-tcp/FrameWriter"
 import * as TcpClientServer from "@effect-raft/transport-tcp/TcpClientServer"
@@ -14,19 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Queue from "effect/Queue"
 import * as Net from "node:net"
-
-const welcome: Welcome = {
-  clusterId: ClusterId.make("test"),
-  groupId: defaultGroup,
-  nodeId: NodeId.make("n1"),
-  maxInFlight: 10,
-  leaderAt: null
-}
-
-const entrance: ClientEntrance["Service"] = {
-  welcome: () => welcome,
-  admit: () => ({ take: () => undefined, end: () => undefined })
-}
+import { entrance, welcome } from "./support/SilentNode.ts"
 
 const serve = (options: Partial<TcpClientServer.Options> = {}) =>
   TcpClientServer.make({ listen: "127.0.0.1:0", ...options }).pipe(

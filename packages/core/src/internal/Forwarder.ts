@@ -18,6 +18,7 @@ import * as SessionRecord from "../sessions/SessionRecord.ts"
 import type { Term } from "../Term.ts"
 import type { Admission } from "./Admission.ts"
 import type { ClientProposal } from "./LocalProposal.ts"
+import { Numbered } from "./Numbered.ts"
 import type { ProposalSlot } from "./ReplySlots.ts"
 
 export interface Forwarder {
@@ -60,13 +61,13 @@ export const make = (options: {
   readonly propose: (slot: ProposalSlot) => void
   readonly send: (to: NodeId, message: RaftMessage) => boolean
 }): Forwarder => {
-  const waiting = new Map<number, Waiting>()
-  let nextRequestId = options.firstRequestId
+  const waiting = new Numbered<Waiting>(options.firstRequestId)
 
   const forward = (leader: NodeId, { kind, payload }: ClientProposal) =>
     Effect.suspend(() => {
-      const requestId = nextRequestId++
       const outcome = Deferred.makeUnsafe<ForwardOutcome, OutcomeUnknown>()
+      // Before it is sent: in one process the answer may come while `send` still runs.
+      const requestId = waiting.add({ leader, sentMillis: options.nowMillis(), outcome })
       const request: ForwardProposals = {
         _tag: "ForwardProposals",
         term: options.currentTerm(),
@@ -74,20 +75,19 @@ export const make = (options: {
         kinds: [kind],
         commands: [payload]
       }
-      // Before it is sent: in one process the answer may come while `send` still runs.
-      waiting.set(requestId, { leader, sentMillis: options.nowMillis(), outcome })
       if (!options.send(leader, request)) {
         // A message that was dropped here was never sent: the command surely did not happen.
-        waiting.delete(requestId)
+        waiting.take(requestId)
         return Effect.succeed(refused(null))
       }
-      return Effect.onInterrupt(Deferred.await(outcome), () => Effect.sync(() => waiting.delete(requestId)))
+      return Effect.onInterrupt(Deferred.await(outcome), () =>
+        Effect.sync(() => void waiting.take(requestId))
+      )
     })
 
   const onReply = (reply: ForwardReply): void => {
     for (const { requestId, outcome } of reply.outcomes) {
-      const slot = waiting.get(requestId)
-      waiting.delete(requestId)
+      const slot = waiting.take(requestId)
       if (slot !== undefined) Deferred.doneUnsafe(slot.outcome, Exit.succeed(outcome))
     }
   }
@@ -113,38 +113,21 @@ export const make = (options: {
     })
   }
 
-  const failWhere = (predicate: (slot: Waiting) => boolean): void => {
-    for (const [requestId, slot] of Array.from(waiting)) {
-      if (!predicate(slot)) continue
-      waiting.delete(requestId)
-      Deferred.doneUnsafe(slot.outcome, Exit.fail(noAnswer(slot.leader)))
-    }
-  }
-
-  const expire = (sinceMillis: number): void => {
-    // They stand in the order in which they were sent.
-    for (const [requestId, slot] of waiting) {
-      if (slot.sentMillis > sinceMillis) return
-      waiting.delete(requestId)
-      Deferred.doneUnsafe(slot.outcome, Exit.fail(noAnswer(slot.leader)))
-    }
-  }
-
-  const oldestMillis = (): number | undefined => {
-    for (const slot of waiting.values()) return slot.sentMillis
-    return undefined
+  const giveUp = ({ leader, outcome }: Waiting): void => {
+    Deferred.doneUnsafe(outcome, Exit.fail(noAnswer(leader)))
   }
 
   return {
     forward,
-    expire,
-    oldestMillis,
+    // They stand in the order in which they were sent.
+    expire: (sinceMillis) => waiting.takeWhile(({ sentMillis }) => sentMillis <= sinceMillis).forEach(giveUp),
+    oldestMillis: () => waiting.oldest()?.sentMillis,
     onMessage: (from, message) => {
       if (message._tag === "ForwardReply") onReply(message)
       else onRequest(from, message)
     },
-    onPeerLost: (peer) => failWhere((slot) => slot.leader === peer),
-    failAll: () => failWhere(() => true),
+    onPeerLost: (peer) => waiting.takeWhere(({ leader }) => leader === peer).forEach(giveUp),
+    failAll: () => waiting.takeWhile(() => true).forEach(giveUp),
     size: () => waiting.size
   }
 }

@@ -60,7 +60,7 @@ export const make = (options: {
     Effect.suspend(() => {
       const reason = stopped()
       if (reason !== undefined) return Effect.fail(reason)
-      const { requestId, leader } = transfers.open()
+      const { requestId, leader } = transfers.open(to)
       if (!mailbox.request({ _tag: "Operate", event: { _tag: "TransferRequested", requestId, to } }))
         transfers.fail(requestId, tooManyRequests(config))
       const giveUp = () => Effect.fail(new TransferFailed({ to, detail: "nobody is known to lead yet" }))
@@ -81,7 +81,9 @@ export const make = (options: {
       case "TransferBegun":
         return transfers.begin(action.requestId, { to: action.to, term: state.currentTerm })
       case "TransferRefused":
-        return transfers.fail(action.requestId, refused(action.because, state))
+        return action.because === "NotLeader"
+          ? transfers.fail(action.requestId, new NotLeader({ leader: leaderOf(state) }))
+          : transfers.refuse(action.requestId, words[action.because])
       case "TransferAbandoned": {
         const detail = `${action.to} did not take over within an election timeout`
         return transfers.fail(action.requestId, new TransferFailed({ to: action.to, detail }))
@@ -120,13 +122,8 @@ const rejected = (because: "NotLeader" | MembershipRejection, state: NodeState):
     ? new NotLeader({ leader: leaderOf(state) })
     : new MembershipRejected({ rejection: because })
 
-const refused = (because: TransferRefusal, state: NodeState): RaftErrorReason =>
-  because === "NotLeader"
-    ? new NotLeader({ leader: leaderOf(state) })
-    : new TransferFailed({ to: null, detail: words[because] })
-
 const words: Readonly<Record<Exclude<TransferRefusal, "NotLeader">, string>> = {
-  AlreadyLeader: "this node leads already",
+  AlreadyLeader: "it leads already",
   InProgress: "another transfer is under way; wait for its end",
   NoSuccessor: "the leader hears no other voter that could take over",
   NotAVoter: "only a voter can lead; see status for who votes"

@@ -3,6 +3,7 @@
  * around, and filled when the state may be looked at, or when nobody will confirm it any more.
  */
 import type { RaftErrorReason } from "../RaftError.ts"
+import { Numbered } from "./Numbered.ts"
 
 /** Ends the wait: without a reason when everything that the read must see is applied. */
 export type ReadDone = (refusal: RaftErrorReason | undefined) => void
@@ -13,9 +14,8 @@ interface ReadSlot {
 }
 
 export class ReadSlots {
-  private readonly byId = new Map<number, ReadSlot>()
+  private readonly byId = new Numbered<ReadSlot>()
   private readonly tooLate: () => RaftErrorReason
-  private nextId = 0
 
   /** `tooLate` is said to those who have waited too long. */
   constructor(tooLate: () => RaftErrorReason) {
@@ -28,18 +28,16 @@ export class ReadSlots {
 
   /** Opens a slot and gives its number. `done` is called once, unless the slot is forgotten before. */
   open(nowMillis: number, done: ReadDone): number {
-    const readId = this.nextId++
-    this.byId.set(readId, { openedMillis: nowMillis, done })
-    return readId
+    return this.byId.add({ openedMillis: nowMillis, done })
   }
 
   has(readId: number): boolean {
-    return this.byId.has(readId)
+    return this.byId.get(readId) !== undefined
   }
 
   /** The caller has gone. */
   forget(readId: number): void {
-    this.byId.delete(readId)
+    this.byId.take(readId)
   }
 
   confirm(readIds: ReadonlyArray<number>): void {
@@ -53,27 +51,21 @@ export class ReadSlots {
   /** Gives up what was opened at `sinceMillis` or before: this node lags too far behind to answer. */
   expire(sinceMillis: number): void {
     // Slots stand in the order in which they were opened.
-    for (const [readId, slot] of this.byId) {
-      if (slot.openedMillis > sinceMillis) return
-      this.fail([readId], this.tooLate())
+    for (const { done } of this.byId.takeWhile(({ openedMillis }) => openedMillis <= sinceMillis)) {
+      done(this.tooLate())
     }
   }
 
   /** When the first of those that still wait was opened. */
   oldestMillis(): number | undefined {
-    for (const slot of this.byId.values()) return slot.openedMillis
-    return undefined
+    return this.byId.oldest()?.openedMillis
   }
 
   failAll(reason: RaftErrorReason): void {
-    this.fail(Array.from(this.byId.keys()), reason)
+    for (const { done } of this.byId.takeWhile(() => true)) done(reason)
   }
 
   private fill(readIds: ReadonlyArray<number>, refusal: RaftErrorReason | undefined): void {
-    for (const readId of readIds) {
-      const slot = this.byId.get(readId)
-      this.byId.delete(readId)
-      slot?.done(refusal)
-    }
+    for (const readId of readIds) this.byId.take(readId)?.done(refusal)
   }
 }

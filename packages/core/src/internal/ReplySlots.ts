@@ -10,6 +10,7 @@ import type * as LogIndex from "../LogIndex.ts"
 import { OutcomeUnknown } from "../RaftError.ts"
 import type { RaftErrorReason } from "../RaftError.ts"
 import type { Term } from "../Term.ts"
+import { Numbered } from "./Numbered.ts"
 
 /** Where a command stands in the log. */
 export interface Position {
@@ -32,60 +33,56 @@ export interface ProposalSlot {
   readonly onFailed: (reason: RaftErrorReason) => void
 }
 
+interface Placed extends Position {
+  readonly slot: ProposalSlot
+}
+
 export class ReplySlots {
-  private readonly byIndex = new Map<
-    LogIndex.LogIndex,
-    { readonly slot: ProposalSlot; readonly term: Term }
-  >()
+  private readonly byIndex = new Numbered<Placed>()
 
   get size(): number {
     return this.byIndex.size
   }
 
-  add(position: Position, slot: ProposalSlot): void {
-    if (!slot.onAppended(position)) this.byIndex.set(position.index, { slot, term: position.term })
+  add({ index, term }: Position, slot: ProposalSlot): void {
+    if (!slot.onAppended({ index, term })) this.byIndex.put(index, { index, term, slot })
   }
 
   /** Gives out the slot of an entry that is being applied. */
   take(position: Position): ProposalSlot | undefined {
     if (this.byIndex.size === 0) return undefined
-    const waiting = this.byIndex.get(position.index)
-    if (waiting === undefined) return undefined
-    this.byIndex.delete(position.index)
-    if (waiting.term === position.term) return waiting.slot
-    waiting.slot.onFailed(unknown({ index: position.index, term: waiting.term }))
+    const placed = this.byIndex.take(position.index)
+    if (placed === undefined || placed.term === position.term) return placed?.slot
+    lose(placed)
     return undefined
   }
 
   /** The caller of the entry at `index` has gone. */
   forget(index: LogIndex.LogIndex): void {
-    this.byIndex.delete(index)
+    this.byIndex.take(index)
   }
 
   /** This node is no longer the leader that took them: what is not committed may be, or may never be. */
   failAfter(commitIndex: LogIndex.LogIndex): void {
-    const lost = Array.from(this.byIndex).filter(([index]) => index > commitIndex)
-    for (const [index] of lost) this.byIndex.delete(index)
-    for (const [index, { slot, term }] of lost) slot.onFailed(unknown({ index, term }))
+    this.byIndex.takeWhere(({ index }) => index > commitIndex).forEach(lose)
   }
 
   /** A snapshot has taken the place of the entries up to `index`: what became of each is not known here. */
   failUpTo(index: LogIndex.LogIndex): void {
-    const lost = Array.from(this.byIndex).filter(([at]) => at <= index)
-    for (const [at] of lost) this.byIndex.delete(at)
-    for (const [at, { slot, term }] of lost) slot.onFailed(unknown({ index: at, term }))
+    this.byIndex.takeWhile((placed) => placed.index <= index).forEach(lose)
   }
 
   /** The node ends. */
   failAll(): void {
-    const all = Array.from(this.byIndex)
-    this.byIndex.clear()
-    for (const [index, { slot, term }] of all) slot.onFailed(unknown({ index, term }))
+    this.byIndex.takeWhile(() => true).forEach(lose)
   }
 }
 
-const unknown = (position: Position) =>
-  new OutcomeUnknown({
-    ...position,
-    detail: "the leader that took the command lost its office before it was committed"
-  })
+const lose = ({ index, slot, term }: Placed): void =>
+  slot.onFailed(
+    new OutcomeUnknown({
+      index,
+      term,
+      detail: "the leader that took the command lost its office before it was committed"
+    })
+  )

@@ -19,6 +19,8 @@ export interface TransferSlot {
 }
 
 interface Waiting extends TransferSlot {
+  /** Whom the caller has named; `null` for the best. */
+  readonly to: NodeId | null
   /** Whom the office is to go to, and the term in which that began; `undefined` before. */
   begun: { readonly to: NodeId; readonly term: Term } | undefined
 }
@@ -31,8 +33,8 @@ export class TransferSlots {
     return this.byId.size
   }
 
-  open(): TransferSlot {
-    const slot: Waiting = { requestId: this.nextId++, leader: Deferred.makeUnsafe(), begun: undefined }
+  open(to: NodeId | null): TransferSlot {
+    const slot: Waiting = { requestId: this.nextId++, to, leader: Deferred.makeUnsafe(), begun: undefined }
     this.byId.set(slot.requestId, slot)
     return slot
   }
@@ -45,6 +47,12 @@ export class TransferSlots {
   begin(requestId: number, begun: { readonly to: NodeId; readonly term: Term }): void {
     const slot = this.byId.get(requestId)
     if (slot !== undefined) slot.begun = begun
+  }
+
+  /** It will not be transferred to whom the caller has named. */
+  refuse(requestId: number, detail: string): void {
+    const to = this.byId.get(requestId)?.to ?? null
+    this.fail(requestId, new TransferFailed({ to, detail }))
   }
 
   fail(requestId: number, reason: RaftErrorReason): void {

@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as ClientServer from "../../src/ClientServer.ts"
 import * as MemoryClientTransport from "../../src/MemoryClientTransport.ts"
@@ -29,6 +30,27 @@ export interface Doors {
   readonly kill: (nodeId: NodeId) => Effect.Effect<void>
   readonly start: (nodeId: NodeId) => Effect.Effect<void, RaftStartError>
 }
+
+/** 200 calls, two milliseconds apart; the leader dies under them. Answers with what became of each. */
+export const whileTheLeaderDies = <A, E>(
+  cluster: TallyCluster,
+  doors: Doors,
+  call: (command: string) => Effect.Effect<A, E>
+) =>
+  Effect.gen(function* () {
+    const leader = yield* cluster.awaitLeader()
+    const calls = yield* Effect.forEach(
+      Array.from({ length: 200 }, (_, i) => `${i}`),
+      (command, i) =>
+        Effect.forkChild(Effect.delay(Effect.result(call(command)), i * 2), { startImmediately: true })
+    )
+    yield* cluster.advance(150)
+    yield* doors.kill(leader)
+    return yield* cluster.drive(
+      Effect.forEach(calls, (fiber) => Fiber.join(fiber)),
+      { within: "60 seconds" }
+    )
+  })
 
 export const addressOf = (nodeId: NodeId) => `door-${nodeId}`
 

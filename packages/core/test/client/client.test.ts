@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import type { NodeId } from "../../src/NodeId.ts"
-import { addressOf, clientTest } from "./ClientTest.ts"
+import { addressOf, clientTest, whileTheLeaderDies } from "./ClientTest.ts"
 import type { TallyCluster } from "./ClientTest.ts"
 
 const others = (cluster: TallyCluster, nodeId: NodeId) =>
@@ -56,23 +56,8 @@ clientTest("goes on with the next leader when the leader dies", { size: 3 }, (cl
 
 clientTest("a leader killed mid-stream leaves nothing applied twice", { size: 3 }, (cluster, doors) =>
   Effect.gen(function* () {
-    const leader = yield* cluster.awaitLeader()
     const client = yield* doors.client()
-    const calls = yield* Effect.forEach(
-      Array.from({ length: 200 }, (_, i) => `${i}`),
-      (command, i) =>
-        Effect.forkChild(Effect.delay(Effect.result(client.propose(command)), i * 2), {
-          startImmediately: true
-        })
-    )
-    yield* cluster.advance(150)
-    yield* doors.kill(leader)
-    const outcomes = yield* cluster.drive(
-      Effect.forEach(calls, (call) => Fiber.join(call)),
-      {
-        within: "30 seconds"
-      }
-    )
+    const outcomes = yield* whileTheLeaderDies(cluster, doors, client.propose)
     const all = yield* cluster.drive(client.query({ _tag: "Count" }))
     const next = yield* cluster.awaitLeader()
     const applied = yield* cluster.read((state) => state, next)

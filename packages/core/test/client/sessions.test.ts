@@ -8,7 +8,7 @@ import * as Result from "effect/Result"
 import type { NodeId } from "../../src/NodeId.ts"
 import * as Session from "../../src/Session.ts"
 import * as SessionRecord from "../../src/sessions/SessionRecord.ts"
-import { addressOf, clientTest } from "./ClientTest.ts"
+import { addressOf, clientTest, whileTheLeaderDies } from "./ClientTest.ts"
 
 clientTest(
   "B46 every command of a session is applied once, though its answers are lost",
@@ -38,24 +38,10 @@ clientTest(
 
 clientTest("B46 a leader killed mid-stream costs a session nothing but time", { size: 3 }, (cluster, doors) =>
   Effect.gen(function* () {
-    const leader = yield* cluster.awaitLeader()
+    yield* cluster.awaitLeader()
     const client = yield* doors.client()
     const session = yield* cluster.drive(Session.open(client.sessions))
-    const calls = yield* Effect.forEach(
-      Array.from({ length: 200 }, (_, i) => i),
-      (i) =>
-        Effect.forkChild(Effect.delay(Effect.result(session.propose(`${i}`)), i * 2), {
-          startImmediately: true
-        })
-    )
-    yield* cluster.advance(150)
-    yield* doors.kill(leader)
-    const outcomes = yield* cluster.drive(
-      Effect.forEach(calls, (call) => Fiber.join(call)),
-      {
-        within: "60 seconds"
-      }
-    )
+    const outcomes = yield* whileTheLeaderDies(cluster, doors, session.propose)
     assert.isTrue(outcomes.every(Result.isSuccess))
     const applied = yield* cluster.read((state) => state, yield* cluster.awaitLeader())
     assert.strictEqual(applied.length, 200)

@@ -20,6 +20,8 @@ export class Call {
   readonly options: CallOptions
   /** The router's tick at which it is given up. */
   readonly lastTick: number
+  /** Where the router keeps it; -1 while it does not. */
+  number = -1
   /** It is on its way to a node, or there. */
   isSent = false
   /** It has ended, or nobody waits for it any more. */

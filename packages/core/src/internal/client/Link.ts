@@ -5,6 +5,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { ClientAnswer, FailedAnswer } from "../../ClientMessage.ts"
 import type { ClientConnection, ConnectionHandler } from "../../RaftClientTransport.ts"
+import { Numbered } from "../Numbered.ts"
 import type { Call } from "./Call.ts"
 
 /** What the owner of a link hears. The calls are no longer the link's by then. */
@@ -20,12 +21,12 @@ export interface LinkOwner {
 export class Link implements ConnectionHandler {
   readonly endpoint: string
   private readonly owner: LinkOwner
-  private readonly underWay = new Map<number, Call>()
+  private readonly underWay = new Numbered<Call>()
   private readonly end = Deferred.makeUnsafe<void>()
   private connection: ClientConnection | undefined
   /** Batches of answers that have come. */
   answered = 0
-  private lastId = 0
+  private lastNumber = 0
   private isRetired = false
   private hasEnded = false
 
@@ -57,13 +58,13 @@ export class Link implements ConnectionHandler {
   /** Sends a call; `false` when it surely did not leave. */
   send(call: Call): boolean {
     if (this.connection === undefined) return false
-    this.lastId = (this.lastId + 1) >>> 0
-    const id = this.lastId
-    this.underWay.set(id, call)
+    const number = this.underWay.add(call)
+    this.lastNumber = number
     call.isSent = true
-    if (this.connection.send(call.options.request(id))) return true
+    // On the wire a number has 32 bits.
+    if (this.connection.send(call.options.request(number >>> 0))) return true
     call.isSent = false
-    this.underWay.delete(id)
+    this.underWay.take(number)
     return false
   }
 
@@ -76,9 +77,8 @@ export class Link implements ConnectionHandler {
   onAnswers(answers: ReadonlyArray<ClientAnswer>): void {
     this.answered += 1
     for (const answer of answers) {
-      const call = this.underWay.get(answer.id)
+      const call = this.underWay.take(this.numberOf(answer.id))
       if (call === undefined) continue
-      this.underWay.delete(answer.id)
       call.isSent = false
       if (call.isOver) continue
       if (answer._tag === "Done") this.owner.onDone(this, call, answer.bytes)
@@ -89,11 +89,15 @@ export class Link implements ConnectionHandler {
   }
 
   onLost(detail: string): void {
-    const lost = Array.from(this.underWay.values()).filter((call) => !call.isOver)
-    this.underWay.clear()
+    const lost = this.underWay.takeWhile(() => true).filter((call) => !call.isOver)
     this.connection = undefined
     this.finish()
     this.owner.onLost(this, lost, detail)
+  }
+
+  /** The last number that looked like this on the wire. */
+  private numberOf(id: number): number {
+    return this.lastNumber - ((this.lastNumber - id) >>> 0)
   }
 
   private endIfIdle(): void {

@@ -24,6 +24,7 @@ import { Overloaded, RaftError, ShuttingDown } from "../../RaftError.ts"
 import type { RaftErrorReason } from "../../RaftError.ts"
 import { ConnectFailed } from "../../RaftClientTransport.ts"
 import type { RaftClientTransport } from "../../RaftClientTransport.ts"
+import { Numbered } from "../Numbered.ts"
 import { Call, verdictOf } from "./Call.ts"
 import type { CallOptions } from "./Call.ts"
 import { Endpoints } from "./Endpoints.ts"
@@ -54,7 +55,7 @@ export class Router implements LinkOwner, SecondOpinion.Doubter {
   private readonly settings: Settings
   private readonly endpoints: Endpoints
   /** Every call that has not ended, the oldest first. */
-  private readonly calls = new Set<Call>()
+  private readonly calls = new Numbered<Call>()
   /** Calls that wait for a connection or for room on it. */
   private parked: Array<Call> = []
   private link: Link | undefined
@@ -106,7 +107,7 @@ export class Router implements LinkOwner, SecondOpinion.Doubter {
   }
 
   private begin(call: Call): void {
-    this.calls.add(call)
+    call.number = this.calls.add(call)
     if (this.calls.size === 1) this.busy.openUnsafe()
     const link = this.link
     if (link !== undefined && this.parked.length === 0 && !link.isFull && link.send(call)) return
@@ -120,7 +121,7 @@ export class Router implements LinkOwner, SecondOpinion.Doubter {
 
   private over(call: Call): void {
     call.isOver = true
-    this.calls.delete(call)
+    this.calls.take(call.number)
   }
 
   private fail(call: Call, reason: RaftErrorReason): void {
@@ -147,9 +148,9 @@ export class Router implements LinkOwner, SecondOpinion.Doubter {
   /** Gives up the calls that have taken too long. To be called once per tick. */
   sweep(): void {
     this.tick += 1
-    for (const call of this.calls) {
-      // All calls have the same time, so they expire in the order in which they were made.
-      if (call.lastTick > this.tick) break
+    // All calls have the same time, so they expire in the order in which they were made.
+    for (const call of this.calls.takeWhile(({ lastTick }) => lastTick <= this.tick)) {
+      if (call.isOver) continue
       this.fail(call, call.withoutAnswer(this.settings.timeoutMillis, this.outOfTime()))
     }
     if (this.calls.size === 0) this.busy.closeUnsafe()
@@ -162,7 +163,8 @@ export class Router implements LinkOwner, SecondOpinion.Doubter {
   /** Ends every call. */
   close(): void {
     this.isClosed = true
-    for (const call of Array.from(this.calls)) {
+    for (const call of this.calls.takeWhile(() => true)) {
+      if (call.isOver) continue
       const reason = call.withoutAnswer(0, "the client was closed before the answer came")
       this.fail(call, reason._tag === "Unreachable" ? new ShuttingDown() : reason)
     }
