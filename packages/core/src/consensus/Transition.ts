@@ -68,7 +68,7 @@ const onEvent = (state: NodeState, event: Event, stamp: Stamp, emit: Emit): Node
     case "Persisted":
       return onPersisted(state, event, stamp, emit)
     case "PeerLost":
-      return Replication.onPeerLost(Election.onPeerLost(state, event.peer, stamp), event.peer)
+      return Replication.onPeerLost(Election.onPeerLost(state, event.peer, stamp, emit), event.peer)
     case "SnapshotTaken":
       return Snapshotting.onSnapshotTaken(state, event.snapshot, emit)
     case "SnapshotReceived":
