@@ -69,7 +69,16 @@ const toLogStore = (store: Store): RaftStorage.LogStore => {
       snapshot: store.shelf.newest?.meta,
       notes: []
     },
-    write: (batch) => Effect.andThen(expectOpen, absorb(store, batch)),
+    write: (batch) =>
+      Effect.andThen(
+        expectOpen,
+        Effect.sync(() => absorb(store, batch))
+      ),
+    writeNow: (batch) => {
+      if (!store.isOpen) return false
+      absorb(store, batch)
+      return true
+    },
     snapshots: MemorySnapshots.open(store.shelf, {
       expectOpen,
       persist: (change) => Effect.andThen(expectOpen, Effect.sync(change))
@@ -77,15 +86,12 @@ const toLogStore = (store: Store): RaftStorage.LogStore => {
   }
 }
 
-const absorb = ({ shelf, state }: Store, batch: RaftStorage.WriteBatch) =>
-  Effect.suspend(() => {
-    const problem =
-      RaftStorage.misfit(RaftStorage.extentOf(state), batch) ??
-      RaftStorage.uncovered(batch, shelf.newest?.meta)
-    if (problem !== undefined) return Effect.die(new Error(`Batch refused: ${problem}`))
-    RaftStorage.absorb(state, batch)
-    return Effect.void
-  })
+const absorb = ({ shelf, state }: Store, batch: RaftStorage.WriteBatch): void => {
+  const problem =
+    RaftStorage.misfit(RaftStorage.extentOf(state), batch) ?? RaftStorage.uncovered(batch, shelf.newest?.meta)
+  if (problem !== undefined) throw new Error(`Batch refused: ${problem}`)
+  RaftStorage.absorb(state, batch)
+}
 
 const fail = (reason: RaftStorage.StorageError["reason"]) =>
   Effect.fail(new RaftStorage.StorageError({ reason }))

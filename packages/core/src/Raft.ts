@@ -19,6 +19,7 @@ import * as LocalRead from "./internal/LocalRead.ts"
 import * as ProposalCalls from "./internal/ProposalCalls.ts"
 import * as Routing from "./internal/Routing.ts"
 import * as SessionCalls from "./internal/SessionCalls.ts"
+import * as WaitingRoom from "./internal/WaitingRoom.ts"
 import * as LogEntry from "./LogEntry.ts"
 import * as LogIndexModule from "./LogIndex.ts"
 import { LogIndex } from "./LogIndex.ts"
@@ -242,7 +243,8 @@ export const layer = <Self, Command, Reply, View>(
     Effect.gen(function* () {
       const checked = yield* check(options)
       const node = yield* RaftNode.make({ machine: machine.machine, ...checked })
-      return face(machine, node, checked)
+      const room = yield* WaitingRoom.make(node, { patienceMillis: checked.config.electionTimeoutMillis })
+      return face(machine, node, room, checked)
     })
   )
 
@@ -291,6 +293,7 @@ const decode = <A>(option: string, schema: Schema.ConstraintDecoder<A>, value: s
 const face = <Self, Command, Reply, View>(
   { machine }: StateMachineClass<Self, Command, Reply, View>,
   node: RaftNode.RaftNode<View>,
+  room: WaitingRoom.WaitingRoom,
   { attributes, nodeId, clusterId, groupId, config }: Checked
 ): Raft<Command, Reply, View> => {
   /** Has a command applied, and makes its answer. */
@@ -383,7 +386,7 @@ const face = <Self, Command, Reply, View>(
     ),
     attributesOf: (id) => (id === nodeId ? attributes : node.attributesOf(id)),
     waiting: Effect.sync(node.waiting),
-    entrance: Entrance.make({ machine, node, clusterId, groupId, nodeId, config }),
+    entrance: Entrance.make({ machine, node, clusterId, groupId, nodeId, config, room }),
     failure: node.failure
   }
 }

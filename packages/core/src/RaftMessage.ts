@@ -90,6 +90,13 @@ export const AppendEntries = Schema.TaggedStruct("AppendEntries", {
 })
 export type AppendEntries = typeof AppendEntries.Type
 
+/**
+ * The leader tells a follower that has acknowledged everything what is committed by now. It claims nothing
+ * about the follower's log, so there is nothing to refuse; and nobody waits for an answer, so there is none.
+ */
+export const CommitNotice = Schema.TaggedStruct("CommitNotice", { term: Term, leaderCommit: LogIndex })
+export type CommitNotice = typeof CommitNotice.Type
+
 /** The follower's log matches the leader's up to `matchIndex`, and that part is durable. */
 export const AppendAccepted = Schema.TaggedStruct("AppendAccepted", {
   term: Term,
@@ -193,6 +200,7 @@ export const RaftMessage = Schema.Union([
   RequestVote,
   RequestVoteReply,
   AppendEntries,
+  CommitNotice,
   AppendAccepted,
   AppendRejected,
   StaleTerm,

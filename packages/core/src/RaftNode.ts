@@ -197,9 +197,7 @@ export const make = <Command, Reply, View>(
     const doorbell = yield* Doorbell.make(() => work())
     const mailbox = Mailbox.make(config, doorbell.ring)
     const logWriter = yield* LogWriter.make(store, mailbox.signal)
-    const persist = (actions: ReadonlyArray<Action>): void =>
-      logWriter.enqueue(actions.filter((action): action is Persist => action._tag === "Persist"))
-    persist(firstActions)
+    logWriter.enqueue(firstActions.filter(isPersist))
     const describePlace = (
       { index, term, timestampMillis }: Snapshotter.Place,
       { machineVersion, sessionBytes }: ReplicaSnapshot
@@ -343,18 +341,25 @@ export const make = <Command, Reply, View>(
       inHand = work.slots
       const stamp = readStamp()
       if (turnsInARow === 0) awakeSinceMillis = stamp.nowMillis
+      const { events } = work
       const actions: Array<Action> = []
       const emit = (action: Action) => {
         actions.push(action)
       }
-      for (const event of work.events) {
-        const previous = state
+      for (const event of events) step(event, stamp, actions, emit)
+      let unwritten = actions.filter(isPersist)
+      // In memory it is durable within the turn.
+      for (
+        let done = logWriter.writeNow(unwritten);
+        done !== undefined;
+        done = logWriter.writeNow(unwritten)
+      ) {
         const firstAction = actions.length
-        tracer.onEvent?.(event)
-        state = rules(state, event, stamp, emit)
-        tracer.onStep?.({ before: previous, after: state, actions: actions.slice(firstAction) })
+        events.push(done)
+        step(done, stamp, actions, emit)
+        unwritten = actions.slice(firstAction).filter(isPersist)
       }
-      tracer.onTurn?.({ nowMillis: stamp.nowMillis, events: work.events, before, after: state, actions })
+      tracer.onTurn?.({ nowMillis: stamp.nowMillis, events, before, after: state, actions })
 
       peerDirectory.onTurn(before, state)
       roleScope.replicate()
@@ -362,7 +367,7 @@ export const make = <Command, Reply, View>(
       place(work.slots, actions)
       inHand = []
       // What is written at once may fail at once; then everybody has been answered.
-      persist(actions)
+      logWriter.enqueue(unwritten)
       if (stopped !== undefined) return undefined
       if (isNotable(before, state)) watchers.notify()
       answer(before, actions)
@@ -370,6 +375,19 @@ export const make = <Command, Reply, View>(
       const forgot = actions.find((action) => action._tag === "PeerForgot")
       if (forgot === undefined) return reconciled
       return Effect.andThen(Effect.logError(Reasons.forgetfulness(forgot)), reconciled ?? Effect.void)
+    }
+
+    const step = (
+      event: Event,
+      stamp: NodeState.Stamp,
+      actions: ReadonlyArray<Action>,
+      emit: (action: Action) => void
+    ): void => {
+      const previous = state
+      const firstAction = actions.length
+      tracer.onEvent?.(event)
+      state = rules(state, event, stamp, emit)
+      tracer.onStep?.({ before: previous, after: state, actions: actions.slice(firstAction) })
     }
 
     /** Where what was asked for stands now: in the log, or nowhere. */
@@ -534,6 +552,8 @@ export const make = <Command, Reply, View>(
       failure: Deferred.await(failure)
     }
   })
+
+const isPersist = (action: Action): action is Persist => action._tag === "Persist"
 
 /** A program that dies of a mistake of its own is not trusted with a farewell. */
 const isDefect = (exit: Exit.Exit<unknown, unknown>): boolean =>

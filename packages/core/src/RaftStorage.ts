@@ -74,6 +74,12 @@ export interface LogStore {
    * may be there after the next `open`, or not, and every later write fails with `IoFailed`.
    */
   readonly write: (batch: WriteBatch) => Effect.Effect<void, StorageError>
+  /**
+   * The same for stores that need no disk, which so spare a node half of its turns: `true` when the whole batch is
+   * durable, `false` when nothing was done and it is for `write`. The node says nothing to anybody meanwhile, so a
+   * store whose writes take time leaves it out.
+   */
+  readonly writeNow?: (batch: WriteBatch) => boolean
   readonly snapshots: SnapshotStore
 }
 

@@ -41,6 +41,7 @@ export const TracedMessage = Schema.Union([
   RaftMessage.RequestVote,
   RaftMessage.RequestVoteReply,
   Schema.Struct({ ...RaftMessage.AppendEntries.fields, blocks: Schema.Array(TracedEntries) }),
+  RaftMessage.CommitNotice,
   RaftMessage.AppendAccepted,
   RaftMessage.AppendRejected,
   RaftMessage.StaleTerm,

@@ -2,7 +2,12 @@
  * Group commit: writes that wait for the disk go there as one, and leave it as they would have left it one
  * after another. `RaftStorage.absorb`, which says what a batch means, is the judge.
  */
+import { assert, it as effectIt } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
+import type { Persist } from "../src/consensus/Action.ts"
+import * as LogWriter from "../src/internal/LogWriter.ts"
 import { merge } from "../src/internal/LogWriter.ts"
 import * as LogEntry from "../src/LogEntry.ts"
 import * as LogIndex from "../src/LogIndex.ts"
@@ -96,4 +101,62 @@ describe("writes that wait for the disk", () => {
       expect(batches.reduce(merge).base?.index ?? 0).toBeLessThanOrEqual(furthest)
     }
   })
+})
+
+describe("a store that needs no disk", () => {
+  const persist = (ticket: number): Persist => ({
+    _tag: "Persist",
+    ticket,
+    blocks: Build.blocks([1], ticket),
+    lastIndex: ticket as LogIndex.LogIndex
+  })
+
+  const writing = Effect.gen(function* () {
+    const written: Array<string> = []
+    const mayEnd = Deferred.makeUnsafe<void>()
+    let isPrompt = true
+    const writer = yield* LogWriter.make(
+      {
+        write: ({ blocks }) => {
+          written.push(`slowly ${blocks.length}`)
+          return Deferred.await(mayEnd)
+        },
+        writeNow: ({ blocks }) => {
+          if (isPrompt) written.push(`now ${blocks.length}`)
+          return isPrompt
+        }
+      },
+      ({ ticket }) => written.push(`ticket ${ticket}`)
+    )
+    yield* Effect.forkScoped(writer.run, { startImmediately: true })
+    return { ...writer, written, mayEnd, slowDown: () => (isPrompt = false) }
+  })
+
+  effectIt.effect("is written before the call returns, all at once, and says up to which ticket", () =>
+    Effect.gen(function* () {
+      const { written, writeNow } = yield* writing
+      assert.deepStrictEqual(writeNow([persist(1), persist(2)]), {
+        _tag: "Persisted",
+        ticket: 2,
+        lastIndex: 2
+      })
+      assert.strictEqual(writeNow([]), undefined)
+      assert.deepStrictEqual(written, ["now 2"])
+    })
+  )
+
+  effectIt.effect("that would have to wait is written as any other, and nothing overtakes that", () =>
+    Effect.gen(function* () {
+      const { enqueue, mayEnd, slowDown, written, writeNow } = yield* writing
+      slowDown()
+      assert.strictEqual(writeNow([persist(1)]), undefined)
+      enqueue([persist(1)])
+      assert.strictEqual(writeNow([persist(2)]), undefined)
+      enqueue([persist(2)])
+      assert.deepStrictEqual(written, ["slowly 1"])
+      yield* Deferred.succeed(mayEnd, undefined)
+      yield* Effect.repeat(Effect.yieldNow, { times: 4 })
+      assert.deepStrictEqual(written, ["slowly 1", "ticket 1", "slowly 1", "ticket 2"])
+    })
+  )
 })

@@ -40,6 +40,44 @@ const home = { clusterId: ClusterId.make("test"), groupId: defaultGroup, nodeId:
 const lengthOf = (store: Pick<LogStore, "recovered">) =>
   StorageModel.ofRecovered(store.recovered).entries.length
 
+describe("what is written at once", () => {
+  const storages = { MemoryStorage: MemoryStorage.make, MemoryDisk: () => MemoryDisk.make().storage }
+  for (const [name, make] of Object.entries(storages)) {
+    it.effect(`is there when ${name} is opened again, and after its end nothing is taken`, () =>
+      Effect.gen(function* () {
+        const storage = make()
+        const store = yield* Effect.scoped(
+          Effect.map(storage.open(home), (store) => {
+            assert.isTrue(store.writeNow?.(append(block(1, 1))))
+            assert.throws(() => store.writeNow?.(append(block(7, 1))), "Batch refused")
+            return store
+          })
+        )
+        assert.isFalse(store.writeNow?.(append(block(2, 1))))
+        assert.strictEqual(lengthOf(yield* storage.open(home)), 1)
+      })
+    )
+  }
+
+  it.effect("is nothing on a disk that hangs, takes its time or is about to fail", () =>
+    Effect.gen(function* () {
+      const disk = MemoryDisk.make()
+      const store = yield* disk.storage.open(home)
+      for (const trouble of [
+        disk.hang(home),
+        disk.setWriteLatencyMillis(home, 1),
+        disk.failNextWrite(home)
+      ]) {
+        yield* trouble
+        assert.isFalse(store.writeNow?.(append(block(1, 1))))
+        yield* disk.mend(home)
+      }
+      assert.isTrue(store.writeNow?.(append(block(1, 1))))
+      assert.strictEqual(yield* disk.acknowledgedWrites(home), 1)
+    })
+  )
+})
+
 describe("MemoryDisk", () => {
   it.effect("loses the write in flight at a crash, and fails it", () =>
     Effect.gen(function* () {

@@ -11,7 +11,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { RaftStorage, StorageError } from "@effect-raft/core/RaftStorage"
-import type { LogStore, StorageIdentity } from "@effect-raft/core/RaftStorage"
+import type { LogStore, RecoveredState, StorageIdentity } from "@effect-raft/core/RaftStorage"
 import { LogFileSystem } from "./LogFileSystem.ts"
 import * as Snapshots from "./Snapshots.ts"
 import * as StoreDirectory from "./StoreDirectory.ts"
@@ -67,6 +67,22 @@ const open = Effect.fnUntraced(function* (
     write: log.write,
     snapshots
   } satisfies LogStore
+})
+
+/** What a node would find that opened this store now. Nothing is locked, mended or removed. */
+export const lookInto = Effect.fnUntraced(function* (
+  files: LogFileSystem["Service"],
+  path: string,
+  identity: StorageIdentity
+) {
+  const directory = yield* files.lookInto(path)
+  const names = yield* directory.list
+  yield* refuse(StoreDirectory.strangersIn(directory.path, names))
+  yield* refuse(StoreDirectory.unfinishedRestoreIn(directory.path, names))
+  yield* refuse(StoreDirectory.lostLogIn(directory.path, names))
+  const snapshot = (yield* Snapshots.findNewest(directory, identity))?.snapshot.header.meta
+  const { base, blocks, hardState } = yield* WriteAheadLog.lookInto(directory, identity, snapshot)
+  return { base, blocks, hardState, snapshot } satisfies Omit<RecoveredState, "notes">
 })
 
 const refuse = (reason: StorageError["reason"] | undefined) =>

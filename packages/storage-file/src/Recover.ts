@@ -27,7 +27,10 @@ export interface RecoverOptions {
   readonly directory: string
   /** Where the node is reached from now on. Needed where the log does not say; else as before. */
   readonly address?: string
-  /** Only say what would be done. The directory is locked and read as a node would, and no entry is written. */
+  /**
+   * Only say what would be done. The directory is read as a node would, and nothing in it is changed, locked or
+   * mended; so it can be done while the node runs, and then tells of that moment.
+   */
   readonly dryRun?: boolean
   /** As in {@link FileStorage.FileStorageOptions}. */
   readonly segmentBytes?: number
@@ -62,11 +65,15 @@ export const recover = (
   options: RecoverOptions
 ): Effect.Effect<Recovery, StorageError | RecoverRefused, LogFileSystem> =>
   Effect.gen(function* () {
-    const { directory, dryRun } = options
-    const identity = yield* identityIn(directory)
+    const identity = yield* identityIn(options.directory)
+    if (options.dryRun === true) {
+      const files = yield* LogFileSystem
+      const found = yield* FileStorage.lookInto(files, options.directory, identity)
+      return yield* planOf(found, identity, options)
+    }
     const store = yield* open(options, identity)
     const plan = yield* planOf(store.recovered, identity, options)
-    if (dryRun !== true) yield* write(store, plan)
+    yield* write(store, plan)
     return plan
   }).pipe(Effect.scoped)
 
@@ -92,7 +99,7 @@ const open = (
   )
 
 const planOf = Effect.fnUntraced(function* (
-  recovered: RecoveredState,
+  recovered: Omit<RecoveredState, "notes">,
   identity: StorageIdentity,
   { address, directory }: RecoverOptions
 ) {
@@ -129,7 +136,10 @@ const planOf = Effect.fnUntraced(function* (
 })
 
 /** The last membership that the log or the snapshot names. */
-const membershipIn = ({ blocks, snapshot }: RecoveredState): Membership.Membership | undefined => {
+const membershipIn = ({
+  blocks,
+  snapshot
+}: Pick<RecoveredState, "blocks" | "snapshot">): Membership.Membership | undefined => {
   const entries = blocks.flatMap(LogEntry.configurationsIn)
   const last = entries[entries.length - 1]
   return last === undefined ? snapshot?.membership : Membership.fromPayload(last.payload)

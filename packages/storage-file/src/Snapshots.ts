@@ -19,7 +19,7 @@ import type {
 } from "@effect-raft/core/RaftStorage"
 import type { SnapshotMeta } from "@effect-raft/core/Snapshot"
 import { useFile } from "./LogFileSystem.ts"
-import type { LogDirectory } from "./LogFileSystem.ts"
+import type { LogDirectory, ReadableDirectory } from "./LogFileSystem.ts"
 import * as SnapshotFile from "./SnapshotFile.ts"
 import * as SnapshotFormat from "./SnapshotFormat.ts"
 import * as SnapshotPart from "./SnapshotPart.ts"
@@ -38,24 +38,39 @@ export interface Snapshots extends SnapshotStore {
 
 interface Shelf extends SnapshotsOptions {
   readonly directory: LogDirectory
-  newest: { readonly name: string; readonly snapshot: SnapshotFile.WholeSnapshot } | undefined
+  newest: NamedSnapshot | undefined
   readonly writing: Set<SnapshotPurpose>
   /** Commits come one after the other, or the older of two could end up as the newest. */
   readonly commits: Semaphore.Semaphore
   isOpen: boolean
 }
 
+/** A snapshot's file, and what was found at its two ends. */
+export interface NamedSnapshot {
+  readonly name: string
+  readonly snapshot: SnapshotFile.WholeSnapshot
+}
+
 /** Finds the newest snapshot; changes nothing. Fails where it is damaged or somebody else's. */
+export const findNewest = Effect.fnUntraced(function* (
+  directory: ReadableDirectory,
+  identity: StorageIdentity
+) {
+  const name = newestOf(yield* directory.list)
+  if (name === undefined) return undefined
+  const snapshot = yield* examine(directory, name)
+  yield* expectOwn(directory, identity, snapshot.header.identity)
+  return { name, snapshot } satisfies NamedSnapshot
+})
+
+/** Opens the shelf with the newest snapshot, as {@link findNewest} has it. */
 export const open = Effect.fnUntraced(function* (directory: LogDirectory, options: SnapshotsOptions) {
-  const names = yield* directory.list
-  const name = newestOf(names)
-  const snapshot = name === undefined ? undefined : yield* examine(directory, name)
-  if (snapshot !== undefined) yield* expectOwn(directory, options.identity, snapshot.header.identity)
+  const newest = yield* findNewest(directory, options.identity)
   const shelf = yield* Effect.acquireRelease(
     Effect.sync((): Shelf => ({
       ...options,
       directory,
-      newest: name === undefined || snapshot === undefined ? undefined : { name, snapshot },
+      newest,
       writing: new Set(),
       commits: Semaphore.makeUnsafe(1),
       isOpen: true
@@ -65,7 +80,7 @@ export const open = Effect.fnUntraced(function* (directory: LogDirectory, option
   return toSnapshots(shelf)
 })
 
-const examine = (directory: LogDirectory, name: string) =>
+const examine = (directory: ReadableDirectory, name: string) =>
   useFile(directory, name, (file) => SnapshotFile.examine(file, join(directory.path, name)))
 
 const toSnapshots = (shelf: Shelf): Snapshots => ({
@@ -96,7 +111,7 @@ const toSnapshots = (shelf: Shelf): Snapshots => ({
 export const newestOf = (names: ReadonlyArray<string>): string | undefined =>
   names.filter(SnapshotFormat.isSnapshotName).sort().at(-1)
 
-const expectOwn = (directory: LogDirectory, expected: StorageIdentity, found: StorageIdentity) => {
+const expectOwn = (directory: ReadableDirectory, expected: StorageIdentity, found: StorageIdentity) => {
   const isOwn =
     found.clusterId === expected.clusterId &&
     found.groupId === expected.groupId &&

@@ -17,10 +17,16 @@ import { join } from "node:path"
 import * as LogEntry from "@effect-raft/core/LogEntry"
 import * as LogIndex from "@effect-raft/core/LogIndex"
 import * as RaftStorage from "@effect-raft/core/RaftStorage"
-import type { HardState, LogExtent, StorageError, WriteBatch } from "@effect-raft/core/RaftStorage"
+import type {
+  HardState,
+  LogExtent,
+  StorageError,
+  StorageIdentity,
+  WriteBatch
+} from "@effect-raft/core/RaftStorage"
 import type { SnapshotMeta } from "@effect-raft/core/Snapshot"
 import * as BatchRecord from "./BatchRecord.ts"
-import type { LogDirectory, LogFile } from "./LogFileSystem.ts"
+import type { LogDirectory, LogFile, ReadableDirectory } from "./LogFileSystem.ts"
 import * as Recovery from "./Recovery.ts"
 import * as SegmentFiles from "./SegmentFiles.ts"
 import * as SegmentHeader from "./SegmentHeader.ts"
@@ -84,6 +90,18 @@ export const open = Effect.fnUntraced(function* (directory: LogDirectory, option
   } satisfies WriteAheadLog
 })
 
+/** What a node would find that opened the log of this directory now, of which there is one. Nothing is changed. */
+export const lookInto = Effect.fnUntraced(function* (
+  directory: ReadableDirectory,
+  identity: StorageIdentity,
+  snapshot: SnapshotMeta | undefined
+) {
+  const found = SegmentHeader.numbersOf(yield* directory.list)
+  const { state } = yield* Recovery.recover(directory, identity, found)
+  yield* expectCovered(directory, state.base, snapshot)
+  return state
+})
+
 /** The first segment of a new log. */
 const begin = Effect.fnUntraced(function* (directory: LogDirectory, options: WriteAheadLogOptions) {
   yield* SegmentFiles.removeUnfinished(directory)
@@ -95,7 +113,7 @@ const begin = Effect.fnUntraced(function* (directory: LogDirectory, options: Wri
 })
 
 const expectCovered = (
-  directory: LogDirectory,
+  directory: ReadableDirectory,
   base: RaftStorage.LogBase,
   snapshot: SnapshotMeta | undefined
 ) => {

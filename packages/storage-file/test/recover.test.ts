@@ -44,6 +44,13 @@ const recover = (
 const logOf = (files: MemoryLogFileSystem.MemoryLogFileSystem) =>
   Effect.map(Effect.provide(Inspect.inspect(directory), files.layer), ({ log }) => log)
 
+/** Every file, as it is seen now. */
+const everythingIn = (files: MemoryLogFileSystem.MemoryLogFileSystem) =>
+  files
+    .namesOf(directory)
+    .toSorted()
+    .map((name) => [name, files.bytesOf(directory, name).slice()])
+
 const placesOf = ({ index, lastIndex, lastTerm, term }: Recover.Recovery) => ({
   lastIndex: Number(lastIndex),
   lastTerm: Number(lastTerm),
@@ -119,6 +126,38 @@ describe("a dry run", () => {
       assert.deepStrictEqual(yield* logOf(files), before)
       assert.deepStrictEqual(yield* recover(files), told)
       assert.notDeepEqual(yield* logOf(files), before)
+    })
+  )
+
+  it.effect("changes no byte, also where a write was cut short, and tells of the log without it", () =>
+    Effect.gen(function* () {
+      const files = yield* survivor()
+      // The power fails in the middle of one more write.
+      const more = append(block(6, 7, 1, 600))
+      yield* Effect.exit(
+        withStore(files.layer, (store) =>
+          Effect.suspend(() => {
+            files.powerOffAfter(0)
+            return store.write(more)
+          })
+        )
+      )
+      files.restart({ bytes: { firstBytes: 300 }, names: "Kept" })
+      const { verdict } = yield* Effect.provide(Inspect.inspect(directory), files.layer)
+      assert.strictEqual(verdict._tag, "TornTail")
+      const before = everythingIn(files)
+      const told = yield* recover(files, { dryRun: true })
+      assert.deepStrictEqual(everythingIn(files), before)
+      assert.deepStrictEqual(placesOf(told), { lastIndex: 5, lastTerm: 3, index: 6, term: 8 })
+      assert.deepStrictEqual(yield* recover(files), told)
+    })
+  )
+
+  it.effect("can be had of a node that runs", () =>
+    Effect.gen(function* () {
+      const files = yield* survivor()
+      const told = yield* withStore(files.layer, () => recover(files, { dryRun: true }))
+      assert.strictEqual(told.lastIndex, 5)
     })
   )
 })

@@ -34,7 +34,8 @@ const typeOf: Readonly<Record<RaftMessage["_tag"], number>> = {
   InstallSnapshot: 12,
   InstallSnapshotReply: 13,
   TimeoutNow: 14,
-  StaleTerm: 15
+  StaleTerm: 15,
+  CommitNotice: 16
 }
 
 const tagOf = new Map(Object.entries(typeOf).map(([tag, type]) => [type, tag as RaftMessage["_tag"]]))
@@ -66,6 +67,8 @@ const bodyBytes = (message: RaftMessage): number => {
       for (const block of message.blocks) bytes += 4 + block.bytes.byteLength
       return bytes
     }
+    case "CommitNotice":
+      return 16
     case "AppendAccepted":
       return 24
     case "AppendRejected":
@@ -132,6 +135,8 @@ export const encode = (writer: FrameWriter, message: RaftMessage): void => {
       writer.uint32(message.blocks.length)
       for (const block of message.blocks) writer.bytestring(block.bytes)
       return
+    case "CommitNotice":
+      return writer.natural(message.leaderCommit)
     case "AppendAccepted":
       writer.natural(message.matchIndex)
       return writer.natural(message.round)
@@ -232,6 +237,8 @@ const decodeBody = (reader: FrameReader): RaftMessage => {
       return { _tag: tag, term }
     case "AppendEntries":
       return decodeAppendEntries(reader, term)
+    case "CommitNotice":
+      return { _tag: tag, term, leaderCommit: logIndex(reader) }
     case "AppendAccepted":
       return { _tag: tag, term, matchIndex: logIndex(reader), round: reader.natural() }
     case "AppendRejected":

@@ -9,7 +9,8 @@
  *
  * A client without the right certificate gets as far as an answer that says so, and no further: its
  * connection is handed to another server, which gives that answer to everything. So is that of a client
- * who speaks plain HTTP.
+ * who speaks plain HTTP. A client that refuses this node's certificate goes without a word, or with a TLS
+ * alert; the node's operator is told that, too.
  */
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
@@ -42,6 +43,8 @@ interface Guest {
   readonly raw: Net.Socket
   readonly admit: (socket: Net.Socket) => void
   readonly sendAway: (socket: Net.Socket, why: string) => void
+  /** Whether he has asked for anything by this socket. */
+  readonly hasAsked: (socket: Net.Socket) => boolean
   /** He is gone, or let in. */
   readonly settled: () => void
 }
@@ -54,7 +57,7 @@ const receive = (
     readonly warn: (words: string) => Effect.Effect<void>
   }
 ): Effect.Effect<void> => {
-  const { admit, raw, sendAway, settled } = guest
+  const { admit, hasAsked, raw, sendAway, settled } = guest
   const host = raw.remoteAddress ?? "unknown"
   return SecureSocket.accept(raw, options.credentials).pipe(
     Effect.timeoutOrElse({ duration: handshakeMillis, orElse: () => Effect.fail(tooSlow) }),
@@ -62,7 +65,11 @@ const receive = (
       if (distrust === undefined)
         return Effect.andThen(
           Effect.sync(() => admit(socket)),
-          closed(socket)
+          Effect.flatMap(closed(socket), (alert) =>
+            hasAsked(socket)
+              ? Effect.void
+              : options.warn(`A client at ${host} left without a request: ${alert ?? mayDistrust}`)
+          )
         )
       return Effect.andThen(
         options.warn(`Refused a client at ${host}: ${distrust}`),
@@ -83,12 +90,17 @@ const tooSlow = new ConnectionLost({
   detail: `it did not finish the TLS handshake in ${handshakeMillis} ms`
 })
 
-const closed = (socket: Net.Socket): Effect.Effect<void> =>
+const mayDistrust = "it may not trust this node's certificate"
+
+/** Waits for the end of a socket; gives what went wrong with it, such as the alert of a client without trust. */
+const closed = (socket: Net.Socket): Effect.Effect<string | undefined> =>
   Effect.callback((resume) => {
-    const done = () => resume(Effect.void)
+    let wrong: string | undefined
+    const failed = (error: Error) => void (wrong = error.message)
+    const done = () => resume(Effect.succeed(wrong))
     if (socket.closed) return done()
-    socket.once("close", done)
-    return Effect.sync(() => socket.off("close", done))
+    socket.once("error", failed).once("close", done)
+    return Effect.sync(() => socket.off("error", failed).off("close", done))
   })
 
 /** A server whose connections are looked at before it reads HTTP from them. */
@@ -96,6 +108,7 @@ class GuardedServer extends Http.Server {
   /** Those who are not let in. */
   private readonly outside = new Set<Net.Socket>()
   private readonly reasons = new WeakMap<Net.Socket, string>()
+  private readonly asked = new WeakSet<Net.Socket>()
   private readonly doorman = Http.createServer((request, response) => {
     const why = this.reasons.get(request.socket) ?? "it is not let in"
     const body = { error: "ClientRefused", message: `This client is refused: ${why}`, outcome: "none" }
@@ -111,6 +124,7 @@ class GuardedServer extends Http.Server {
     // Node's own listeners read HTTP from whoever connects; now only from whom they are given.
     const serve = this.listeners("connection")
     this.removeAllListeners("connection")
+    this.on("request", ({ socket }) => void this.asked.add(socket))
     this.on("connection", (raw) => {
       raw.pause()
       this.outside.add(raw)
@@ -119,7 +133,8 @@ class GuardedServer extends Http.Server {
         settled()
         for (const listener of serve) Reflect.apply(listener, this, [socket])
       }
-      arrived({ raw, admit, settled, sendAway: (socket, why) => this.sendAway(socket, why) })
+      const hasAsked = (socket: Net.Socket) => this.asked.has(socket)
+      arrived({ raw, admit, settled, hasAsked, sendAway: (socket, why) => this.sendAway(socket, why) })
     })
   }
 

@@ -81,17 +81,21 @@ const firstByte = (raw: Net.Socket): Effect.Effect<number | undefined, Connectio
 const secured = (raw: Net.Socket, credentials: Credentials): Effect.Effect<Tls.TLSSocket, ConnectionLost> =>
   Effect.callback((resume) => {
     const server = Tls.createServer({ ...credentials.pem(), ...judgedLater })
+    // Who goes during the handshake is gone, also where he might have had the last word after it.
+    const { allowHalfOpen } = raw
+    raw.allowHalfOpen = false
     const failed = (error: unknown) =>
       resume(Effect.fail(new ConnectionLost({ detail: `no TLS connection came about: ${describe(error)}` })))
     server.once("secureConnection", (socket) => {
       socket.on("error", ignore)
+      socket.allowHalfOpen = allowHalfOpen
       resume(Effect.succeed(socket))
     })
     server.on("tlsClientError", (error, socket) => {
       socket.destroy()
       failed(error)
     })
-    const closed = () => failed(new Error("the connection was closed"))
+    const closed = () => failed(new Error(wentAway))
     if (raw.closed) return closed()
     raw.once("close", closed)
     server.emit("connection", raw)
@@ -141,9 +145,13 @@ export const connected = (
     )
   })
 
+const wentAway = "the other end went during the handshake; it may not trust the certificate of this one"
+
 const describe = (error: unknown): string => {
   const code = error instanceof Error && "code" in error ? error.code : undefined
   if (code === "ERR_SSL_WRONG_VERSION_NUMBER") return "the other end does not speak TLS"
+  // Node goes without a word where other programs send an alert.
+  if (code === "ECONNRESET") return wentAway
   // OpenSSL's message is a path through its sources; the reason alone is in a field of its own.
   if (error instanceof Error && "reason" in error && typeof error.reason === "string") return error.reason
   return error instanceof Error ? error.message : String(error)

@@ -54,15 +54,15 @@ interface Answer {
   readonly text: string
 }
 
-/** One request over a connection of its own. */
-const ask = (port: number, files: Files | undefined): Effect.Effect<Answer> =>
+/** One request over a connection of its own; without `trusts` the server's certificate is not looked at. */
+const ask = (port: number, files: Files | undefined, trusts?: string): Effect.Effect<Answer> =>
   Effect.callback((resume) => {
     const request = Https.get(
       {
         host: "127.0.0.1",
         port,
         agent: false,
-        rejectUnauthorized: false,
+        ...(trusts === undefined ? { rejectUnauthorized: false } : { ca: NodeFs.readFileSync(trusts) }),
         ...(files === undefined
           ? {}
           : { cert: NodeFs.readFileSync(files.certificateFile), key: NodeFs.readFileSync(files.keyFile) })
@@ -117,6 +117,20 @@ describe("a server for clients with certificates", () => {
       })
     )
   }
+
+  it.live("tells its operator of a client that goes when it has seen the certificate", () =>
+    Effect.gen(function* () {
+      const { directory, issue, lines, port, served } = yield* start
+      const { authorityFile } = new Authority("another authority").issue(directory, { name: "other" })
+      const { text } = yield* ask(port, issue({ name: "someone" }), authorityFile)
+      assert.match(text, /unable to verify|self-signed certificate/)
+      yield* logged(
+        lines,
+        /^Warn: A client at 127\.0\.0\.1 was not let in: .*it may not trust the certificate of this one/
+      )
+      assert.strictEqual(served(), 0)
+    })
+  )
 
   it.live("tells who speaks plain text, and logs it", () =>
     Effect.gen(function* () {

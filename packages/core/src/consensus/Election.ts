@@ -47,12 +47,12 @@ export const mayStand = ({ self, membership, configurations, commitIndex }: Node
  * comes soon: others still protect a leader that they hear, so a false alarm is harmless. With leases a
  * promise is a promise, and the timer takes its time.
  */
-export const onPeerLost = (state: NodeState, peer: NodeId, stamp: Stamp): NodeState => {
+export const onPeerLost = (state: NodeState, peer: NodeId, stamp: Stamp, emit: Emit): NodeState => {
   const { role } = state
   if (role._tag !== "Follower" || role.leader !== peer || Lease.isPromised(state, stamp)) return state
   const soon =
     stamp.nowMillis + Math.floor((turnAfter(state, peer) * state.config.heartbeatIntervalMillis) / 5)
-  return {
+  const alone: NodeState = {
     ...state,
     role: {
       ...role,
@@ -60,6 +60,8 @@ export const onPeerLost = (state: NodeState, peer: NodeId, stamp: Stamp): NodeSt
       electionDeadlineMillis: Math.min(role.electionDeadlineMillis, soon)
     }
   }
+  // Whose turn it is stands now, and does not wait for a timer that would ring at once.
+  return onElectionDue(alone, stamp, emit)
 }
 
 /**
@@ -165,7 +167,8 @@ export const onPreVote = (
   const granted =
     message.term > state.currentTerm &&
     RaftLog.isUpToDate(state.log, message) &&
-    !protectsLeader(state, stamp)
+    !protectsLeader(state, stamp) &&
+    !goesBefore(state, from, message)
   Durable.sendInTerm(
     state,
     from,
@@ -174,6 +177,18 @@ export const onPreVote = (
   )
   return state
 }
+
+/**
+ * Whether this node stands itself, and goes before a rival whose log is as good. Two who lost their leader
+ * at the same moment would otherwise grant each other their pre-votes, and then split the vote. By name, as
+ * they take their turns. It insists in its first try only: perhaps nobody hears it, and the rival is heard.
+ */
+const goesBefore = ({ log, role, self }: NodeState, rival: NodeId, theirs: PreVote): boolean =>
+  role._tag === "PreCandidate" &&
+  role.attempt === 1 &&
+  theirs.lastLogTerm === log.lastTerm &&
+  theirs.lastLogIndex === log.lastIndex &&
+  self < rival
 
 /** A vote is asked for in the present term; the term gate has dealt with others. */
 export const onRequestVote = (

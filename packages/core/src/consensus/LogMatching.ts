@@ -8,7 +8,7 @@
 import * as LogEntry from "../LogEntry.ts"
 import * as LogIndex from "../LogIndex.ts"
 import type { NodeId } from "../NodeId.ts"
-import type { AppendEntries, AppendRejected } from "../RaftMessage.ts"
+import type { AppendEntries, AppendRejected, CommitNotice } from "../RaftMessage.ts"
 import type { Emit } from "./Action.ts"
 import * as Commitment from "./Commitment.ts"
 import * as Durable from "./Durable.ts"
@@ -37,6 +37,23 @@ export const onAppendEntries = (
   const verifiedIndex = LogIndex.max(lastIndexOf(message), following.log.base.index)
   acknowledge(appended, from, { round: message.round, verifiedIndex, isNew: appended !== following }, emit)
   return Commitment.learn(withVerified(appended, verifiedIndex), message.leaderCommit, verifiedIndex)
+}
+
+/**
+ * The leader says what is committed by now. The notice may have overtaken the entries of which it speaks, or
+ * find a node that was started anew: no more is believed than was verified in this term.
+ */
+export const onCommitNotice = (
+  state: NodeState,
+  from: NodeId,
+  message: CommitNotice,
+  stamp: Stamp,
+  emit: Emit
+): NodeState => {
+  const following = Following.hearLeader(state, from, stamp, emit)
+  return following.role._tag === "Follower"
+    ? Commitment.learn(following, message.leaderCommit, following.role.verifiedIndex)
+    : following
 }
 
 /** Whether the blocks follow `prevLogIndex` and each other without a gap, in terms that do not fall. */

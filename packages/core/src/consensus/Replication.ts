@@ -9,7 +9,7 @@
 import * as LogEntry from "../LogEntry.ts"
 import * as LogIndex from "../LogIndex.ts"
 import type { NodeId } from "../NodeId.ts"
-import type { AppendAccepted, AppendEntries, AppendRejected } from "../RaftMessage.ts"
+import type { AppendAccepted, AppendEntries, AppendRejected, CommitNotice } from "../RaftMessage.ts"
 import * as Term from "../Term.ts"
 import type { Emit } from "./Action.ts"
 import * as Commitment from "./Commitment.ts"
@@ -205,7 +205,7 @@ export const nextAppend = (
   state: NodeState,
   peer: NodeId,
   before: Cursor
-): { readonly message: AppendEntries; readonly cursor: Cursor } | undefined => {
+): { readonly message: AppendEntries | CommitNotice; readonly cursor: Cursor } | undefined => {
   const { role } = state
   const progress = role._tag === "Leader" ? role.progress.get(peer) : undefined
   if (role._tag !== "Leader" || progress === undefined) return undefined
@@ -217,7 +217,11 @@ export const nextAppend = (
       : undefined
   }
   const blocks = entriesToSend(state, progress, cursor, role.beat > cursor.beat)
-  if (blocks.length === 0 && !isDue && !hasCommitToTell(state, progress, cursor)) return undefined
+  if (blocks.length === 0 && !isDue) {
+    return hasCommitToTell(state, progress, cursor)
+      ? { message: commitNotice(state), cursor: { ...cursor, commitIndex: state.commitIndex } }
+      : undefined
+  }
   return {
     message: appendMessage(state, role, cursor, blocks),
     cursor: sent(state, role, progress, cursor, blocks)
@@ -290,6 +294,12 @@ const hasCommitToTell = (state: NodeState, progress: Progress.Progress, cursor: 
   state.commitIndex > cursor.commitIndex &&
   progress.matchIndex > cursor.commitIndex &&
   cursor.nextIndex === progress.matchIndex + 1
+
+const commitNotice = ({ currentTerm, commitIndex }: NodeState): CommitNotice => ({
+  _tag: "CommitNotice",
+  term: currentTerm,
+  leaderCommit: commitIndex
+})
 
 const appendMessage = (
   state: NodeState,

@@ -68,7 +68,7 @@ const onEvent = (state: NodeState, event: Event, stamp: Stamp, emit: Emit): Node
     case "Persisted":
       return onPersisted(state, event, stamp, emit)
     case "PeerLost":
-      return Replication.onPeerLost(Election.onPeerLost(state, event.peer, stamp), event.peer)
+      return Replication.onPeerLost(Election.onPeerLost(state, event.peer, stamp, emit), event.peer)
     case "SnapshotTaken":
       return Snapshotting.onSnapshotTaken(state, event.snapshot, emit)
     case "SnapshotReceived":
@@ -128,7 +128,8 @@ const termGate = (
   ) {
     return undefined
   }
-  const isFromLeader = message._tag === "AppendEntries" || message._tag === "InstallSnapshot"
+  const isFromLeader =
+    message._tag === "AppendEntries" || message._tag === "CommitNotice" || message._tag === "InstallSnapshot"
   const leader = isFromLeader ? from : null
   return Following.becomeFollower(state, { term: message.term, leader }, stamp, emit)
 }
@@ -167,6 +168,8 @@ const onMessage = (
       return Election.onRequestVoteReply(state, from, message, stamp, emit)
     case "AppendEntries":
       return LogMatching.onAppendEntries(state, from, message, stamp, emit)
+    case "CommitNotice":
+      return LogMatching.onCommitNotice(state, from, message, stamp, emit)
     case "AppendAccepted":
       return Replication.onAccepted(state, from, message, stamp, emit)
     case "AppendRejected":

@@ -5,7 +5,8 @@
  * whose owner writes the answer, and all linearizable queries of a batch wait for one quorum round
  * together, which is allowed because each of them began before that round (thesis, section 6.4).
  *
- * Nothing is passed on from here: who asks a node that is not the leader is told who is. A client that
+ * Nothing is passed on from here: who asks a node that is not the leader is told who is, and waits a little
+ * while nobody is (see WaitingRoom). A client that
  * leaves takes nothing with it: its commands stay where they are, and their slots are freed when they are
  * applied, or when the leader loses its office.
  */
@@ -15,7 +16,7 @@ import * as NodeState from "../consensus/NodeState.ts"
 import type { ProposalKind } from "../LogEntry.ts"
 import type { ClusterId, GroupId, NodeId } from "../NodeId.ts"
 import type { RaftConfig } from "../RaftConfig.ts"
-import { CommandTooLarge, InvalidCommand, InvalidQuery, Overloaded } from "../RaftError.ts"
+import { CommandTooLarge, InvalidCommand, InvalidQuery, NotLeader, Overloaded } from "../RaftError.ts"
 import type { RaftErrorReason } from "../RaftError.ts"
 import type { RaftNode } from "../RaftNode.ts"
 import * as SessionAnswer from "../sessions/SessionAnswer.ts"
@@ -24,6 +25,7 @@ import type { BinaryCodec, StateMachine } from "../StateMachine.ts"
 import type { Proposal } from "./LocalProposal.ts"
 import type { Position, ProposalSlot } from "./ReplySlots.ts"
 import * as SessionCalls from "./SessionCalls.ts"
+import type { Guest, WaitingRoom } from "./WaitingRoom.ts"
 
 /** The attribute under which a node tells its peers where it listens for clients. */
 export const clientAttribute = "client"
@@ -35,13 +37,16 @@ export interface Options<Command, Reply, View> {
   readonly groupId: GroupId
   readonly nodeId: NodeId
   readonly config: RaftConfig
+  /** Where requests wait while nobody leads. */
+  readonly room: WaitingRoom
 }
 
 export const make = <Command, Reply, View>(
   options: Options<Command, Reply, View>
 ): ClientEntrance["Service"] => {
-  const { clusterId, config, groupId, node, nodeId } = options
+  const { clusterId, config, groupId, node, nodeId, room } = options
   const leaderAt = (): string | null => {
+    if (room.isOpen()) return null
     const leader = NodeState.leaderOf(node.state())
     return leader === null || leader === nodeId ? null : (node.attributesOf(leader)[clientAttribute] ?? null)
   }
@@ -102,7 +107,7 @@ class VisitOfNode<Command, Reply, View> implements Visit {
     const { config, machine, node } = this.options
     const proposal = proposalOf(request, config, machine.command)
     if ("_tag" in proposal) this.failed(request.id, proposal)
-    else node.propose(new RemoteProposal(this, request.id, proposal))
+    else node.propose(new RemoteProposal(this, node.propose, request.id, proposal))
   }
 
   get isOver(): boolean {
@@ -127,18 +132,32 @@ class VisitOfNode<Command, Reply, View> implements Visit {
     else this.failed(request.id, reason)
   }
 
-  private confirm(requests: ReadonlyArray<QueryRequest>): void {
+  private confirm(requests: ReadonlyArray<QueryRequest>, waitsSinceMillis?: number): void {
     const wait = { readId: -1, isOver: false }
     wait.readId = this.options.node.read((refusal) => {
       wait.isOver = true
       this.reads.delete(wait.readId)
-      for (const request of requests) {
-        if (refusal === undefined) this.look(request)
-        else this.failed(request.id, refusal)
-      }
+      if (refusal !== undefined) this.unconfirmed(requests, refusal, waitsSinceMillis)
+      else for (const request of requests) this.look(request)
     })
     // A node that refuses on the spot has done so before it gave the number.
     if (!wait.isOver) this.reads.add(wait.readId)
+  }
+
+  private unconfirmed(
+    requests: ReadonlyArray<QueryRequest>,
+    reason: RaftErrorReason,
+    waitsSinceMillis: number | undefined
+  ): void {
+    const giveUp = () => {
+      for (const { id } of requests) this.failed(id, reason)
+    }
+    const guest: Guest = {
+      waitsSinceMillis,
+      again: () => this.confirm(requests, guest.waitsSinceMillis),
+      giveUp
+    }
+    if (!this.waits(guest, reason)) giveUp()
   }
 
   private look({ id, query }: QueryRequest): void {
@@ -153,6 +172,12 @@ class VisitOfNode<Command, Reply, View> implements Visit {
       return this.failed(id, new InvalidQuery({ detail: (cause as Error).message }))
     }
     this.done(id, bytes)
+  }
+
+  /** Whether a request that was refused for this reason waits for a leader. */
+  waits(guest: Guest, reason: RaftErrorReason): boolean {
+    const { room } = this.options
+    return !this.hasEnded && reason._tag === "NotLeader" && room.isOpen() && room.admit(guest)
   }
 
   // --- answers ----------------------------------------------------------------------------------------
@@ -221,14 +246,22 @@ const problemOf = (
 }
 
 /** The place of a remote client's command. */
-class RemoteProposal implements ProposalSlot {
+class RemoteProposal implements ProposalSlot, Guest {
   readonly kind: ProposalKind
   readonly payload: Uint8Array
+  waitsSinceMillis: number | undefined = undefined
   private readonly id: number
   private readonly visit: AnswersProposals
+  private readonly propose: (slot: ProposalSlot) => void
 
-  constructor(visit: AnswersProposals, id: number, { kind, payload }: Admitted) {
+  constructor(
+    visit: AnswersProposals,
+    propose: (slot: ProposalSlot) => void,
+    id: number,
+    { kind, payload }: Admitted
+  ) {
     this.visit = visit
+    this.propose = propose
     this.id = id
     this.kind = kind
     this.payload = payload
@@ -247,11 +280,20 @@ class RemoteProposal implements ProposalSlot {
   }
 
   onFailed(reason: RaftErrorReason): void {
-    this.visit.failed(this.id, reason)
+    if (!this.visit.waits(this, reason)) this.visit.failed(this.id, reason)
+  }
+
+  again(): void {
+    this.propose(this)
+  }
+
+  giveUp(): void {
+    this.visit.failed(this.id, new NotLeader({ leader: null }))
   }
 }
 
 interface AnswersProposals {
+  readonly waits: (guest: Guest, reason: RaftErrorReason) => boolean
   readonly isOver: boolean
   readonly applied: (id: number, kind: ProposalKind, reply: unknown) => void
   readonly failed: (id: number, reason: RaftErrorReason) => void

@@ -9,14 +9,14 @@ import type { ProposalSlot } from "./ReplySlots.ts"
 
 /** What a turn works on. */
 export interface Work {
-  readonly events: ReadonlyArray<Event>
+  readonly events: Array<Event>
   /** The slots of the one `Proposed` event, in its order. */
   readonly slots: ReadonlyArray<ProposalSlot>
 }
 
 /** Calls that were given up before their turn came are left out. */
 export const workOf = (batch: Mailbox.Batch, readSlots: ReadSlots): Work => {
-  const events: Array<Event> = batch.events.slice()
+  const { events } = batch
   const proposed: Array<ProposalSlot> = []
   const readIds: Array<number> = []
   const leaseReadIds: Array<number> = []

@@ -3,7 +3,8 @@
  *
  * The actor hands over what must become durable and goes on; while one write is under way all that
  * arrives waits, and goes into the next write together (group commit). After each write the actor learns
- * up to which ticket it may believe. A failed write ends the node; it is never tried again.
+ * up to which ticket it may believe. A failed write ends the node; it is never tried again. A store that needs
+ * no disk is written within the turn.
  */
 import * as Effect from "effect/Effect"
 import type { Persist } from "../consensus/Action.ts"
@@ -19,22 +20,30 @@ export interface LogWriter {
    * bounded by what the leader may have uncommitted.
    */
   readonly enqueue: (persists: ReadonlyArray<Persist>) => void
+  /** Writes before it returns, and says so; `undefined` where that is not possible, and nothing was done. */
+  readonly writeNow: (persists: ReadonlyArray<Persist>) => Persisted | undefined
   /** Writes for ever; fails with the disk. */
   readonly run: Effect.Effect<never, StorageError>
 }
 
-export const make = (store: LogStore, onPersisted: (event: Persisted) => void): Effect.Effect<LogWriter> =>
+export const make = (
+  store: Pick<LogStore, "write" | "writeNow">,
+  onPersisted: (event: Persisted) => void
+): Effect.Effect<LogWriter> =>
   Effect.gen(function* () {
     let inbox: Array<Persist> = []
+    let isWriting = false
 
     const writeAll = (): Effect.Effect<void, StorageError> | undefined => {
       const waiting = inbox
       const last = waiting.at(-1)
       if (last === undefined) return undefined
       inbox = []
-      return Effect.map(store.write(asOne(waiting)), () =>
-        onPersisted({ _tag: "Persisted", ticket: last.ticket, lastIndex: last.lastIndex })
-      )
+      isWriting = true
+      return Effect.map(store.write(asOne(waiting)), () => {
+        isWriting = false
+        onPersisted(persistedWith(last))
+      })
     }
 
     const doorbell = yield* Doorbell.make(writeAll)
@@ -44,9 +53,21 @@ export const make = (store: LogStore, onPersisted: (event: Persisted) => void): 
         for (const persist of persists) inbox.push(persist)
         doorbell.knock()
       },
+      writeNow: (persists) => {
+        const last = persists.at(-1)
+        if (store.writeNow === undefined || last === undefined || isWriting || inbox.length > 0)
+          return undefined
+        return store.writeNow(asOne(persists)) ? persistedWith(last) : undefined
+      },
       run: doorbell.attend
     }
   })
+
+const persistedWith = ({ ticket, lastIndex }: Persist): Persisted => ({
+  _tag: "Persisted",
+  ticket,
+  lastIndex
+})
 
 const asOne = (persists: ReadonlyArray<Persist>): WriteBatch => persists.map(toBatch).reduce(merge)
 

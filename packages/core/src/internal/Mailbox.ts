@@ -16,9 +16,9 @@ export type Request =
   | { readonly _tag: "Read"; readonly readId: number; readonly mayUseLease: boolean }
   | { readonly _tag: "Operate"; readonly event: MembershipRequested | TransferRequested }
 
-/** What one turn works on. */
+/** What one turn works on. It is the taker's own. */
 export interface Batch {
-  readonly events: ReadonlyArray<Event>
+  readonly events: Array<Event>
   readonly requests: ReadonlyArray<Request>
 }
 

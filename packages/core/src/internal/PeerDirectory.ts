@@ -1,8 +1,9 @@
 /**
  * The fiber that tells the transport whom to talk to, as the membership changes.
  *
- * The peers are the members of the last committed membership and of those that follow it in the log, for
- * these may be cut away again, and whoever a leader still tells of its removal. Opening and closing links is
+ * The peers are the members of the membership in force, which is the last in the log (paper, section 6); of
+ * the last that is committed, which is in force again when that one is cut away; and whoever a leader still
+ * tells of its removal. Opening and closing links is
  * the transport's business and may take its time; the actor does not wait for it.
  */
 import * as Effect from "effect/Effect"
@@ -10,6 +11,7 @@ import * as Latch from "effect/Latch"
 import * as Configurations from "../consensus/Configurations.ts"
 import type { NodeState } from "../consensus/NodeState.ts"
 import { replicatedTo } from "../consensus/NodeState.ts"
+import * as LogIndex from "../LogIndex.ts"
 import * as Membership from "../Membership.ts"
 import type { PeerAddress } from "../Membership.ts"
 import type { NodeId } from "../NodeId.ts"
@@ -49,9 +51,11 @@ export const peers = (state: NodeState): ReadonlyMap<NodeId, PeerAddress> => {
   const { first, later } = state.configurations
   const wanted = new Set(replicatedTo(state))
   const addresses = new Map<NodeId, PeerAddress>()
-  const committed = Configurations.at(state.configurations, state.commitIndex)
+  // After a restart the commit index is behind, but the one before the last is committed all the same.
+  const settledIndex = LogIndex.max(state.commitIndex, Configurations.previous(state.configurations).index)
+  const committed = Configurations.at(state.configurations, settledIndex)
   for (const { index, membership } of [first, ...later]) {
-    const isInForce = membership === committed || index > state.commitIndex
+    const isInForce = membership === committed || index > settledIndex
     for (const { id, address } of Membership.allMembers(membership)) {
       if (isInForce) wanted.add(id)
       addresses.set(id, address)

@@ -15,11 +15,19 @@ export const askVoters = (node: RoleContext): Effect.Effect<void> =>
     discard: true
   })
 
+/**
+ * How long it first waits for an answer, as parts of a heartbeat interval. Votes are lost only where messages are. A
+ * pre-vote is also refused by a peer that has not noticed yet that the leader is gone, as it soon will.
+ */
+const firstPauseParts = { PreCandidate: 20, Candidate: 5 }
+
 /** The request was made under the term of the state it is read from; the answer is checked against it. */
 const ask = (node: RoleContext, voter: NodeId): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const { heartbeatIntervalMillis } = node.state().config
-    let pauseMillis = heartbeatIntervalMillis / 5
+    const { config, role } = node.state()
+    const { heartbeatIntervalMillis } = config
+    let pauseMillis =
+      heartbeatIntervalMillis / firstPauseParts[role._tag === "PreCandidate" ? "PreCandidate" : "Candidate"]
     while (true) {
       const request = Election.requestFor(node.state(), voter)
       if (request === undefined) return

@@ -186,6 +186,15 @@ const toLogStore =
           change: () => RaftStorage.absorb(disk.state, batch)
         })
       }),
+    writeNow: (batch) => {
+      // What is to go wrong, or to take its time, does so in `write`.
+      if (session.ended !== undefined || !isPrompt(disk) || disk.nextFailure !== undefined) return false
+      const problem = problemOf(disk, batch)
+      if (problem !== undefined) throw new Error(`Batch refused: ${problem}`)
+      RaftStorage.absorb(disk.state, batch)
+      disk.acknowledged++
+      return true
+    },
     snapshots: MemorySnapshots.open(disk.shelf, {
       expectOpen: Effect.suspend(() => (session.ended === undefined ? Effect.void : fail(session.ended))),
       persist: (change) => Effect.suspend(() => persist(disk, session, { kind: "Snapshot", change }))

@@ -17,6 +17,7 @@ const Plain = Schema.Union([
   RaftMessage.PreVoteReply,
   RaftMessage.RequestVote,
   RaftMessage.RequestVoteReply,
+  RaftMessage.CommitNotice,
   RaftMessage.AppendAccepted,
   RaftMessage.AppendRejected,
   RaftMessage.StaleTerm,

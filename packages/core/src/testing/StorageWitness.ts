@@ -95,6 +95,7 @@ const listen = (account: Account, store: LogStore): Effect.Effect<LogStore> =>
     settle(account, store.recovered)
     return Effect.succeed({
       ...store,
+      ...(store.writeNow === undefined ? undefined : { writeNow: writeNow(account, store.writeNow) }),
       write: (batch) => write(account, store, batch),
       snapshots: listenToCommits(account, store.snapshots)
     })
@@ -146,6 +147,17 @@ const write = (account: Account, store: LogStore, batch: WriteBatch) =>
       return Effect.void
     })
   })
+
+const writeNow =
+  (account: Account, write: (batch: WriteBatch) => boolean) =>
+  (batch: WriteBatch): boolean => {
+    if (!write(batch)) return false
+    if (account.pending !== undefined)
+      throw new StorageBroken(account.nodeId, "it took a batch after one that had failed")
+    RaftStorage.absorb(account.acknowledged, batch)
+    account.writes++
+    return true
+  }
 
 const listenToCommits = (account: Account, snapshots: SnapshotStore): SnapshotStore => ({
   ...snapshots,

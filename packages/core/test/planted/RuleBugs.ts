@@ -177,6 +177,14 @@ export const ruleBugs: ReadonlyArray<Bug> = [
     replace: "LogIndex.min(leaderCommit, state.log.lastIndex)"
   },
   {
+    name: "a notice of the commit index is believed beyond what was verified",
+    claim: "commitIndex = min(leaderCommit, index of last new entry) (paper, figure 2)",
+    file: "consensus/LogMatching.ts",
+    find: "Commitment.learn(following, message.leaderCommit, following.role.verifiedIndex)",
+    replace: "Commitment.learn(following, message.leaderCommit, following.log.lastIndex)",
+    unseen: "notices go to those who have acknowledged everything"
+  },
+  {
     name: "a new leader takes it that everybody has its log",
     claim: "matchIndex is initialized to 0 (paper, figure 2)",
     file: "consensus/Progress.ts",

@@ -179,6 +179,15 @@ export const appendEntries = (options: {
   round: options.round ?? 0
 })
 
+export const commitNotice = (options: {
+  readonly term: number
+  readonly commit: number
+}): RaftMessage.CommitNotice => ({
+  _tag: "CommitNotice",
+  term: options.term as Term,
+  leaderCommit: options.commit as LogIndex
+})
+
 export const accepted = (options: {
   readonly term: number
   readonly match: number

@@ -7,6 +7,8 @@ import { candidate, follower, followerOf, leader, preCandidate } from "./Harness
 
 const withoutPreVote = { config: { preVote: false } }
 
+const threeOf = (voters: ReadonlyArray<string>) => Build.joint({ voters, outgoing: [] })
+
 describe("terms (section 5.1)", () => {
   it("a node starts as a follower of nobody, with the term and vote of its disk", () => {
     const node = follower({ term: 7, votedFor: "n2", log: [1, 7] })
@@ -268,22 +270,23 @@ describe("leader stickiness (thesis, section 4.2.3)", () => {
   })
 
   it("a leader whose connection broke is no longer protected, and is soon replaced", () => {
-    const node = followerOf("n2", { term: 3 }).waits(10)
-    node.happens({ _tag: "PeerLost", peer: Build.id("n2") })
-    expect(node.electionDeadlineMillis).toBe(10)
-    node.receives("n3", ask)
-    expect(node.sent).toEqual([["n3", Build.voteReply({ term: 9, granted: true })]])
+    const node = followerOf("n0", { term: 3, membership: threeOf(["n0", "n1", "n2"]) }).waits(10)
+    node.happens({ _tag: "PeerLost", peer: Build.id("n0") })
+    expect(node.role).toBe("PreCandidate")
+    node.receives("n2", ask)
+    expect(node.sent).toEqual([["n2", Build.voteReply({ term: 9, granted: true })]])
   })
 
   it("all voters hear of it at once, and stand one after the other", () => {
-    const turnAfter = (leader: string): number => {
-      const membership = Build.joint({ voters: ["n0", "n1", "n2"], outgoing: [] })
-      const node = followerOf(leader, { term: 3, membership })
-      node.happens({ _tag: "PeerLost", peer: Build.id(leader) })
-      return node.electionDeadlineMillis / (node.state.config.heartbeatIntervalMillis / 5)
-    }
-    expect(turnAfter("n0")).toBe(0)
-    expect(turnAfter("n2")).toBe(1)
+    const first = followerOf("n2", { term: 3 }).happens({ _tag: "PeerLost", peer: Build.id("n2") })
+    expect(first.role).toBe("PreCandidate")
+    const membership = threeOf(["n0", "n1", "n2"])
+    const second = followerOf("n2", { term: 3, membership })
+    second.happens({ _tag: "PeerLost", peer: Build.id("n2") })
+    expect(second.role).toBe("Follower")
+    expect(second.electionDeadlineMillis).toBe(second.state.config.heartbeatIntervalMillis / 5)
+    second.receives("n0", ask)
+    expect(second.sent).toEqual([["n0", Build.voteReply({ term: 9, granted: true })]])
   })
 
   it("another peer's connection breaks: nothing changes", () => {

@@ -155,6 +155,47 @@ describe("learning the commit index (figure 2, receiver step 5)", () => {
   })
 })
 
+describe("a notice of the commit index", () => {
+  it("is taken in and not answered", () => {
+    const node = follower({ term: 1 })
+    node.receives("n2", Build.appendEntries({ term: 1, prev: Build.start, entries: [1, 1] }))
+    node.receives("n2", Build.commitNotice({ term: 1, commit: 2 }))
+    expect(node.state.commitIndex).toBe(2)
+    expect(node.sent).toEqual([])
+  })
+
+  it("B04: commits at most what an append of this term has verified", () => {
+    const node = follower({ term: 3, log: [1, 1, 2, 2] })
+    node.receives("n2", Build.commitNotice({ term: 3, commit: 4 }))
+    expect(node.state.commitIndex).toBe(0)
+    node.receives("n2", Build.appendEntries({ term: 3, prev: at(2, 1) }))
+    node.receives("n2", Build.commitNotice({ term: 3, commit: 4 }))
+    expect(node.state.commitIndex).toBe(2)
+  })
+
+  it("that overtakes the append of which it speaks commits nothing of it", () => {
+    const node = follower({ term: 1, log: [1] })
+    node.receives("n2", Build.appendEntries({ term: 1, prev: at(1, 1) }))
+    node.receives("n2", Build.commitNotice({ term: 1, commit: 2 }))
+    expect(node.state.commitIndex).toBe(1)
+    node.receives("n2", Build.appendEntries({ term: 1, prev: at(1, 1), entries: [1], commit: 1 }))
+    expect(node.state.commitIndex).toBe(1)
+  })
+
+  it("is the leader's word: the election is put off, a later term is taken over, an older one ignored", () => {
+    const node = follower({ term: 1, log: [1] })
+    node.nowMillis = 400
+    node.receives("n2", Build.commitNotice({ term: 2, commit: 1 }))
+    expect(node.state.currentTerm).toBe(2)
+    expect(node.state.commitIndex).toBe(0)
+    expect(node.state.role).toMatchObject({ _tag: "Follower", leader: "n2", heardMillis: 400 })
+    node.nowMillis = 500
+    node.receives("n3", Build.commitNotice({ term: 1, commit: 1 }))
+    expect(node.state.role).toMatchObject({ leader: "n2", heardMillis: 400 })
+    expect(node.sent).toEqual([])
+  })
+})
+
 describe("figure 7: a new leader makes every follower's log its own", () => {
   const leaderLog = [1, 1, 1, 4, 4, 5, 5, 6, 6, 6]
 

@@ -14,6 +14,9 @@ const granted = (options: { readonly by: number; readonly requestedTerm: number 
 const refused = (options: { readonly by: number; readonly requestedTerm: number }) =>
   Build.preVoteReply({ term: options.by, requestedTerm: options.requestedTerm, granted: false })
 
+/** One comes before n1 by name, and one after it. */
+const rivals = Build.joint({ voters: ["n0", "n1", "n2"], outgoing: [] })
+
 describe("B22: a pre-vote changes nothing", () => {
   it("neither term nor vote of the one who asks", () => {
     const node = follower({ term: 3, votedFor: "n2" }).timesOut()
@@ -142,7 +145,20 @@ describe("who goes on", () => {
   })
 
   it("B21: a pre-candidate protects nobody, so two that lost their leader elect one", () => {
-    const node = preCandidate({ term: 3 }).receives("n2", ask(4))
+    const node = preCandidate({ term: 3, membership: rivals }).receives("n0", ask(4))
+    expect(node.sent).toEqual([["n0", granted({ by: 3, requestedTerm: 4 })]])
+  })
+
+  it("of two that stand at once with equal logs the first by name goes before, so they do not split the vote", () => {
+    const node = preCandidate({ term: 3, log: [3], membership: rivals })
+    expect(node.receives("n2", ask(4, [3])).sent).toEqual([["n2", refused({ by: 3, requestedTerm: 4 })]])
+    expect(node.receives("n0", ask(4, [3])).sent).toEqual([["n0", granted({ by: 3, requestedTerm: 4 })]])
+  })
+
+  it("but not before one whose log is ahead, nor for longer than one try: perhaps nobody hears it", () => {
+    const node = preCandidate({ term: 3, log: [3], membership: rivals })
+    expect(node.receives("n2", ask(4, [3, 3])).sent).toEqual([["n2", granted({ by: 3, requestedTerm: 4 })]])
+    node.timesOut().receives("n2", ask(4, [3]))
     expect(node.sent).toEqual([["n2", granted({ by: 3, requestedTerm: 4 })]])
   })
 

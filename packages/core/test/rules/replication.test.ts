@@ -233,12 +233,23 @@ describe("sending ahead", () => {
     const node = matched(matched(leader({ term: 4 }), "n2"), "n3").proposes("a")
     for (const peer of ["n2", "n3"]) node.replicatesTo(peer)
     node.receives("n2", Build.accepted({ term: 4, match: 2 }))
-    expect(appends(node.replicatesTo("n2"))).toEqual([[2, [], 2]])
+    const notice = Build.commitNotice({ term: 4, commit: 2 })
+    expect(node.replicatesTo("n2")).toEqual([notice])
     expect(node.replicatesTo("n2")).toEqual([])
     // n3 has not acknowledged the entry yet, so it cannot use the news.
     expect(node.replicatesTo("n3")).toEqual([])
     node.receives("n3", Build.accepted({ term: 4, match: 2 }))
-    expect(appends(node.replicatesTo("n3"))).toEqual([[2, [], 2]])
+    expect(node.replicatesTo("n3")).toEqual([notice])
+  })
+
+  it("a new commit index rides on what has to be said anyway", () => {
+    const node = matched(leader({ term: 4 }), "n2").proposes("a")
+    node.replicatesTo("n2")
+    node.receives("n2", Build.accepted({ term: 4, match: 2 })).proposes("b")
+    expect(appends(node.replicatesTo("n2"))).toEqual([[2, [4], 2]])
+    node.receives("n2", Build.accepted({ term: 4, match: 3 })).heartbeatDue()
+    expect(appends(node.replicatesTo("n2"))).toEqual([[3, [], 3]])
+    expect(node.replicatesTo("n2")).toEqual([])
   })
 
   it("a heartbeat is a message to everybody, learners too", () => {

@@ -139,6 +139,8 @@ const describeMessage = (message: RaftMessage): string => {
       return `(term ${message.term}) ${message.granted ? "you have my vote" : "no"}`
     case "AppendEntries":
       return `(term ${message.term}) ${describeAppend(message)}`
+    case "CommitNotice":
+      return `(term ${message.term}) committed ${message.leaderCommit}`
     case "AppendAccepted":
       return `(term ${message.term}) our logs match up to ${message.matchIndex}${round(message)}`
     case "AppendRejected":

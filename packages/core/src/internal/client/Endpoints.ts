@@ -54,6 +54,8 @@ export class Endpoints {
   /** `endpoint` could not be reached, or could not serve. */
   failed(endpoint: string): void {
     this.setbacks += 1
+    // Where it was in use so far, it is not the one to be asked first now.
+    if (this.given[this.at % this.given.length] === endpoint) this.at += 1
     if (this.suspectedUntil.size > this.given.length * 4) this.suspectedUntil.clear()
     this.suspectedUntil.set(endpoint, this.setbacks + suspicionRounds * this.given.length)
   }

@@ -12,13 +12,14 @@ export const make = (): Invariant => {
   return {
     property,
     onTurn: (nodeId, { after, actions }) => {
-      if (after.role._tag === "Leader") committed = LogIndex.max(committed, after.commitIndex)
+      // A read may come before what the same turn commits: it is held against what was committed before.
       for (const action of actions) {
         if (action._tag !== "ReadsConfirmed" || action.byLease !== true) continue
         if (action.readIndex >= committed) continue
         const detail = `it reads at ${action.readIndex} by its lease of term ${after.currentTerm}, and ${committed} is committed`
         throw new Violation(property, nodeId, detail)
       }
+      if (after.role._tag === "Leader") committed = LogIndex.max(committed, after.commitIndex)
     }
   }
 }
