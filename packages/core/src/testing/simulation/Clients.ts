@@ -47,9 +47,7 @@ const runClient = <Command, Reply, View>(
     const { cluster, plan, workload, isStorm, recorder } = options
     const setAlarm = yield* Alarm.make
     const clock = yield* Clock.Clock
-    const start = Effect.runForkWith(
-      yield* Effect.annotateLogs(Effect.context<never>(), { fiber: "request" })
-    )
+    const start = Effect.runForkWith(yield* Effect.annotateLogs(Effect.context(), { fiber: "request" }))
     const dice = new Dice()
     dice.reset(hashText(`${plan.seed}/client/${client}`), 0)
     const pauseMillis = (1_000 * plan.clients) / plan.operationsPerSecond
