@@ -1,18 +1,20 @@
 /**
- * An established connection: one fiber reads, one writes, one watches whether the peer is still there.
+ * An established connection: bytes come and go in callbacks, and one fiber watches whether the peer is still
+ * there.
  *
- * Both directions are used, so one connection serves a pair of nodes. It lives until one of the three
- * fibers fails, which is how every connection ends, or until its owner interrupts it.
+ * Both directions are used, so one connection serves a pair of nodes. An actor sends many messages in one turn;
+ * they leave together in a microtask, when the turn is over and before the event loop goes on. That is one write
+ * per connection and turn, without a timer. A connection lives until it breaks, or its owner interrupts it.
  */
 import type { RaftMessage } from "@effect-raft/core/RaftMessage"
 import * as Effect from "effect/Effect"
-import { Doorbell } from "./Doorbell.ts"
 import { MalformedFrame } from "./FrameReader.ts"
 import { FrameWriter } from "./FrameWriter.ts"
 import * as Handshake from "./Handshake.ts"
 import type { Introduced } from "./Introduction.ts"
 import * as MessageCodec from "./MessageCodec.ts"
 import { ConnectionLost } from "./PeerError.ts"
+import type { Sender } from "./Wire.ts"
 
 export interface ConnectionOptions extends Omit<Introduced, "version"> {
   readonly maxFrameBytes: number
@@ -28,14 +30,21 @@ export interface ConnectionOptions extends Omit<Introduced, "version"> {
 /** One write takes about this much, so that a slow peer holds back the outbox and not the socket's buffer. */
 const writeBytes = 1024 * 1024
 
+/** How a connection is ended that has ended, or not begun. */
+const ended = (): void => {}
+
 export class Connection {
   private readonly options: ConnectionOptions
-  private readonly bell = new Doorbell()
   private readonly writer = new FrameWriter()
   private keepAliveDue = false
   /** Whether anything was heard, or a message written, since the last look. */
   private heard = false
   private wrote = false
+  /** There is one while bytes flow. */
+  private send: Sender | undefined
+  private isFlushDue = false
+  /** The peer has not yet taken what was sent. */
+  private isBehind = false
 
   constructor(options: ConnectionOptions) {
     this.options = options
@@ -44,59 +53,88 @@ export class Connection {
 
   /** Says that there is something to send. */
   ring(): void {
-    this.bell.ring()
+    if (this.isFlushDue || this.isBehind || this.send === undefined) return
+    this.isFlushDue = true
+    queueMicrotask(this.flush)
   }
 
   /** Carries messages until the connection breaks. */
   get run(): Effect.Effect<never, ConnectionLost> {
-    return Effect.raceFirst(this.read, Effect.raceFirst(this.write, this.watch))
+    return Effect.raceFirst(this.flow, this.watch)
   }
 
-  // --- reading ----------------------------------------------------------------------------------------
-
-  private get read(): Effect.Effect<never, ConnectionLost> {
-    const { reader, wire } = this.options
-    const absorb = (chunks: ReadonlyArray<Uint8Array>): MalformedFrame | undefined => {
-      this.heard = true
-      for (const chunk of chunks) {
-        reader.feed(chunk)
-        const problem = this.deliver()
-        if (problem !== undefined) return problem
+  private get flow(): Effect.Effect<never, ConnectionLost> {
+    return Effect.callback((resume) => {
+      this.end = (exit) => {
+        this.end = ended
+        this.send = undefined
+        resume(exit)
       }
-      return undefined
+      // What came with the last words of the handshake.
+      this.attempt(this.deliver)
+      const send = this.options.wire.flow({
+        onBytes: (chunk) => {
+          this.heard = true
+          this.attempt(() => {
+            this.options.reader.feed(chunk)
+            this.deliver()
+          })
+        },
+        onDrained: () => {
+          this.isBehind = false
+          this.ring()
+        },
+        onLost: (lost) => this.end(Effect.fail(lost))
+      })
+      if (this.end !== ended) this.send = send
+      this.ring()
+      return Effect.sync(() => {
+        this.end = ended
+        this.send = undefined
+      })
+    })
+  }
+
+  /** Ends the connection; what `flow` puts here does so once. */
+  private end: (exit: Effect.Effect<never, ConnectionLost>) => void = ended
+
+  /** Nothing is thrown at a socket: it would end the process. */
+  private attempt(work: () => void): void {
+    if (this.end === ended) return
+    try {
+      work()
+    } catch (error) {
+      const isPeers = error instanceof MalformedFrame
+      this.end(
+        isPeers ? Effect.fail(new ConnectionLost({ detail: `it sent ${error.detail}` })) : Effect.die(error)
+      )
     }
-    const readOnce = Effect.flatMap(wire.pull, (chunks) => unless(absorb(chunks)))
-    return Effect.suspend(() => unless(this.deliver())).pipe(
-      Effect.andThen(Effect.forever(readOnce, { disableYield: true }))
-    )
   }
 
   /** Hands over every whole frame that has arrived. */
-  private deliver(): MalformedFrame | undefined {
+  private readonly deliver = (): void => {
     const { onMessage, reader } = this.options
-    try {
-      while (reader.next()) {
-        if (reader.type === Handshake.frameTypes.KeepAlive) continue
-        const message = MessageCodec.decode(reader)
-        if (message instanceof MalformedFrame) return message
-        if (MessageCodec.holdsViews(message)) reader.keep()
-        onMessage(message)
-      }
-      return undefined
-    } catch (error) {
-      if (error instanceof MalformedFrame) return error
-      throw error
+    while (reader.next()) {
+      if (reader.type === Handshake.frameTypes.KeepAlive) continue
+      const message = MessageCodec.decode(reader)
+      if (message instanceof MalformedFrame) throw message
+      if (MessageCodec.holdsViews(message)) reader.keep()
+      onMessage(message)
     }
   }
 
-  // --- writing ----------------------------------------------------------------------------------------
+  private readonly flush = (): void => {
+    this.isFlushDue = false
+    this.attempt(this.sendWaiting)
+  }
 
-  private get write(): Effect.Effect<never, ConnectionLost> {
-    const { wire } = this.options
-    const flush: Effect.Effect<void, ConnectionLost> = Effect.suspend(() =>
-      this.fill() ? Effect.andThen(wire.write(this.writer.take()), flush) : Effect.void
-    )
-    return Effect.forever(Effect.andThen(this.bell.wait, flush), { disableYield: true })
+  /** Sends what waits, as far as the peer keeps up. */
+  private readonly sendWaiting = (): void => {
+    while (this.send !== undefined && this.fill()) {
+      if (this.send(this.writer.take())) continue
+      this.isBehind = true
+      return
+    }
   }
 
   /** Encodes what waits, up to one write; `false` when nothing does. */
@@ -125,7 +163,7 @@ export class Connection {
       }
       if (!this.wrote) {
         this.keepAliveDue = true
-        this.bell.ring()
+        this.ring()
       }
       this.heard = false
       this.wrote = false
@@ -134,8 +172,3 @@ export class Connection {
     return Effect.forever(Effect.andThen(Effect.sleep(keepAliveMillis), look))
   }
 }
-
-const unless = (problem: MalformedFrame | undefined): Effect.Effect<void, ConnectionLost> =>
-  problem === undefined
-    ? Effect.void
-    : Effect.fail(new ConnectionLost({ detail: `it sent ${problem.detail}` }))

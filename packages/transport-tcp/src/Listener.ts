@@ -8,7 +8,6 @@ import { ListenFailed, TransportError } from "@effect-raft/core/RaftTransport"
 import * as NodeSocketServer from "@effect/platform-node-shared/NodeSocketServer"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type * as Socket from "effect/socket/Socket"
 import type * as SocketServer from "effect/socket/SocketServer"
 import * as Address from "./Address.ts"
 import type { Hello } from "./Handshake.ts"
@@ -78,10 +77,10 @@ export const serve = (
 ): Effect.Effect<never> => {
   let connections = 0
   const count = (change: number) => Effect.sync(() => (connections += change))
-  const handle = (socket: Socket.Socket) =>
+  const handle = () =>
     Effect.acquireUseRelease(
       count(1),
-      () => answer(socket, options, connections > options.tcp.maxConnections),
+      () => answer(options, connections > options.tcp.maxConnections),
       () => count(-1)
     )
   return server.run(handle).pipe(
@@ -90,7 +89,7 @@ export const serve = (
   )
 }
 
-const answer = (socket: Socket.Socket, options: ListenerOptions, tooMany: boolean) =>
+const answer = (options: ListenerOptions, tooMany: boolean) =>
   Effect.gen(function* () {
     const { tcp, warn } = options
     const { host } = yield* Wire.remote
@@ -98,7 +97,7 @@ const answer = (socket: Socket.Socket, options: ListenerOptions, tooMany: boolea
       yield* Wire.hangUp
       return yield* warn(`Closed a connection from ${host}: ${tcp.maxConnections} are open already`)
     }
-    const introduced = yield* welcome(socket, options).pipe(
+    const introduced = yield* welcome(options).pipe(
       Effect.timeoutOrElse({
         duration: tcp.handshakeTimeoutMillis,
         orElse: () =>
@@ -132,11 +131,12 @@ interface Welcomed extends Introduced {
   readonly endpoint: TcpEndpoint
 }
 
-const welcome = Effect.fnUntraced(function* (
-  socket: Socket.Socket,
-  { endpoints, security, tcp: { protocolVersions } }: ListenerOptions
-) {
-  const wire = yield* Wire.accept(socket, security)
+const welcome = Effect.fnUntraced(function* ({
+  endpoints,
+  security,
+  tcp: { protocolVersions }
+}: ListenerOptions) {
+  const wire = yield* Wire.accept(security)
   const introduced = yield* Introduction.listen(wire, protocolVersions)
   const endpoint = meant(introduced.hello, endpoints)
   if (endpoint === undefined) return yield* new NotOpenYet()

@@ -1,16 +1,18 @@
 /**
  * An open socket, reduced to what a link does with it.
  *
- * Effect's sockets close politely: they wait until what was written has been taken. A peer that is stopped
- * never takes it, so a wire can also be destroyed, and an established one always ends that way; what is
- * lost with it Raft sends again.
+ * While the two ends introduce themselves they take turns, and each waits for the other's words: `pull` and
+ * `write`. After that bytes flow: they are handed over as they come and written as they are there, in callbacks,
+ * because a fiber that is woken for each read and each write costs more than either.
+ *
+ * A server's socket closes politely, when what was written has been taken. A peer that is stopped never takes
+ * it, so a wire can also be destroyed, and an established one always ends that way; what is lost with it Raft
+ * sends again.
  */
 import * as NodeSocket from "@effect/platform-node-shared/NodeSocket"
-import type * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import type * as Socket from "effect/socket/Socket"
 import * as Net from "node:net"
 import type * as Address from "./Address.ts"
 import * as Certificate from "./Certificate.ts"
@@ -23,15 +25,29 @@ export interface Wire {
   readonly remote: Address.HostPort
   /** What the other end has proved of itself; to be looked at before it is believed anything. */
   readonly proof: Certificate.Proof
-  /** Waits for bytes. A chunk is never written again. */
+  /** Waits for bytes, before they flow. A chunk is never written again. */
   readonly pull: Effect.Effect<ReadonlyArray<Uint8Array>, ConnectionLost>
-  /** Writes ranges in one go; waits while the peer is behind. */
+  /** Writes ranges in one go, before bytes flow; waits until they are on their way. */
   readonly write: (ranges: ReadonlyArray<Uint8Array>) => Effect.Effect<void, ConnectionLost>
+  /** Lets bytes flow from now on. To be called once. */
+  readonly flow: (receiver: Receiver) => Sender
   /** Writes nothing more, and waits until what was written is on its way. */
   readonly finish: Effect.Effect<void>
   /** Closes at once; what was not sent yet is lost. */
   readonly destroy: Effect.Effect<void>
 }
+
+/** Who takes what flows in. Nothing is called any more after `onLost`. */
+export interface Receiver {
+  /** A chunk is never written again. */
+  readonly onBytes: (chunk: Uint8Array) => void
+  /** The peer has caught up with what was sent. */
+  readonly onDrained: () => void
+  readonly onLost: (lost: ConnectionLost) => void
+}
+
+/** Sends ranges in one go. `false`: the peer is behind; send no more until it has caught up. */
+export type Sender = (ranges: ReadonlyArray<Uint8Array>) => boolean
 
 /** Dials `target`. The wire is destroyed when the scope closes. */
 export const dial: (
@@ -53,7 +69,7 @@ export const dial: (
         new DialFailed({ nobodyListens: error.nobodyListens, detail: `cannot reach it: ${error.detail}` })
     )
   )
-  return yield* make(yield* NodeSocket.fromDuplex(Effect.succeed(socket)), socket, target, proof)
+  return make(socket, target, proof)
 })
 
 const connect = (target: Address.HostPort, security: Security.Security) =>
@@ -70,18 +86,18 @@ const connectPlain = Effect.fnUntraced(function* (target: Address.HostPort) {
 
 const dialFailed = (detail: string) => Effect.fail(new DialFailed({ detail, nobodyListens: false }))
 
-/** Takes over a socket that a server accepted. It is closed politely when the scope closes. */
-export const accept: (
-  socket: Socket.Socket,
-  security: Security.Security
-) => Effect.Effect<Wire, ConnectionLost, Scope.Scope> = Effect.fnUntraced(function* (socket, security) {
-  const raw = yield* rawOf
-  const remote = remoteOf(raw)
-  if (security._tag === "Plain") return yield* make(socket, raw, remote, Certificate.nothingAsked)
-  const examined = yield* SecureSocket.accept(raw, security.credentials)
-  const duplex = yield* NodeSocket.fromDuplex(Effect.succeed(examined.socket))
-  return yield* make(duplex, examined.socket, remote, examined.proof)
-})
+/** Takes over the socket of the connection that is being handled. It is closed politely when the scope closes. */
+export const accept: (security: Security.Security) => Effect.Effect<Wire, ConnectionLost, Scope.Scope> =
+  Effect.fnUntraced(function* (security) {
+    const raw = yield* rawOf
+    const remote = remoteOf(raw)
+    if (security._tag === "Plain") {
+      yield* Effect.addFinalizer(() => Effect.sync(() => raw.destroySoon()))
+      return make(raw, remote, Certificate.nothingAsked)
+    }
+    const { proof, socket } = yield* SecureSocket.accept(raw, security.credentials)
+    return make(socket, remote, proof)
+  })
 
 /** The socket below; whoever handles a connection of a Node server is given it. */
 const rawOf = Effect.map(Effect.serviceOption(NodeSocket.NetSocket), Option.getOrThrow)
@@ -97,40 +113,96 @@ const remoteOf = ({ remoteAddress, remotePort }: Net.Socket): Address.HostPort =
   port: remotePort ?? 0
 })
 
-const make = Effect.fnUntraced(function* (
-  socket: Socket.Socket,
-  raw: Net.Socket,
-  remote: Address.HostPort,
-  proof: Certificate.Proof
-) {
-  const reader = yield* socket.reader.pipe(Effect.mapError(toLost))
-  const writer = yield* socket.writer
-  const wire: Wire = {
+const make = (socket: Net.Socket, remote: Address.HostPort, proof: Certificate.Proof): Wire => {
+  let receiver: Receiver | undefined
+  let lost: ConnectionLost | undefined
+  /** What arrived before bytes flow, and who waits for it. */
+  let arrived: Array<Uint8Array> = []
+  let wake: (() => void) | undefined
+
+  const lose = (detail: string): void => {
+    if (lost !== undefined) return
+    lost = new ConnectionLost({ detail })
+    receiver?.onLost(lost)
+    wake?.()
+  }
+
+  // One chunk at a time: whoever is not known yet does not fill the memory.
+  socket.pause()
+  socket.on("data", (chunk: Uint8Array) => {
+    if (lost !== undefined) return
+    if (receiver !== undefined) return receiver.onBytes(chunk)
+    arrived.push(chunk)
+    socket.pause()
+    wake?.()
+  })
+  socket.on("drain", () => {
+    if (lost === undefined) receiver?.onDrained()
+  })
+  socket.on("end", () => lose(closedByPeer))
+  socket.on("error", (error) => lose(error.message))
+  socket.on("close", () => lose(closedByPeer))
+  if (socket.destroyed) lose(closedByPeer)
+
+  const takeArrived = (): ReadonlyArray<Uint8Array> => {
+    const taken = arrived
+    arrived = []
+    return taken
+  }
+
+  return {
     remote,
     proof,
-    pull: Effect.mapError(Effect.map(reader.pull, toBytes), toLost),
-    write: (ranges: ReadonlyArray<Uint8Array>) =>
-      isNonEmpty(ranges) ? Effect.mapError(writer.writeAll(ranges), toLost) : Effect.void,
-    finish: Effect.callback<void>((resume) => {
-      raw.once("close", () => resume(Effect.void))
-      raw.end(() => resume(Effect.void))
+    pull: Effect.callback((resume) => {
+      const look = () => {
+        if (arrived.length > 0) resume(Effect.succeed(takeArrived()))
+        else if (lost !== undefined) resume(Effect.fail(lost))
+        else return false
+        wake = undefined
+        return true
+      }
+      if (look()) return
+      wake = look
+      socket.resume()
+      return Effect.sync(() => {
+        wake = undefined
+      })
     }),
-    destroy: Effect.sync(() => raw.destroy())
+    write: (ranges) =>
+      Effect.callback((resume) => {
+        if (lost !== undefined) return resume(Effect.fail(lost))
+        socket.write(Buffer.concat(ranges), (error) =>
+          resume(error ? Effect.fail(new ConnectionLost({ detail: error.message })) : Effect.void)
+        )
+      }),
+    flow: (to) => {
+      const lostBefore = lost
+      receiver = to
+      for (const chunk of takeArrived()) to.onBytes(chunk)
+      if (lostBefore === undefined) socket.resume()
+      else to.onLost(lostBefore)
+      return (ranges) => send(socket, ranges)
+    },
+    finish: Effect.callback<void>((resume) => {
+      socket.once("close", () => resume(Effect.void))
+      socket.end(() => resume(Effect.void))
+    }),
+    destroy: Effect.sync(() => {
+      lose("it was closed here")
+      socket.destroy()
+    })
   }
-  return wire
-})
+}
 
-const isNonEmpty = <A>(list: ReadonlyArray<A>): list is Arr.NonEmptyReadonlyArray<A> => list.length > 0
+const closedByPeer = "the peer closed the connection"
 
-const utf8 = new TextEncoder()
-
-/** A socket without an encoding gives bytes only; its type does not say so. */
-const toBytes = (chunks: ReadonlyArray<Uint8Array | string>): ReadonlyArray<Uint8Array> =>
-  chunks.map((chunk) => (typeof chunk === "string" ? utf8.encode(chunk) : chunk))
-
-const toLost = ({ reason }: Socket.SocketError): ConnectionLost => {
-  if (reason._tag === "SocketCloseError")
-    return new ConnectionLost({ detail: "the peer closed the connection" })
-  const cause = reason.cause
-  return new ConnectionLost({ detail: cause instanceof Error ? cause.message : reason.message })
+const send = (socket: Net.Socket, ranges: ReadonlyArray<Uint8Array>): boolean => {
+  if (ranges.length === 1) {
+    socket.write(ranges[0]!)
+  } else {
+    socket.cork()
+    for (const range of ranges) socket.write(range)
+    socket.uncork()
+  }
+  return !socket.writableNeedDrain
 }

@@ -9,10 +9,11 @@ import { nothingAsked } from "@effect-raft/transport-tcp/Certificate"
 import { Connection } from "@effect-raft/transport-tcp/Connection"
 import { FrameReader } from "@effect-raft/transport-tcp/FrameReader"
 import type { ConnectionLost } from "@effect-raft/transport-tcp/PeerError"
-import type { Wire } from "@effect-raft/transport-tcp/Wire"
+import { FrameWriter } from "@effect-raft/transport-tcp/FrameWriter"
+import * as MessageCodec from "@effect-raft/transport-tcp/MessageCodec"
+import type { Receiver, Sender, Wire } from "@effect-raft/transport-tcp/Wire"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Queue from "effect/Queue"
 import * as TestClock from "effect/testing/TestClock"
 
 const message = (round: number): RaftMessage => ({
@@ -22,18 +23,33 @@ const message = (round: number): RaftMessage => ({
   round
 })
 
-/** One end: it reads from `incoming` and writes to `outgoing`, one item for each write. */
-const openEnd = Effect.fnUntraced(function* (
-  incoming: Queue.Queue<Uint8Array>,
-  outgoing: Queue.Queue<Uint8Array>
-) {
+/** What was written at one end, one item for each write, and who takes it at the other. */
+class Pipe {
+  readonly written: Array<Uint8Array> = []
+  receiver: Receiver | undefined
+  isFull = false
+
+  readonly send: Sender = (ranges) => {
+    const chunk = Buffer.concat(ranges)
+    this.written.push(chunk)
+    this.receiver?.onBytes(chunk)
+    return !this.isFull
+  }
+}
+
+/** One end: it reads from `incoming` and writes to `outgoing`. */
+const openEnd = Effect.fnUntraced(function* (incoming: Pipe, outgoing: Pipe) {
   const outbox: Array<RaftMessage> = []
   const received: Array<RaftMessage> = []
   const wire: Wire = {
     remote: { host: "memory", port: 0 },
     proof: nothingAsked,
-    pull: Queue.takeAll(incoming),
-    write: (ranges) => Effect.asVoid(Queue.offer(outgoing, Buffer.concat(ranges))),
+    pull: Effect.never,
+    write: () => Effect.void,
+    flow: (receiver) => {
+      incoming.receiver = receiver
+      return outgoing.send
+    },
     finish: Effect.void,
     destroy: Effect.void
   }
@@ -52,12 +68,10 @@ const openEnd = Effect.fnUntraced(function* (
   return { connection, fiber, outbox, received }
 })
 
-const bytes = Queue.dropping<Uint8Array>(1000)
-
 describe("Connection", () => {
   it.effect("lives through any idle time while both ends are there", () =>
     Effect.gen(function* () {
-      const [there, back] = [yield* bytes, yield* bytes]
+      const [there, back] = [new Pipe(), new Pipe()]
       const one = yield* openEnd(back, there)
       const other = yield* openEnd(there, back)
       yield* TestClock.adjust("1 hour")
@@ -72,7 +86,7 @@ describe("Connection", () => {
 
   it.effect("ends when nothing was heard for the time that is set, and says so", () =>
     Effect.gen(function* () {
-      const { fiber } = yield* openEnd(yield* bytes, yield* bytes)
+      const { fiber } = yield* openEnd(new Pipe(), new Pipe())
       yield* TestClock.adjust(4999)
       assert.isUndefined(fiber.pollUnsafe())
       yield* TestClock.adjust(1)
@@ -83,15 +97,52 @@ describe("Connection", () => {
 
   it.effect("writes once for all that is sent in one turn", () =>
     Effect.gen(function* () {
-      const written = yield* bytes
-      const { connection, outbox } = yield* openEnd(yield* bytes, written)
+      const there = new Pipe()
+      const { connection, outbox } = yield* openEnd(new Pipe(), there)
       for (let round = 0; round < 100; round++) {
         outbox.push(message(round))
         connection.ring()
       }
-      assert.strictEqual(Queue.sizeUnsafe(written), 0, "nothing is written inside `ring`")
+      assert.strictEqual(there.written.length, 0, "nothing is written inside `ring`")
       yield* Effect.yieldNow
-      assert.strictEqual(Queue.sizeUnsafe(written), 1)
+      assert.strictEqual(there.written.length, 1)
+    })
+  )
+
+  it.effect("sends nothing to a peer that is behind, and what waited when it has caught up", () =>
+    Effect.gen(function* () {
+      const [there, back] = [new Pipe(), new Pipe()]
+      const { connection, outbox } = yield* openEnd(back, there)
+      const say = (round: number) => {
+        outbox.push(message(round))
+        connection.ring()
+        return Effect.yieldNow
+      }
+      there.isFull = true
+      yield* say(1)
+      yield* say(2)
+      yield* say(3)
+      assert.deepStrictEqual([there.written.length, outbox.length], [1, 2])
+      there.isFull = false
+      back.receiver?.onDrained()
+      yield* Effect.yieldNow
+      assert.deepStrictEqual([there.written.length, outbox.length], [2, 0])
+    })
+  )
+
+  it.effect("ends with what a peer sends that is no message, and hears nothing after it", () =>
+    Effect.gen(function* () {
+      const back = new Pipe()
+      const { fiber, received } = yield* openEnd(back, new Pipe())
+      const good = new FrameWriter()
+      MessageCodec.encode(good, message(1))
+      const bytes = Buffer.concat(good.take())
+      back.send([bytes])
+      back.send([Uint8Array.of(0, 0, 0, 0, 99, 0, 0, 0)])
+      back.send([bytes])
+      const lost = yield* Effect.flip(Fiber.join(fiber))
+      assert.include(lost.message, "unknown type 99")
+      assert.deepStrictEqual(received, [message(1)])
     })
   )
 })

@@ -46,7 +46,7 @@ export const restart: Scenario = {
 
 interface System {
   readonly subject: string
-  readonly make: (directory: string) => Effect.Effect<Cluster, never, Needs>
+  readonly make: (directory: string) => Effect.Effect<Cluster, BenchFailed, Needs>
 }
 
 const ours: System = {

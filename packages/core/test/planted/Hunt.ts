@@ -45,7 +45,8 @@ export const hunt = (bug: Bug | undefined, options: Options): Catch => {
   while (runs < options.runs && caught < options.catches) {
     const seed = options.firstSeed + runs++
     const { failure } = Simulation.run(Shelf, workload, planOf(bug, seed, options), disks)
-    if (failure === undefined) continue
+    // Of a plan whose settings do not fit together no node starts: that finds nothing.
+    if (failure === undefined || failure.property === "InvalidOptions") continue
     caught++
     firstSeed ??= seed
     properties[failure.property] = (properties[failure.property] ?? 0) + 1

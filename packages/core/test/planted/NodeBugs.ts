@@ -17,17 +17,23 @@ export const nodeBugs: ReadonlyArray<Bug> = [
     name: "a write is told before it has ended",
     claim: "servers update stable storage before they respond (paper, figure 2)",
     file: "internal/LogWriter.ts",
-    find: "    return Effect.map(write, () =>",
-    replace:
-      '    onPersisted({ _tag: "Persisted", ticket: last.ticket, lastIndex: last.lastIndex })\n' +
-      "    return Effect.map(write, () =>"
+    find: "      isWriting = true",
+    replace: "      isWriting = true\n      onPersisted(persistedWith(last))"
+  },
+  {
+    name: "a write that the disk has put off is taken for done",
+    claim: "servers update stable storage before they respond (paper, figure 2)",
+    file: "internal/LogWriter.ts",
+    find: "return store.writeNow(asOne(persists)) ? persistedWith(last) : undefined",
+    replace: "store.writeNow(asOne(persists))\n        return persistedWith(last)",
+    aim: Aims.slowDisks
   },
   {
     name: "a failed write is taken for done",
     claim: "a node whose disk failed stops (docs/ARCHITECTURE.md)",
     file: "internal/LogWriter.ts",
-    find: "const write = store.write(waiting.map(toBatch).reduce(merge))",
-    replace: "const write = Effect.ignore(store.write(waiting.map(toBatch).reduce(merge)))"
+    find: "Effect.map(store.write(asOne(waiting)), () => {",
+    replace: "Effect.map(Effect.ignore(store.write(asOne(waiting))), () => {"
   },
   {
     name: "two writes made one lose a truncation",
@@ -94,9 +100,8 @@ export const nodeBugs: ReadonlyArray<Bug> = [
     name: "a leader's silence is taken for a refusal",
     claim: "a command of which nothing is known is not tried again (docs/ARCHITECTURE.md)",
     file: "internal/Forwarder.ts",
-    find: "sinceMillis) return\n      waiting.delete(requestId)\n      Deferred.doneUnsafe(slot.outcome, Exit.fail(noAnswer(slot.leader)))",
-    replace:
-      "sinceMillis) return\n      waiting.delete(requestId)\n      Deferred.doneUnsafe(slot.outcome, Exit.succeed(refused(null)))",
+    find: "sentMillis <= sinceMillis).forEach(giveUp)",
+    replace: "sentMillis <= sinceMillis).forEach(({ tell }) => tell(Effect.succeed(refused(null))))",
     aim: Aims.all(Aims.usurped, Aims.busy, Aims.patient)
   },
   {

@@ -181,7 +181,8 @@ export const ruleBugs: ReadonlyArray<Bug> = [
     claim: "commitIndex = min(leaderCommit, index of last new entry) (paper, figure 2)",
     file: "consensus/LogMatching.ts",
     find: "Commitment.learn(following, message.leaderCommit, following.role.verifiedIndex)",
-    replace: "Commitment.learn(following, message.leaderCommit, following.log.lastIndex)"
+    replace: "Commitment.learn(following, message.leaderCommit, following.log.lastIndex)",
+    unseen: "notices go to those who have acknowledged everything"
   },
   {
     name: "a new leader takes it that everybody has its log",
