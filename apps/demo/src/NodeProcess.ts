@@ -16,6 +16,7 @@ import type { ChildProcessHandle } from "effect/process/ChildProcessSpawner"
 import * as Stream from "effect/Stream"
 import * as NodeUrl from "node:url"
 import type { ClusterPlan, NodePlan } from "./ClusterPlan.ts"
+import * as Modules from "./Modules.ts"
 
 /** How a process ended, and the last thing it said on its standard error. */
 export interface Ending {
@@ -71,7 +72,7 @@ export const start = Effect.fnUntraced(function* (options: StartOptions) {
   } satisfies NodeProcess
 })
 
-const mainModule = NodeUrl.fileURLToPath(new URL("./main.ts", import.meta.url))
+const mainModule = NodeUrl.fileURLToPath(Modules.main)
 
 // `process.execPath`, because the `node` on the PATH may be older than the one that runs us.
 const commandOf = ({ cluster, node, flags }: StartOptions) =>

@@ -218,6 +218,12 @@ export const slice = (block: EntryBlock, from: LogIndex.LogIndex, to: LogIndex.L
   }
 }
 
+/** Whether a block has configuration entries. */
+export const hasConfigurations = ({ bytes, offsets }: EntryBlock): boolean => {
+  for (const offset of offsets) if (bytes[offset + 4] === kindCodes.Configuration) return true
+  return false
+}
+
 /** The configuration entries of a block. Most have none, and cost a byte each to look at. */
 export const configurationsIn = (block: EntryBlock): ReadonlyArray<LogEntry> => {
   const found: Array<LogEntry> = []

@@ -17,7 +17,6 @@ import * as Entrance from "./internal/Entrance.ts"
 import * as LocalProposal from "./internal/LocalProposal.ts"
 import * as LocalRead from "./internal/LocalRead.ts"
 import * as ProposalCalls from "./internal/ProposalCalls.ts"
-import * as Routing from "./internal/Routing.ts"
 import * as SessionCalls from "./internal/SessionCalls.ts"
 import * as WaitingRoom from "./internal/WaitingRoom.ts"
 import * as LogEntry from "./LogEntry.ts"
@@ -29,7 +28,6 @@ import type { PeerAddress } from "./Membership.ts"
 import { ClusterId, GroupId, NodeId } from "./NodeId.ts"
 import { RaftConfig } from "./RaftConfig.ts"
 import { because, Compacted, RaftError } from "./RaftError.ts"
-import type { RaftErrorReason } from "./RaftError.ts"
 import * as RaftNode from "./RaftNode.ts"
 import type { RaftStorage, StorageError } from "./RaftStorage.ts"
 import type { RaftTransport, TransportError } from "./RaftTransport.ts"
@@ -337,13 +335,16 @@ const face = <Self, Command, Reply, View>(
     })
   )
 
-  const readable = (consistency: Consistency): Effect.Effect<void, RaftErrorReason> =>
-    consistency === "stale"
-      ? Effect.suspend(() => {
-          const reason = node.stopped()
-          return reason === undefined ? Effect.void : Effect.fail(reason)
-        })
-      : Routing.atLeader(node, () => LocalRead.readable(node, { mayUseLease: consistency === "lease" }))
+  const look = <A>(f: (view: View) => A, consistency: Consistency): Effect.Effect<A, RaftError> =>
+    Effect.mapError(
+      consistency === "stale"
+        ? Effect.suspend(() => {
+            const reason = node.stopped()
+            return reason === undefined ? Effect.succeed(f(node.view())) : Effect.fail(reason)
+          })
+        : LocalRead.read(node, f, { mayUseLease: consistency === "lease" }),
+      because
+    )
 
   return {
     nodeId,
@@ -358,24 +359,17 @@ const face = <Self, Command, Reply, View>(
       ),
     sessions: SessionCalls.make(node, machine, config),
     committed: ({ from }) => committedFrom(node, machine.command.decode, from),
-    read: (f, options) =>
-      readable(options?.consistency ?? "linearizable").pipe(
-        Effect.mapError(because),
-        Effect.map(() => f(node.view()))
-      ),
+    read: (f, options) => look(f, options?.consistency ?? "linearizable"),
     changeMembership: (change) => Effect.mapError(node.changeMembership(change), because),
-    snapshot: readable("linearizable").pipe(
-      Effect.mapError(because),
-      Effect.map(() => node.snapshot())
-    ),
+    snapshot: look(node.snapshot, "linearizable"),
     readStale: (f) =>
-      readable("stale").pipe(
-        Effect.mapError(because),
-        Effect.map(() => ({
-          value: f(node.view()),
+      look(
+        (view) => ({
+          value: f(view),
           index: node.appliedIndex(),
           ageMillis: node.nowMillis() - CheckQuorum.lastContactMillis(node.state(), node.nowMillis())
-        }))
+        }),
+        "stale"
       ),
     transferLeadership: (options) => Effect.mapError(node.transferLeadership(options?.to ?? null), because),
     status: Effect.sync(status),

@@ -10,30 +10,28 @@ import { ForkableMap } from "./ForkableMap.ts"
 import * as KvCommand from "./KvCommand.ts"
 import * as KvQuery from "./KvQuery.ts"
 import * as KvSnapshot from "./KvSnapshot.ts"
+import type { Stored } from "./Stored.ts"
 import { YoungValues } from "./YoungValues.ts"
 
 /** What a read sees. What `get` gives must not be written into; it may be kept. */
 export interface KvView {
-  readonly get: (key: string) => Pick<KvSnapshot.Stored, "value" | "revision"> | undefined
+  readonly get: (key: string) => Pick<Stored, "value" | "revision"> | undefined
   /** How many keys there are. */
   readonly size: number
 }
 
-const conditionHolds = (
-  condition: KvCommand.Condition | undefined,
-  present: KvSnapshot.Stored | undefined
-): boolean => {
+const conditionHolds = (condition: KvCommand.Condition | undefined, present: Stored | undefined): boolean => {
   if (condition === undefined) return true
   return condition._tag === "IfAbsent" ? present === undefined : present?.revision === condition.revision
 }
 
 interface State {
-  readonly map: ForkableMap<KvSnapshot.Stored>
+  readonly map: ForkableMap<Stored>
   /** Writes to the map. */
   readonly young: YoungValues
 }
 
-const stateOf = (map: ForkableMap<KvSnapshot.Stored>): State => ({ map, young: new YoungValues(map) })
+const stateOf = (map: ForkableMap<Stored>): State => ({ map, young: new YoungValues(map) })
 
 const applyTo = ({ map, young }: State, command: KvCommand.KvCommand, meta: ApplyMeta): KvCommand.KvReply => {
   // Only a conditional write needs to know what is there.
@@ -51,7 +49,7 @@ const applyTo = ({ map, young }: State, command: KvCommand.KvCommand, meta: Appl
 const make = (): Instance<KvCommand.KvCommand, KvCommand.KvReply, KvView> => {
   let state = stateOf(new ForkableMap())
   const view: KvView = {
-    get: (key) => state.map.get(key),
+    get: (key) => state.map.get(key)?.shown(),
     get size() {
       return state.map.size
     }
@@ -61,6 +59,7 @@ const make = (): Instance<KvCommand.KvCommand, KvCommand.KvReply, KvView> => {
     view: () => view,
     snapshot: () => {
       const taken = state.map.fork()
+      state.young.onFork()
       return { [Symbol.iterator]: () => KvSnapshot.encode(taken) }
     },
     restore: (pieces) => {

@@ -10,45 +10,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { ForkableMap } from "./ForkableMap.ts"
 import * as KvKey from "./KvKey.ts"
-
-/**
- * A value and the log index of the write that put it there. What it says never changes.
- *
- * A class, because V8 remembers of a literal in the code how long its objects live: where the first ones stayed,
- * as keys are first written, all later ones are made in the old generation, and wait there for a major
- * collection although the next write of their key comes soon.
- */
-export class Stored {
-  readonly revision: number
-  private bytes: Uint8Array
-  private start: number
-  private readonly byteLength: number
-
-  /** The value is `byteLength` bytes of `bytes` from `start` on, which nobody changes any more. */
-  constructor(bytes: Uint8Array, start: number, byteLength: number, revision: number) {
-    this.bytes = bytes
-    this.start = start
-    this.byteLength = byteLength
-    this.revision = revision
-  }
-
-  /** With bytes of its own. */
-  static copyOf(value: Uint8Array, revision: number): Stored {
-    // Not `slice`: of a Node Buffer that is a view.
-    return new Stored(new Uint8Array(value), 0, value.byteLength, revision)
-  }
-
-  get value(): Uint8Array {
-    const { byteLength, bytes, start } = this
-    return bytes.byteLength === byteLength ? bytes : bytes.subarray(start, start + byteLength)
-  }
-
-  /** Leaves a larger buffer for bytes of its own. */
-  settle(): void {
-    this.bytes = new Uint8Array(this.value)
-    this.start = 0
-  }
-}
+import { Stored } from "./Stored.ts"
 
 /** The largest piece of a snapshot, in bytes. */
 export const maxPieceBytes = 256 * 1024
@@ -102,8 +64,7 @@ export const decode = (pieces: Iterable<Uint8Array>): ForkableMap<Stored> => {
     if (keyBytes === 0) break
     const rest = dataView(take(recordHeaderBytes - 2))
     const key = decodeKey(take(keyBytes))
-    const value = take(rest.getUint32(0, true))
-    map.set(key, new Stored(value, 0, value.byteLength, rest.getFloat64(4, true)))
+    map.set(key, Stored.of(take(rest.getUint32(0, true)), rest.getFloat64(4, true)))
   }
   const records = dataView(take(8)).getFloat64(0, true)
   if (records !== map.size) return reject(`the snapshot holds ${map.size} records, its end says ${records}`)

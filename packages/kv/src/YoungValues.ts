@@ -5,9 +5,13 @@
  * values are overwritten soon, and a buffer for each of those is the dearest part of a write, on every node, and
  * most of what its collector has to do. So a value is first copied into a page that it shares with its
  * neighbours, and gets a buffer of its own when it has outlived a few pages of later ones.
+ *
+ * A page that was left is written again, unless somebody may still look into it: a snapshot, or whoever was shown
+ * one of its values.
  */
 import type { ForkableMap } from "./ForkableMap.ts"
-import { Stored } from "./KvSnapshot.ts"
+import { Stored } from "./Stored.ts"
+import type { Page } from "./Stored.ts"
 
 const pageBytes = 64 * 1024
 
@@ -17,18 +21,23 @@ const maxPieceBytes = pageBytes / 16
 /** So many pages are young; what they hold beside live values is all that this costs. */
 const youngPages = 8
 
-interface Page {
-  readonly bytes: Uint8Array
+interface YoungPage extends Page {
   readonly keys: Array<string>
   readonly values: Array<Stored>
 }
 
-const emptyPage = (): Page => ({ bytes: new Uint8Array(pageBytes), keys: [], values: [] })
+const emptyPage = (): YoungPage => ({
+  bytes: new Uint8Array(pageBytes),
+  isShown: false,
+  keys: [],
+  values: []
+})
 
 export class YoungValues {
   private readonly map: ForkableMap<Stored>
-  private pages: ReadonlyArray<Page> = []
-  private page: Page = { bytes: new Uint8Array(0), keys: [], values: [] }
+  /** The oldest first; the last one is being filled. */
+  private pages: ReadonlyArray<YoungPage> = []
+  private page: YoungPage | undefined
   private filledBytes = 0
 
   constructor(map: ForkableMap<Stored>) {
@@ -38,32 +47,41 @@ export class YoungValues {
   /** Puts a copy of `value` under `key`. */
   put(key: string, value: Uint8Array, revision: number): void {
     const { byteLength } = value
-    if (byteLength > maxPieceBytes) return this.map.set(key, Stored.copyOf(value, revision))
-    if (this.page.bytes.byteLength - this.filledBytes < byteLength) this.turnPage()
-    const { bytes, keys, values } = this.page
-    bytes.set(value, this.filledBytes)
-    const stored = new Stored(bytes, this.filledBytes, byteLength, revision)
+    if (byteLength > maxPieceBytes) return this.map.set(key, Stored.of(new Uint8Array(value), revision))
+    const page = this.pageFor(byteLength)
+    page.bytes.set(value, this.filledBytes)
+    const stored = Stored.inPage(page, this.filledBytes, byteLength, revision)
     this.filledBytes += byteLength
-    keys.push(key)
-    values.push(stored)
+    page.keys.push(key)
+    page.values.push(stored)
     this.map.set(key, stored)
   }
 
-  private turnPage(): void {
-    this.page = emptyPage()
-    this.filledBytes = 0
-    const [oldest, ...others] = [...this.pages, this.page]
-    if (others.length < youngPages || oldest === undefined) {
-      this.pages = [...this.pages, this.page]
-    } else {
-      this.pages = others
-      this.settle(oldest)
-    }
+  /** The map was forked: its fork has all that is in the pages now. */
+  onFork(): void {
+    for (const page of this.pages) page.isShown = true
   }
 
-  private settle({ keys, values }: Page): void {
+  private pageFor(bytes: number): YoungPage {
+    if (this.page !== undefined && pageBytes - this.filledBytes >= bytes) return this.page
+    const [oldest, ...others] = this.pages
+    const isFull = oldest !== undefined && this.pages.length === youngPages
+    const page = isFull ? this.leave(oldest) : emptyPage()
+    this.pages = [...(isFull ? others : this.pages), page]
+    this.page = page
+    this.filledBytes = 0
+    return page
+  }
+
+  /** Lets what lives in a page settle elsewhere, and gives a page to be filled: the same one, if that can be. */
+  private leave(page: YoungPage): YoungPage {
+    const { keys, values } = page
     values.forEach((stored, position) => {
       if (this.map.get(keys[position]!) === stored) stored.settle()
     })
+    if (page.isShown) return emptyPage()
+    keys.length = 0
+    values.length = 0
+    return page
   }
 }

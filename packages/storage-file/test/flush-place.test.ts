@@ -35,6 +35,22 @@ describe("where a flush runs", () => {
     expect(flushesInPool(place, quick, 100_000)).toBe(2 * first)
   })
 
+  it("forgets slow flushes on the loop when many were quick there", () => {
+    const place = new FlushPlace()
+    const slowOnLoop = () => {
+      place.ranOnLoop(slowMillis)
+      return flushesInPool(place, quick, 100_000)
+    }
+    const first = slowOnLoop()
+    for (let i = 0; i < 4; i++) slowOnLoop()
+    const long = slowOnLoop()
+    expect(long).toBe(32 * first)
+    for (let i = 0; i < first; i++) place.ranOnLoop(quick)
+    expect(slowOnLoop()).toBe(long)
+    for (let i = 0; i < 20 * first; i++) place.ranOnLoop(quick)
+    expect(slowOnLoop()).toBe(first)
+  })
+
   it("does not come back while the disk is slow now and then", () => {
     const place = new FlushPlace()
     place.ranOnLoop(slowMillis)

@@ -9,12 +9,11 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as NodePath from "node:path"
-import * as NodeUrl from "node:url"
 import * as Cluster from "./Cluster.ts"
 import type { Timing } from "./EtcdCluster.ts"
 import * as Member from "./Member.ts"
+import * as Program from "./Program.ts"
 
-const mainModule = NodeUrl.fileURLToPath(new URL("../../../demo/src/main.ts", import.meta.url))
 const probeModule = new URL("../probe/Probe.ts", import.meta.url).href
 
 /** The cluster, not started yet. */
@@ -22,10 +21,14 @@ export const make = Effect.fnUntraced(function* (options: {
   readonly directory: string
   readonly size: number
   readonly timing?: Timing
-  /** Handed to the Node of each member, such as `--cpu-prof`. */
+  /** Whether the probe is in each member. It looks at the clock 200 times a second. True unless told. */
+  readonly hasProbe?: boolean
+  /** Handed to the Node of each member, such as `--cpu-prof`; the program then runs from its sources. */
   readonly nodeFlags?: (id: string) => ReadonlyArray<string>
 }) {
   const fs = yield* FileSystem.FileSystem
+  const { hasProbe = true } = options
+  const program = options.nodeFlags === undefined ? yield* Program.bundled : Program.sources
   yield* Effect.orDie(fs.makeDirectory(options.directory, { recursive: true }))
   const ports = yield* Cluster.freePorts(3 * options.size)
   const places = Array.from({ length: options.size }, (_, at) => ({
@@ -47,8 +50,8 @@ export const make = Effect.fnUntraced(function* (options: {
       command: process.execPath,
       args: [
         ...(options.nodeFlags?.(id) ?? []),
-        ...["--import", probeModule],
-        mainModule,
+        ...(hasProbe ? ["--import", probeModule] : []),
+        program,
         "serve",
         ...["--node-id", id],
         ...["--directory", NodePath.join(options.directory, id)],
@@ -61,7 +64,7 @@ export const make = Effect.fnUntraced(function* (options: {
       ],
       logFile: NodePath.join(options.directory, `${id}.log`),
       clientAddress: http,
-      hasProbe: true
+      hasProbe
     })
   )
   const leader = Cluster.findLeader(members, isLeader)

@@ -46,12 +46,13 @@ export const restart: Scenario = {
 
 interface System {
   readonly subject: string
-  readonly make: (directory: string) => Effect.Effect<Cluster, never, Needs>
+  readonly make: (directory: string) => Effect.Effect<Cluster, BenchFailed, Needs>
 }
 
 const ours: System = {
   subject: "effect-raft",
-  make: (directory) => Effect.map(RaftCluster.make({ directory, size: 3 }), ({ native }) => native)
+  make: (directory) =>
+    Effect.map(RaftCluster.make({ directory, size: 3, hasProbe: false }), ({ native }) => native)
 }
 
 const etcd: System = {

@@ -17,6 +17,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { WorkerError } from "effect/workers/WorkerError"
 import { Worker } from "node:worker_threads"
+import * as Modules from "../Modules.ts"
 import { workload } from "./KvWorkload.ts"
 import { SimSettings, toOptions } from "./SimSettings.ts"
 
@@ -62,7 +63,7 @@ const makeRun = (jobs: number, settings: SimSettings): Effect.Effect<Run, Worker
     : Effect.gen(function* () {
         const threads = yield* Layer.build(
           RpcClient.layerProtocolWorker({ size: jobs, concurrency: 1 }).pipe(
-            Layer.provide(NodeWorker.layer(() => new Worker(new URL("SimWorker.ts", import.meta.url))))
+            Layer.provide(NodeWorker.layer(() => new Worker(Modules.simWorker)))
           )
         )
         const client = yield* Effect.provide(RpcClient.make(SimRpcs), threads)

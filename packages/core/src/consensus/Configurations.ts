@@ -47,6 +47,7 @@ export const at = ({ first, later }: Configurations, index: LogIndex.LogIndex): 
 
 /** With the configurations that stand in some more blocks. The same object where there are none. */
 export const append = (known: Configurations, blocks: ReadonlyArray<LogEntry.EntryBlock>): Configurations => {
+  if (!blocks.some(LogEntry.hasConfigurations)) return known
   const found = blocks.flatMap(LogEntry.configurationsIn).filter(({ index }) => index > latest(known).index)
   if (found.length === 0) return known
   const added = found.map(({ index, payload }) => ({ index, membership: Membership.fromPayload(payload) }))

@@ -6,9 +6,7 @@
  * one of its own clients'. A lost question and a lost answer look the same from here, so a call that
  * hears nothing ends in `OutcomeUnknown`.
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type { ProposalKind } from "../LogEntry.ts"
 import type { NodeId } from "../NodeId.ts"
 import { OutcomeUnknown, RaftError } from "../RaftError.ts"
@@ -48,7 +46,7 @@ export const isForwarding = (message: RaftMessage): message is Forwarding =>
 interface Waiting {
   readonly leader: NodeId
   readonly sentMillis: number
-  readonly outcome: Deferred.Deferred<ForwardOutcome, OutcomeUnknown>
+  readonly tell: (outcome: Effect.Effect<ForwardOutcome, OutcomeUnknown>) => void
 }
 
 export const make = (options: {
@@ -64,10 +62,9 @@ export const make = (options: {
   const waiting = new Numbered<Waiting>(options.firstRequestId)
 
   const forward = (leader: NodeId, { kind, payload }: ClientProposal) =>
-    Effect.suspend(() => {
-      const outcome = Deferred.makeUnsafe<ForwardOutcome, OutcomeUnknown>()
+    Effect.callback<ForwardOutcome, OutcomeUnknown>((tell) => {
       // Before it is sent: in one process the answer may come while `send` still runs.
-      const requestId = waiting.add({ leader, sentMillis: options.nowMillis(), outcome })
+      const requestId = waiting.add({ leader, sentMillis: options.nowMillis(), tell })
       const request: ForwardProposals = {
         _tag: "ForwardProposals",
         term: options.currentTerm(),
@@ -78,17 +75,14 @@ export const make = (options: {
       if (!options.send(leader, request)) {
         // A message that was dropped here was never sent: the command surely did not happen.
         waiting.take(requestId)
-        return Effect.succeed(refused(null))
+        tell(Effect.succeed(refused(null)))
       }
-      return Effect.onInterrupt(Deferred.await(outcome), () =>
-        Effect.sync(() => void waiting.take(requestId))
-      )
+      return Effect.sync(() => void waiting.take(requestId))
     })
 
   const onReply = (reply: ForwardReply): void => {
     for (const { requestId, outcome } of reply.outcomes) {
-      const slot = waiting.take(requestId)
-      if (slot !== undefined) Deferred.doneUnsafe(slot.outcome, Exit.succeed(outcome))
+      waiting.take(requestId)?.tell(Effect.succeed(outcome))
     }
   }
 
@@ -113,9 +107,7 @@ export const make = (options: {
     })
   }
 
-  const giveUp = ({ leader, outcome }: Waiting): void => {
-    Deferred.doneUnsafe(outcome, Exit.fail(noAnswer(leader)))
-  }
+  const giveUp = ({ leader, tell }: Waiting): void => tell(Effect.fail(noAnswer(leader)))
 
   return {
     forward,

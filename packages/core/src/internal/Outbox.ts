@@ -20,7 +20,7 @@ export class Outbox {
       if (action._tag === "SendNow") this.send(action.to, action.message)
       else if (action._tag === "SendWhenDurable") this.holdBack(action)
     }
-    if (this.heldBack.every((held) => held.ticket > persisted)) return
+    if (this.heldBack.length === 0 || this.heldBack.every((held) => held.ticket > persisted)) return
     const due = this.heldBack.filter((held) => held.ticket <= persisted)
     this.heldBack = this.heldBack.filter((held) => held.ticket > persisted)
     for (const held of due) this.send(held.to, held.message)

@@ -12,15 +12,17 @@ import type { NotLeader, RaftErrorReason } from "../RaftError.ts"
 import type { RaftNode } from "../RaftNode.ts"
 
 /**
- * Runs `attempt` at the leader. `attempt` fails with `NotLeader` where it should be tried again.
+ * Runs `attempt` at the leader. `attempt` fails with `NotLeader` where it should be tried again. The call has the
+ * request timeout from `beganMillis` on, which is now unless it was tried before.
  */
 export const atLeader = <View, A>(
   node: RaftNode<View>,
-  attempt: (leader: NodeId) => Effect.Effect<A, RaftErrorReason>
+  attempt: (leader: NodeId) => Effect.Effect<A, RaftErrorReason>,
+  beganMillis?: number
 ): Effect.Effect<A, RaftErrorReason> =>
   Effect.suspend(() => {
     const { heartbeatIntervalMillis, requestTimeoutMillis } = node.state().config
-    const deadlineMillis = node.nowMillis() + requestTimeoutMillis
+    const deadlineMillis = (beganMillis ?? node.nowMillis()) + requestTimeoutMillis
 
     const tryNow: Effect.Effect<A, RaftErrorReason> = Effect.suspend(() => {
       const reason = node.stopped()

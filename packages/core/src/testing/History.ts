@@ -31,6 +31,14 @@ export interface Operation<Input, Output> {
   readonly outcome: Outcome<Output>
 }
 
+/** An operation, and what is to be made of its end. */
+export interface Asked<Input, Output, A, E> {
+  readonly client: number
+  readonly input: Input
+  readonly output: (value: A) => Output
+  readonly didNotHappen: (error: E) => boolean
+}
+
 export interface Recorder<Input, Output> {
   /**
    * Runs one operation and records it. It is `Ok` where the effect succeeds, `Fail` where it fails with
@@ -39,13 +47,10 @@ export interface Recorder<Input, Output> {
    */
   readonly record: <A, E, R>(
     effect: Effect.Effect<A, E, R>,
-    options: {
-      readonly client: number
-      readonly input: Input
-      readonly output: (value: A) => Output
-      readonly didNotHappen: (error: E) => boolean
-    }
+    asked: Asked<Input, Output, A, E>
   ) => Effect.Effect<A, E, R>
+  /** The same for plain code: the operation begins now, and has ended when the function is called that this gives. */
+  readonly begin: <A, E>(asked: Asked<Input, Output, A, E>) => (exit: Exit.Exit<A, E>) => Outcome<Output>
   /** All operations so far, in the order of their calls. Those that still run are `Unknown`. */
   readonly operations: Effect.Effect<ReadonlyArray<Operation<Input, Output>>>
 }
@@ -63,19 +68,23 @@ export const make = <Input, Output>(): Effect.Effect<Recorder<Input, Output>> =>
     Effect.sync(() => {
       const stamp = makeStamp(clock)
       const begun: Array<Pending<Input, Output>> = []
+      const begin: Recorder<Input, Output>["begin"] = ({ client, input, output, didNotHappen }) => {
+        const pending: Pending<Input, Output> = { client, input, callNanos: stamp(), ended: undefined }
+        begun.push(pending)
+        return (exit) => {
+          const outcome: Outcome<Output> = Exit.isSuccess(exit)
+            ? { _tag: "Ok", output: output(exit.value) }
+            : { _tag: isSureFailure(exit.cause, didNotHappen) ? "Fail" : "Unknown" }
+          pending.ended = { returnNanos: stamp(), outcome }
+          return outcome
+        }
+      }
       return {
-        record: (effect, { client, input, output, didNotHappen }) =>
+        begin,
+        record: (effect, asked) =>
           Effect.suspend(() => {
-            const pending: Pending<Input, Output> = { client, input, callNanos: stamp(), ended: undefined }
-            begun.push(pending)
-            return Effect.onExit(effect, (exit) =>
-              Effect.sync(() => {
-                const outcome: Outcome<Output> = Exit.isSuccess(exit)
-                  ? { _tag: "Ok", output: output(exit.value) }
-                  : { _tag: isSureFailure(exit.cause, didNotHappen) ? "Fail" : "Unknown" }
-                pending.ended = { returnNanos: stamp(), outcome }
-              })
-            )
+            const end = begin(asked)
+            return Effect.onExit(effect, (exit) => Effect.sync(() => void end(exit)))
           }),
         operations: Effect.sync(() =>
           begun.map(({ client, input, callNanos, ended }) => ({
@@ -93,7 +102,13 @@ export const make = <Input, Output>(): Effect.Effect<Recorder<Input, Output>> =>
 const makeStamp = (clock: Clock.Clock): (() => number) => {
   const origin = clock.monotonicTimeNanosUnsafe()
   let last = -1
-  return () => (last = Math.max(Number(clock.monotonicTimeNanosUnsafe() - origin), last + 1))
+  // Big integers are dear, and a simulated clock stands still most of the time.
+  let [knownNanos, knownSince] = [origin, 0]
+  return () => {
+    const nanos = clock.monotonicTimeNanosUnsafe()
+    if (nanos !== knownNanos) [knownNanos, knownSince] = [nanos, Number(nanos - origin)]
+    return (last = Math.max(knownSince, last + 1))
+  }
 }
 
 const isSureFailure = <E>(cause: Cause.Cause<E>, didNotHappen: (error: E) => boolean): boolean =>

@@ -42,25 +42,35 @@ export const make = (onViolation: (violation: Violation) => void = () => {}): In
   ]
   const violations: Array<Violation> = []
 
-  const check = (look: (invariant: Invariant) => void) => {
-    for (const invariant of all) {
-      try {
-        look(invariant)
-      } catch (violation) {
-        violations.push(violation as Violation)
-        onViolation(violation as Violation)
-        throw violation
+  /** Has all look who want to, one after the other, until one is violated. */
+  const check =
+    <Seen>(looks: ReadonlyArray<Look<Seen> | undefined>) =>
+    (nodeId: NodeId) => {
+      const present = looks.filter((look) => look !== undefined)
+      return (seen: Seen): void => {
+        try {
+          for (const look of present) look(nodeId, seen)
+        } catch (violation) {
+          violations.push(violation as Violation)
+          onViolation(violation as Violation)
+          throw violation
+        }
       }
     }
-  }
 
+  const onStart = check(all.map((invariant) => invariant.onStart))
+  const onTurn = check(all.map((invariant) => invariant.onTurn))
+  const onRestored = check(all.map((invariant) => invariant.onRestored))
+  const onApplied = check(all.map((invariant) => invariant.onApplied))
   return {
     violations: () => violations,
     tracerOf: (nodeId) => ({
-      onStart: (state) => check((invariant) => invariant.onStart?.(nodeId, state)),
-      onTurn: (turn) => check((invariant) => invariant.onTurn?.(nodeId, turn)),
-      onRestored: (index) => check((invariant) => invariant.onRestored?.(nodeId, index)),
-      onApplied: (entry) => check((invariant) => invariant.onApplied?.(nodeId, entry))
+      onStart: onStart(nodeId),
+      onTurn: onTurn(nodeId),
+      onRestored: onRestored(nodeId),
+      onApplied: onApplied(nodeId)
     })
   }
 }
+
+type Look<Seen> = (nodeId: NodeId, seen: Seen) => void

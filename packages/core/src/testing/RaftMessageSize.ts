@@ -40,6 +40,10 @@ const bodyBytes = (message: RaftMessage): number => {
         (sum, { outcome }) => sum + numberBytes + outcomeBytes(outcome),
         numberBytes
       )
+    case "AppendAccepted":
+      return 3 * numberBytes
+    case "CommitNotice":
+      return 2 * numberBytes
     default:
       return (Object.keys(message).length - 1) * numberBytes
   }

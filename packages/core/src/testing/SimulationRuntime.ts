@@ -139,6 +139,8 @@ const makeClock = (timers: TimerHeap, nowMillis: () => number): Clock.Clock => {
 class ReadyTasks {
   private readonly dice: Dice | undefined
   private readonly lines: Array<TaskLine> = []
+  /** The first of the lines that are left. */
+  private first = 0
   private draws = 0
 
   constructor(options: Options) {
@@ -153,12 +155,22 @@ class ReadyTasks {
 
   /** The next task; a line that has more goes to the end. */
   take(): (() => void) | undefined {
-    if (this.lines.length === 0) return undefined
-    const at = this.dice === undefined ? 0 : Math.floor(this.dice.next() * this.lines.length)
-    const [line] = this.lines.splice(at, 1)
-    const task = line!.tasks.shift()
-    if (line!.tasks.length > 0) this.lines.push(line!)
+    const line = this.dice === undefined ? this.takeFirst() : this.takeAny(this.dice)
+    if (line === undefined) return undefined
+    const task = line.tasks.shift()
+    if (line.tasks.length > 0) this.lines.push(line)
     return task
+  }
+
+  private takeFirst(): TaskLine | undefined {
+    if (this.first < this.lines.length) return this.lines[this.first++]
+    this.lines.length = 0
+    this.first = 0
+    return undefined
+  }
+
+  private takeAny(dice: Dice): TaskLine | undefined {
+    return this.lines.splice(Math.floor(dice.next() * this.lines.length), 1)[0]
   }
 }
 

@@ -101,8 +101,7 @@ export const nodeBugs: ReadonlyArray<Bug> = [
     claim: "a command of which nothing is known is not tried again (docs/ARCHITECTURE.md)",
     file: "internal/Forwarder.ts",
     find: "sentMillis <= sinceMillis).forEach(giveUp)",
-    replace:
-      "sentMillis <= sinceMillis).forEach(({ outcome }) => void Deferred.doneUnsafe(outcome, Exit.succeed(refused(null))))",
+    replace: "sentMillis <= sinceMillis).forEach(({ tell }) => tell(Effect.succeed(refused(null))))",
     aim: Aims.all(Aims.usurped, Aims.busy, Aims.patient)
   },
   {

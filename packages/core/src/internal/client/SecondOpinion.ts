@@ -33,15 +33,23 @@ export interface Doubter {
   readonly onOpinion: (link: Link, endpoint: string, leaderAt: string | null) => void
 }
 
-/** So often it asks before it begins to take more time from one question to the next, up to 16 times as much. */
-const eagerQuestions = 8
+/**
+ * Once it has doubts it asks twice as often, for the others need an election timeout to see what it suspects; so
+ * many times, and then it takes more and more time from one question to the next.
+ */
+const eagerQuestions = 12
+const eagerParts = 2
 const maxPatience = 16
 
 /** Watches for as long as it is not interrupted. */
 export const watch = (router: Doubter, settings: Settings): Effect.Effect<never> => {
   let asked = 0
-  const pauseMillis = () =>
-    settings.doubtMillis * Math.min(maxPatience, 2 ** Math.max(0, asked - eagerQuestions))
+  const pauseMillis = () => {
+    const { doubtMillis } = settings
+    if (asked === 0) return doubtMillis
+    if (asked <= eagerQuestions) return doubtMillis / eagerParts
+    return doubtMillis * Math.min(maxPatience, 2 ** (asked - eagerQuestions))
+  }
   const look = Effect.suspend(() => {
     const silent = router.silentLink()
     const other = silent === undefined ? undefined : router.otherThan(silent.endpoint)

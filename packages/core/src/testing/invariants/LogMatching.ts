@@ -3,7 +3,8 @@
  * all entries up through the given index" (paper, figure 3 and section 5.3).
  *
  * Checked by its two halves, as the paper proves it: two entries with the same index and term hold the
- * same command, and stand after entries of the same term.
+ * same command, and stand after entries of the same term. Peers in one process hold the very same blocks of memory; of
+ * one that was seen only what stands before it is looked at again.
  */
 import * as RaftLog from "../../consensus/RaftLog.ts"
 import type { NodeState } from "../../consensus/NodeState.ts"
@@ -24,8 +25,13 @@ export const make = (): Invariant => {
   const property = "Log Matching"
   /** At each index seldom more than one, and those of different terms. */
   const seen = new Map<LogIndex.LogIndex, Array<Seen>>()
+  /** Blocks that were seen whole, and the term of the entry before each. */
+  const seenBlocks = new WeakMap<LogEntry.EntryBlock, Term | undefined>()
 
   const see = (nodeId: NodeId, state: NodeState, block: LogEntry.EntryBlock) => {
+    const termBefore = RaftLog.termAt(state.log, LogIndex.plus(block.firstIndex, -1))
+    if (seenBlocks.has(block) && seenBlocks.get(block) === termBefore) return
+    seenBlocks.set(block, termBefore)
     for (const entry of LogEntry.entries(block)) {
       const previousTerm = RaftLog.termAt(state.log, LogIndex.plus(entry.index, -1))
       const atIndex = seen.get(entry.index)

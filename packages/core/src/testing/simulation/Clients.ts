@@ -8,13 +8,12 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as LogIndex from "../../LogIndex.ts"
 import type { Consistency, Raft } from "../../Raft.ts"
 import type { RaftError } from "../../RaftError.ts"
 import * as Alarm from "../Alarm.ts"
-import type { Outcome, Recorder } from "../History.ts"
+import type { Recorder } from "../History.ts"
 import { Dice, hashText } from "../LinkFaults.ts"
 import type { Cluster } from "../TestCluster.ts"
 import type { Answer, Request, Turn, Workload } from "../Workload.ts"
@@ -47,6 +46,8 @@ const runClient = <Command, Reply, View>(
   Effect.gen(function* () {
     const { cluster, plan, workload, isStorm, recorder } = options
     const setAlarm = yield* Alarm.make
+    const clock = yield* Clock.Clock
+    const start = Effect.runForkWith(yield* Effect.annotateLogs(Effect.context(), { fiber: "request" }))
     const dice = new Dice()
     dice.reset(hashText(`${plan.seed}/client/${client}`), 0)
     const pauseMillis = (1_000 * plan.clients) / plan.operationsPerSecond
@@ -59,23 +60,103 @@ const runClient = <Command, Reply, View>(
       request._tag === "Propose" && plan.sessions !== null
         ? Effect.map(session.propose(request.command), toAnswer)
         : askNode(cluster.raft(node), request, plan.config.leaseReads === true ? "lease" : "linearizable")
-    let last: Turn<Command, View>["last"]
-    for (let count = 0; (yield* Clock.currentTimeMillis) < plan.durationMillis; count++) {
-      // Mostly a client stays where it is; now and then it goes elsewhere.
-      if (dice.happens(0.2)) node = oneOf(dice, cluster.nodeIds)
-      const input = workload.next({ dice, client, count, last })
-      const didNotHappen = (error: RaftError) => input._tag === "Read" || error.outcome === "none"
-      const asked = recorder.record(ask(input), { client, input, output: (answer) => answer, didNotHappen })
-      const asking = yield* Effect.forkChild(asked, { startImmediately: true })
-      if (asking.pollUnsafe() === undefined) setAlarm(plan.patienceMillis, () => asking.interruptUnsafe())
-      const told = yield* Fiber.await(asking)
-      // A defect is no answer: something is broken, and the run ends with it.
-      if (Exit.hasDies(told)) yield* told
-      last = { input, outcome: outcomeOf(told, didNotHappen) }
-      yield* Effect.sleep(isStorm() ? 1 : Math.ceil(pauseMillis * 2 * dice.next()))
-    }
+    const patience = new Patience(plan.patienceMillis, () => clock.currentTimeMillisUnsafe(), setAlarm)
+
+    yield* Effect.callback<void>((resume) => {
+      let last: Turn<Command, View>["last"]
+      let count = 0
+      let isOver = false
+
+      const finish = (exit: Exit.Exit<void>): void => {
+        isOver = true
+        resume(exit)
+      }
+
+      const askNext = (): void => {
+        if (isOver) return
+        if (clock.currentTimeMillisUnsafe() >= plan.durationMillis) return finish(Exit.void)
+        // Mostly a client stays where it is; now and then it goes elsewhere.
+        if (dice.happens(0.2)) node = oneOf(dice, cluster.nodeIds)
+        const input = workload.next({ dice, client, count: count++, last })
+        const end = recorder.begin({
+          client,
+          input,
+          output: (answer: Answer) => answer,
+          didNotHappen: (error: RaftError) => input._tag === "Read" || error.outcome === "none"
+        })
+        const asking = start(ask(input))
+        patience.begin(asking)
+        asking.addObserver((told) => {
+          patience.end()
+          // A defect is no answer: something is broken, and the run ends with it.
+          if (Exit.isFailure(told) && Exit.hasDies(told)) return finish(Exit.die(Cause.squash(told.cause)))
+          last = { input, outcome: end(told) }
+          setAlarm(isStorm() ? 1 : Math.ceil(pauseMillis * 2 * dice.next()), tryNext)
+        })
+      }
+
+      // What a user's workload throws ends the run, as what a node throws does.
+      const tryNext = (): void => {
+        try {
+          askNext()
+        } catch (defect) {
+          finish(Exit.die(defect))
+        }
+      }
+
+      tryNext()
+      return Effect.suspend(() => {
+        isOver = true
+        return patience.giveUp
+      })
+    })
     yield* session.end
-  }).pipe(Effect.scoped, Effect.orDie, Random.withSeed(`${options.plan.seed}/client/${client}`))
+  }).pipe(Effect.scoped, Random.withSeed(`${options.plan.seed}/client/${client}`))
+
+/**
+ * How long a client waits for an answer. It has one alarm: most answers come long before, and an alarm for each would
+ * keep all that hangs on it until it rings.
+ */
+class Patience {
+  private readonly millis: number
+  private readonly nowMillis: () => number
+  private readonly setAlarm: Alarm.SetAlarm
+  private asking: Fiber.Fiber<unknown, unknown> | undefined
+  private sinceMillis = 0
+  private isAlarmSet = false
+
+  constructor(millis: number, nowMillis: () => number, setAlarm: Alarm.SetAlarm) {
+    this.millis = millis
+    this.nowMillis = nowMillis
+    this.setAlarm = setAlarm
+  }
+
+  begin(asking: Fiber.Fiber<unknown, unknown>): void {
+    this.asking = asking
+    this.sinceMillis = this.nowMillis()
+    if (!this.isAlarmSet) this.ringIn(this.millis)
+  }
+
+  end(): void {
+    this.asking = undefined
+  }
+
+  /** The client itself ends, and its request with it. */
+  readonly giveUp = Effect.suspend(() =>
+    this.asking === undefined ? Effect.void : Fiber.interrupt(this.asking)
+  )
+
+  private ringIn(afterMillis: number): void {
+    this.isAlarmSet = true
+    this.setAlarm(afterMillis, () => {
+      this.isAlarmSet = false
+      if (this.asking === undefined) return
+      const leftMillis = this.sinceMillis + this.millis - this.nowMillis()
+      if (leftMillis <= 0) this.asking.interruptUnsafe()
+      else this.ringIn(leftMillis)
+    })
+  }
+}
 
 const askNode = <Command, Reply, View>(
   raft: Raft<Command, Reply, View>,
@@ -96,13 +177,3 @@ const toAnswer = ({
   value: reply,
   index
 })
-
-/** A client whose patience was over knows nothing. */
-const outcomeOf = (
-  told: Exit.Exit<Answer, RaftError>,
-  didNotHappen: (error: RaftError) => boolean
-): Outcome<Answer> => {
-  if (Exit.isSuccess(told)) return { _tag: "Ok", output: told.value }
-  const error = Cause.findErrorOption(told.cause)
-  return { _tag: Option.isSome(error) && didNotHappen(error.value) ? "Fail" : "Unknown" }
-}

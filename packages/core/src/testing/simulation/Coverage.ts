@@ -1,6 +1,8 @@
 /**
  * Which dangerous states a run has met. A run that met none of them proves nothing, and says so.
  */
+import type { Action } from "../../consensus/Action.ts"
+import type { NodeState } from "../../consensus/NodeState.ts"
 import * as RaftLog from "../../consensus/RaftLog.ts"
 import type { NodeId } from "../../NodeId.ts"
 import type { RaftTracer } from "../../RaftTrace.ts"
@@ -102,21 +104,40 @@ export const tracerOf =
       }
       if (role === "Leader" && before.membership._tag === "Joint" && after.membership._tag === "Simple")
         counters.jointChanges += 1
-      if (events.some((event) => event._tag === "SnapshotTaken")) counters.snapshotsTaken += 1
+      for (const event of events) if (event._tag === "SnapshotTaken") counters.snapshotsTaken += 1
       if (after.role._tag === "Leader") counters.committed += after.commitIndex - before.commitIndex
-      for (const action of actions) {
-        if (action._tag === "Persist" && action.truncateFrom !== undefined) {
-          counters.truncations += RaftLog.termAt(before.log, action.truncateFrom) === undefined ? 0 : 1
-        }
-        if (action._tag === "RestoreMachine") counters.snapshotsInstalled += 1
-        if (action._tag === "SendWhenDurable") counters.heldBack += 1
-        if (action._tag === "ReadsConfirmed") counters.reads += action.readIds.length
-        if (action._tag === "ReadsConfirmed" && action.byLease === true)
-          counters.leaseReads += action.readIds.length
-        if (action._tag === "MembershipSettled") counters.membershipChanges += 1
-        if (action._tag === "TransferBegun") counters.transfers += 1
-        if (action._tag === "ReadsRefused") counters.refusedReads += action.readIds.length
-        if ("message" in action && action.message._tag === "AppendRejected") counters.conflicts += 1
-      }
+      for (const action of actions) count(counters, action, before)
     }
   })
+
+const count = (counters: Counters, action: Action, { log }: NodeState): void => {
+  switch (action._tag) {
+    case "Persist":
+      if (action.truncateFrom !== undefined && RaftLog.termAt(log, action.truncateFrom) !== undefined)
+        counters.truncations += 1
+      return
+    case "RestoreMachine":
+      counters.snapshotsInstalled += 1
+      return
+    case "SendNow":
+    case "SendWhenDurable":
+      if (action._tag === "SendWhenDurable") counters.heldBack += 1
+      if (action.message._tag === "AppendRejected") counters.conflicts += 1
+      return
+    case "ReadsConfirmed":
+      counters.reads += action.readIds.length
+      if (action.byLease === true) counters.leaseReads += action.readIds.length
+      return
+    case "ReadsRefused":
+      counters.refusedReads += action.readIds.length
+      return
+    case "MembershipSettled":
+      counters.membershipChanges += 1
+      return
+    case "TransferBegun":
+      counters.transfers += 1
+      return
+    default:
+      return
+  }
+}

@@ -9,6 +9,7 @@ import type { NodeId } from "../../NodeId.ts"
 import type { RaftTracer } from "../../RaftTrace.ts"
 import type { SessionAnswer } from "../../sessions/SessionAnswer.ts"
 import type { StateMachine } from "../../StateMachine.ts"
+import { sameBytes } from "../invariants/sameBytes.ts"
 
 /** Two nodes applied the same command to what should be the same state, and answered differently. */
 export class Diverged extends Error {
@@ -66,6 +67,3 @@ export const repliesTracer = <Command, Reply, View>(
     }
   })
 }
-
-export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.byteLength === b.byteLength && a.every((byte, at) => byte === b[at])

@@ -12,7 +12,7 @@ import type { SessionAnswer } from "../../sessions/SessionAnswer.ts"
 import * as SessionRecord from "../../sessions/SessionRecord.ts"
 import { SessionModel, toExpected } from "../SessionModel.ts"
 import type * as Coverage from "./Coverage.ts"
-import { sameBytes } from "./Divergence.ts"
+import { sameBytes } from "../invariants/sameBytes.ts"
 
 export interface Sessions {
   readonly tracerOf: (nodeId: NodeId) => RaftTracer

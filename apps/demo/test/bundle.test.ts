@@ -1,0 +1,32 @@
+/** `pnpm bundle`: what it makes is the same command, threads of the simulator included, and needs no sources. */
+import { assert } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as NodeChildProcess from "node:child_process"
+import * as NodePath from "node:path"
+import { scenario } from "./Command.ts"
+
+const run = (module: string, args: ReadonlyArray<string>) =>
+  Effect.sync(() => {
+    const { status, stderr, stdout } = NodeChildProcess.spawnSync(process.execPath, [module, ...args], {
+      encoding: "utf8"
+    })
+    return { status, stderr, stdout }
+  })
+
+scenario("the bundled command runs by itself, and its threads too", () =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const directory = NodePath.join(yield* fs.makeTempDirectoryScoped(), "bundle")
+    const made = yield* run(NodePath.resolve(import.meta.dirname, "../../../scripts/bundle.ts"), [directory])
+    assert.deepStrictEqual(made, { status: 0, stderr: "", stdout: "" })
+
+    const main = NodePath.join(directory, "main.js")
+    const help = yield* run(main, ["serve", "--help"])
+    assert.deepStrictEqual([help.status, help.stderr], [0, ""])
+    assert.match(help.stdout, /--node-id/)
+
+    const simulated = yield* run(main, ["sim", "--runs", "2", "--jobs", "2", "--duration", "1s"])
+    assert.deepStrictEqual([simulated.status, simulated.stderr], [0, ""])
+  })
+)
