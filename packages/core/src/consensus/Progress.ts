@@ -30,7 +30,7 @@ export interface Progress {
   readonly confirmedMillis: number
   /** The highest round that the peer has answered (see ReadIndex). */
   readonly ackedRound: number
-  /** How far it has got with a snapshot; `undefined` when none was asked for or it has been installed. */
+  /** The snapshot that it was sent last, and how far it has got with it; `undefined` when there was none. */
   readonly transfer: Transfer | undefined
 }
 

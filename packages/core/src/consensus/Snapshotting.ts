@@ -15,6 +15,7 @@ import type { LogBase } from "../RaftStorage.ts"
 import type { SnapshotMeta } from "../Snapshot.ts"
 import type { Emit } from "./Action.ts"
 import * as Commitment from "./Commitment.ts"
+import * as Compaction from "./Compaction.ts"
 import * as Configurations from "./Configurations.ts"
 import * as Durable from "./Durable.ts"
 import * as Following from "./Following.ts"
@@ -37,33 +38,20 @@ export const reconcile = (state: NodeState, emit: Emit): NodeState => {
   return Durable.withConfigurations(emptied, Configurations.beginning(state.configurations.first))
 }
 
-/**
- * An own snapshot is durable: the log may begin later. A window of entries before the snapshot stays, so
- * that a follower that is a little behind need not get the whole snapshot.
- */
-export const onSnapshotTaken = (state: NodeState, snapshot: SnapshotMeta, emit: Emit): NodeState => {
+/** An own snapshot is durable: the log may begin later (see Compaction for how much of it goes). */
+export const onSnapshotTaken = (
+  state: NodeState,
+  snapshot: SnapshotMeta,
+  stamp: Stamp,
+  emit: Emit
+): NodeState => {
   if (snapshot.lastIndex <= (state.snapshot?.lastIndex ?? LogIndex.zero)) return state
   if (snapshot.lastIndex > state.commitIndex) {
     throw new Error(`A snapshot covers ${snapshot.lastIndex}, which is not committed (State Machine Safety)`)
   }
   const known: NodeState = { ...state, snapshot }
-  const index = lastToDrop(known, snapshot.lastIndex)
+  const index = Compaction.lastToDrop(known, { former: state.snapshot, snapshot }, stamp)
   return index <= known.log.base.index ? known : compact(known, index, emit)
-}
-
-/** The last index that may go: a window of entries and bytes before the snapshot's end stays. */
-const lastToDrop = (state: NodeState, lastIndex: LogIndex.LogIndex): LogIndex.LogIndex => {
-  const { snapshotTrailingBytes, snapshotTrailingEntries } = state.config
-  let low = LogIndex.max(state.log.base.index, LogIndex.plus(lastIndex, -snapshotTrailingEntries))
-  let high = lastIndex
-  // The smallest index after which no more than the window's bytes remain.
-  while (low < high) {
-    const middle = LogIndex.plus(low, Math.floor((high - low) / 2))
-    if (RaftLog.bytesBetween(state.log, LogIndex.plus(middle, 1), lastIndex) <= snapshotTrailingBytes)
-      high = middle
-    else low = LogIndex.plus(middle, 1)
-  }
-  return low
 }
 
 const compact = (state: NodeState, index: LogIndex.LogIndex, emit: Emit): NodeState => {
@@ -163,13 +151,15 @@ export const onInstallReply = (
   const known = role._tag === "Leader" ? role.progress.get(from) : undefined
   if (role._tag !== "Leader" || known === undefined) return state
   const heard = Progress.contacted(known, stamp.nowMillis, known.ackedRound)
+  const { matchIndex, offset, snapshotId } = message
   const progress =
-    message.matchIndex > 0
+    matchIndex > 0
       ? {
-          ...Progress.accepted(heard, LogIndex.min(message.matchIndex, state.log.lastIndex)),
-          transfer: undefined
+          ...Progress.accepted(heard, LogIndex.min(matchIndex, state.log.lastIndex)),
+          // Should it ever need the same one again, then because it has lost it.
+          transfer: { snapshotId, offset: 0 }
         }
-      : { ...heard, transfer: { snapshotId: message.snapshotId, offset: message.offset } }
+      : { ...heard, transfer: { snapshotId, offset } }
   const told: NodeState = {
     ...state,
     role: { ...role, progress: new Map(role.progress).set(from, progress) }

@@ -70,7 +70,7 @@ const onEvent = (state: NodeState, event: Event, stamp: Stamp, emit: Emit): Node
     case "PeerLost":
       return Replication.onPeerLost(Election.onPeerLost(state, event.peer, stamp, emit), event.peer)
     case "SnapshotTaken":
-      return Snapshotting.onSnapshotTaken(state, event.snapshot, emit)
+      return Snapshotting.onSnapshotTaken(state, event.snapshot, stamp, emit)
     case "SnapshotReceived":
       return Snapshotting.onSnapshotReceived(state, event.from, event.snapshot, emit)
   }

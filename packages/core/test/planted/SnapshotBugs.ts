@@ -33,9 +33,8 @@ export const snapshotBugs: ReadonlyArray<Bug> = [
     name: "the log is compacted past the snapshot",
     claim: "only what a snapshot on disk covers may go (paper, 7)",
     file: "consensus/Snapshotting.ts",
-    find: "const index = lastToDrop(known, snapshot.lastIndex)",
-    replace:
-      "const index = LogIndex.min(known.log.lastIndex, LogIndex.plus(lastToDrop(known, snapshot.lastIndex), 1))"
+    find: "const index = Compaction.lastToDrop(known, { former: state.snapshot, snapshot }, stamp)",
+    replace: "const index = LogIndex.min(known.log.lastIndex, LogIndex.plus(snapshot.lastIndex, 1))"
   },
   {
     name: "what is not on disk is said to be installed",
