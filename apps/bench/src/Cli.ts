@@ -17,11 +17,22 @@ import { disk } from "./scenarios/Disk.ts"
 import { simulation } from "./scenarios/Simulation.ts"
 import { failover } from "./scenarios/Failover.ts"
 import { idle } from "./scenarios/Idle.ts"
+import { memory } from "./scenarios/Memory.ts"
 import { restart } from "./scenarios/Restart.ts"
 import { scale } from "./scenarios/Scale.ts"
 import { versus } from "./scenarios/Versus.ts"
 
-const scenarios: ReadonlyArray<Scenario> = [disk, versus, failover, restart, idle, scale, core, simulation]
+const scenarios: ReadonlyArray<Scenario> = [
+  disk,
+  versus,
+  failover,
+  restart,
+  idle,
+  memory,
+  scale,
+  core,
+  simulation
+]
 
 const flags = {
   names: Argument.Literals(
@@ -46,6 +57,14 @@ const flags = {
       () => "a number above 0"
     ),
     Flag.withDescription("How long one measurement takes; 4 by default, 1 with --quick"),
+    Flag.optional
+  ),
+  minutes: Flag.Finite("minutes").pipe(
+    Flag.filter(
+      (minutes) => minutes > 0,
+      () => "a number above 0"
+    ),
+    Flag.withDescription("How long `memory` watches the servers; 20 by default, half a minute with --quick"),
     Flag.optional
   ),
   only: Flag.String("only").pipe(
@@ -84,6 +103,7 @@ const bench = Command.make(
             only: input.only,
             rounds: Option.getOrElse(input.rounds, () => (input.quick ? 1 : 5)),
             seconds: Option.getOrElse(input.seconds, () => (input.quick ? 1 : 4)),
+            minutes: Option.getOrElse(input.minutes, () => (input.quick ? 0.5 : 20)),
             file: input.json
           })
         })

@@ -32,6 +32,8 @@ export interface Bench {
   readonly rounds: number
   /** How long one measurement takes, without its warm-up. */
   readonly seconds: number
+  /** How long the servers run that are watched for growth. */
+  readonly minutes: number
   /** A fraction of the usual sizes will do: a look whether it works, not a figure to be quoted. */
   readonly isQuick: boolean
   /** Only the cases whose description contains this are measured. */

@@ -1,6 +1,6 @@
 /**
  * What a process has used so far, as the system counts it (Linux, /proc): processor time and memory; and
- * what all processes together made the disks do.
+ * what all processes together made the disks and the loopback interface do.
  *
  * Bytes are counted at the disk and not at the process: for a process the system counts the whole folio,
  * up to a megabyte, for every page that is touched, though only the blocks that changed are written.
@@ -11,6 +11,8 @@ export interface Usage {
   /** User and system time of all its threads. */
   readonly cpuMicros: number
   readonly residentBytes: number
+  /** The same, but of a page that several processes share, such as the text of a program, only its part. */
+  readonly proportionalBytes: number
 }
 
 const ticksPerSecond = 100
@@ -23,7 +25,8 @@ export const of = (pid: number): Usage => {
   const ticks = Number(fields[11] ?? 0) + Number(fields[12] ?? 0)
   return {
     cpuMicros: (ticks * 1_000_000) / ticksPerSecond,
-    residentBytes: numberAfter("VmRSS:", read(`/proc/${pid}/status`)) * 1024
+    residentBytes: numberAfter("VmRSS:", read(`/proc/${pid}/status`)) * 1024,
+    proportionalBytes: numberAfter("Pss:", read(`/proc/${pid}/smaps_rollup`)) * 1024
   }
 }
 
@@ -31,7 +34,8 @@ export const of = (pid: number): Usage => {
 export const ofAll = (pids: ReadonlyArray<number>): Usage =>
   pids.map(of).reduce((sum, one) => ({
     cpuMicros: sum.cpuMicros + one.cpuMicros,
-    residentBytes: sum.residentBytes + one.residentBytes
+    residentBytes: sum.residentBytes + one.residentBytes,
+    proportionalBytes: sum.proportionalBytes + one.proportionalBytes
   }))
 
 /** What the disks of this machine have done; for everybody, so only of use when nobody else is busy. */
@@ -56,6 +60,16 @@ export const disks = (): DiskUsage => {
     sectors += Number(columns[sectorsWrittenColumn] ?? 0)
   }
   return { flushes, writtenBytes: sectors * sectorBytes }
+}
+
+const sentColumn = 9
+
+/** Bytes that went over the loopback interface, headers and acknowledgements included; for everybody, too. */
+export const wireBytes = (): number => {
+  const line = read("/proc/net/dev")
+    .split("\n")
+    .find((candidate) => candidate.trimStart().startsWith("lo:"))
+  return Number(line?.trim().split(/\s+/)[sentColumn] ?? 0)
 }
 
 const read = (path: string): string => {

@@ -21,10 +21,13 @@ export const make = Effect.fnUntraced(function* (options: {
   readonly directory: string
   readonly size: number
   readonly timing?: Timing
+  /** Whether the probe is in each member. It looks at the clock 200 times a second. True unless told. */
+  readonly hasProbe?: boolean
   /** Handed to the Node of each member, such as `--cpu-prof`; the program then runs from its sources. */
   readonly nodeFlags?: (id: string) => ReadonlyArray<string>
 }) {
   const fs = yield* FileSystem.FileSystem
+  const { hasProbe = true } = options
   const program = options.nodeFlags === undefined ? yield* Program.bundled : Program.sources
   yield* Effect.orDie(fs.makeDirectory(options.directory, { recursive: true }))
   const ports = yield* Cluster.freePorts(3 * options.size)
@@ -47,7 +50,7 @@ export const make = Effect.fnUntraced(function* (options: {
       command: process.execPath,
       args: [
         ...(options.nodeFlags?.(id) ?? []),
-        ...["--import", probeModule],
+        ...(hasProbe ? ["--import", probeModule] : []),
         program,
         "serve",
         ...["--node-id", id],
@@ -61,7 +64,7 @@ export const make = Effect.fnUntraced(function* (options: {
       ],
       logFile: NodePath.join(options.directory, `${id}.log`),
       clientAddress: http,
-      hasProbe: true
+      hasProbe
     })
   )
   const leader = Cluster.findLeader(members, isLeader)

@@ -53,7 +53,11 @@ export const measure = (
 ): Effect.Effect<Readonly<Record<string, number>>, BenchFailed> =>
   Effect.gen(function* () {
     const pids = cluster.members.map(({ pid }) => pid())
-    const read = () => ({ servers: ProcessUsage.ofAll(pids), disks: ProcessUsage.disks() })
+    const read = () => ({
+      servers: ProcessUsage.ofAll(pids),
+      disks: ProcessUsage.disks(),
+      wireBytes: ProcessUsage.wireBytes()
+    })
     let before = read()
     const probesBefore = yield* probeAll(cluster)
     const { figures, operations } = yield* generate(spec, { onBegun: () => (before = read()) })
@@ -64,6 +68,8 @@ export const measure = (
       ...figures,
       serverCpuMicrosPerOp: perOp(after.servers.cpuMicros - before.servers.cpuMicros),
       serverResidentMb: after.servers.residentBytes / 1_000_000,
+      serverProportionalMb: after.servers.proportionalBytes / 1_000_000,
+      wireBytesPerOp: perOp(after.wireBytes - before.wireBytes),
       diskBytesPerOp: perOp(after.disks.writtenBytes - before.disks.writtenBytes),
       flushesPerOp: perOp(after.disks.flushes - before.disks.flushes),
       ...probeFigures(probesBefore, probesAfter, spec.seconds + spec.warmUpSeconds)

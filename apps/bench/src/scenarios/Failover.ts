@@ -65,7 +65,12 @@ const startClusters = Effect.fnUntraced(function* (
   directory: string,
   options: { readonly timing?: EtcdCluster.Timing }
 ) {
-  const ours = yield* RaftCluster.make({ directory: NodePath.join(directory, "ours"), size: 3, ...options })
+  const ours = yield* RaftCluster.make({
+    directory: NodePath.join(directory, "ours"),
+    size: 3,
+    hasProbe: false,
+    ...options
+  })
   const etcd = (yield* EtcdCluster.isInstalled)
     ? [yield* EtcdCluster.make({ directory: NodePath.join(directory, "etcd"), size: 3, ...options })]
     : []

@@ -21,11 +21,16 @@ export const idle: Scenario = {
     baseline: "etcd",
     columns: [
       { figure: "cpuPercentOfACore", title: "CPU % of a core, each", decimals: 2, ratio: true },
-      { figure: "serverResidentMb", title: "servers MB", decimals: 0, ratio: true }
+      { figure: "serverResidentMb", title: "servers MB", decimals: 0, ratio: true },
+      { figure: "serverProportionalMb", title: "shared once MB", decimals: 0, ratio: true }
     ]
   },
   run: Effect.fnUntraced(function* (bench) {
-    const ours = yield* RaftCluster.make({ directory: NodePath.join(bench.directory, "ours"), size: 3 })
+    const ours = yield* RaftCluster.make({
+      directory: NodePath.join(bench.directory, "ours"),
+      size: 3,
+      hasProbe: false
+    })
     const etcd = (yield* EtcdCluster.isInstalled)
       ? [yield* EtcdCluster.make({ directory: NodePath.join(bench.directory, "etcd"), size: 3 })]
       : []
@@ -45,7 +50,8 @@ export const idle: Scenario = {
           const micros = (after.cpuMicros - before.cpuMicros) / members.length
           return {
             cpuPercentOfACore: micros / (bench.seconds * 10_000),
-            serverResidentMb: after.residentBytes / 1_000_000
+            serverResidentMb: after.residentBytes / 1_000_000,
+            serverProportionalMb: after.proportionalBytes / 1_000_000
           }
         })
       }))

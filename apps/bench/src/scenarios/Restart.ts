@@ -51,7 +51,8 @@ interface System {
 
 const ours: System = {
   subject: "effect-raft",
-  make: (directory) => Effect.map(RaftCluster.make({ directory, size: 3 }), ({ native }) => native)
+  make: (directory) =>
+    Effect.map(RaftCluster.make({ directory, size: 3, hasProbe: false }), ({ native }) => native)
 }
 
 const etcd: System = {

@@ -25,6 +25,8 @@ export const layout: Layout = {
     { figure: "serverCpuMicrosPerOp", title: "server CPU µs/op", decimals: 1, ratio: true },
     { figure: "clientCpuMicrosPerOp", title: "client CPU µs/op", decimals: 1 },
     { figure: "serverResidentMb", title: "servers MB", decimals: 0, ratio: true },
+    { figure: "serverProportionalMb", title: "shared once MB", decimals: 0, ratio: true },
+    { figure: "wireBytesPerOp", title: "wire B/op", decimals: 0, ratio: true },
     { figure: "diskBytesPerOp", title: "disk B/op", decimals: 0, ratio: true },
     { figure: "flushesPerOp", title: "flushes/op", decimals: 3 },
     { figure: "serverGcShare", title: "GC share", decimals: 3 },
