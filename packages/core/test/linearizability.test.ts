@@ -47,6 +47,32 @@ describe("the checker agrees with trying every order", () => {
     })
   }
 
+  it("also when somebody proposes an order, be it right or wrong", () => {
+    const proven = { right: 0, wrong: 0 }
+    for (let seed = 1; seed <= 6_000; seed++) {
+      const operations = Generated.smallHistory(seed, Generated.mixes.everything)
+      const ended = operations.filter(({ outcome }) => outcome._tag === "Ok")
+      const expected = Linearizability.check(KvModel, operations)
+      const proposals = [
+        ended.toSorted((one, other) => one.returnNanos - other.returnNanos),
+        ended.toSorted((one, other) => one.callNanos - other.callNanos),
+        ended.toReversed(),
+        // One is missing, and one is there twice.
+        ended.slice(1),
+        [...ended, ...ended.slice(-1)],
+        operations
+      ]
+      for (const order of proposals) {
+        const { _tag, steps } = Linearizability.check(KvModel, operations, { order })
+        assert.strictEqual(_tag, expected._tag, `seed ${seed}`)
+        if (ended.length > 2 && order.length === ended.length && steps === order.length) proven.right++
+        else proven.wrong++
+      }
+    }
+    assert.isAbove(proven.right, 300)
+    assert.isAbove(proven.wrong, 300)
+  })
+
   it("also without any of the model's hints", () => {
     const { initial, step, key } = KvModel
     for (let seed = 1; seed <= 2_000; seed++) {

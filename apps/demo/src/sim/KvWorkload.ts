@@ -91,10 +91,77 @@ const outputOf = (request: Request<KvCommand, KvView>, value: unknown): KvModel.
   return reply._tag === "Written"
 }
 
+/**
+ * The order in which operations seem to have taken effect: a command at its index; a read right after the write
+ * whose revision it saw, or where the key was absent, but behind everything that had returned before it began.
+ */
+export const orderOf = (
+  history: ReadonlyArray<Completed<KvCommand, KvView>>,
+  operations: ReadonlyArray<KvModel.KvOperation>
+): ReadonlyArray<KvModel.KvOperation> => {
+  const placed: Array<Placed> = []
+  history.forEach(({ input, outcome }, at) => {
+    if (outcome._tag !== "Ok") return
+    const operation = operations[at]!
+    if (input._tag === "Propose") return placed.push({ operation, revision: 0, place: outcome.output.index })
+    const revision = (outcome.output.value as Found | null)?.revision ?? 0
+    return placed.push({ operation, revision, place: 0 })
+  })
+  for (const ofKey of Map.groupBy(placed, ({ operation }) => operation.input.key).values()) placeReads(ofKey)
+  return placed
+    .sort((one, other) => one.place - other.place || one.operation.callNanos - other.operation.callNanos)
+    .map(({ operation }) => operation)
+}
+
+interface Placed {
+  readonly operation: KvModel.KvOperation
+  /** What a read saw; 0 for nothing, and for a command. */
+  readonly revision: number
+  /** An index of the log, or between two of them; 0 while it is not known. */
+  place: number
+}
+
+/** Finds places for the reads of one key. All stand in the order of their calls. */
+const placeReads = (ofKey: ReadonlyArray<Placed>): void => {
+  const absences = absencesIn(ofKey)
+  const byReturn = ofKey.toSorted((one, other) => one.operation.returnNanos - other.operation.returnNanos)
+  let [returned, latest, absence] = [0, 0, 0]
+  for (const read of ofKey) {
+    for (; byReturn[returned]!.operation.returnNanos < read.operation.callNanos; returned++) {
+      latest = Math.max(latest, byReturn[returned]!.place)
+    }
+    if (read.place > 0) continue
+    while (absence < absences.length - 1 && absences[absence]!.to <= latest) absence++
+    const seen = read.revision > 0 ? read.revision : absences[absence]!.from
+    read.place = Math.max(latest, seen + 0.5)
+  }
+}
+
+/** From which index to which one a key was absent, in order. */
+const absencesIn = (
+  ofKey: ReadonlyArray<Placed>
+): ReadonlyArray<{ readonly from: number; readonly to: number }> => {
+  const absences: Array<{ from: number; to: number }> = [{ from: 0, to: Number.POSITIVE_INFINITY }]
+  const commands = ofKey.filter(({ operation }) => operation.input.op !== "get")
+  for (const { operation, place } of commands.sort((one, other) => one.place - other.place)) {
+    const last = absences.at(-1)!
+    const isAbsent = last.to === Number.POSITIVE_INFINITY
+    const output = operation.outcome._tag === "Ok" ? operation.outcome.output : null
+    if (operation.input.op === "delete") {
+      if (!isAbsent) absences.push({ from: place, to: Number.POSITIVE_INFINITY })
+    } else if (isAbsent && output !== false) {
+      last.to = place
+    }
+  }
+  return absences
+}
+
 export const workload: Workload<KvCommand, KvView> = {
   next,
   check: (history) => {
-    const verdict = Linearizability.check(KvModel.KvModel, operationsOf(history))
+    const operations = operationsOf(history)
+    const order = orderOf(history, operations)
+    const verdict = Linearizability.check(KvModel.KvModel, operations, { order })
     // A history that is too hard to judge is no failure; the other checks still hold for it.
     return verdict._tag === "NotLinearizable" ? Linearizability.render(KvModel.KvModel, verdict) : undefined
   }

@@ -27,7 +27,8 @@ export const snapshotBugs: ReadonlyArray<Bug> = [
     claim: "a snapshot never replaces what is committed (paper, 7)",
     file: "consensus/Snapshotting.ts",
     find: "if (lastIndex <= state.commitIndex) return { ...state, snapshot }",
-    replace: ""
+    replace: "",
+    aim: Aims.all(Aims.laggards, Aims.slowDisks, Aims.busy)
   },
   {
     name: "the log is compacted past the snapshot",
