@@ -24,6 +24,8 @@ export interface Node {
   readonly id: string
   readonly directory: string
   readonly url: string
+  /** Where it listens for native clients. */
+  readonly clients: string
   /** Of the process that runs now. */
   readonly pid: () => number
   /** Starts it and waits until it is ready. */
@@ -53,16 +55,18 @@ const inside = (id: string, root: string): string => path.join(root, id)
 export const cluster = async (directoryOf: (id: string, root: string) => string = inside) => {
   const root = mkdtempSync(path.join(tmpdir(), "effect-raft-faults-"))
   const ids = ["n1", "n2", "n3"]
-  const ports = await freePorts(2 * ids.length)
-  const members = ids.flatMap((id, at) => ["--member", `${id}=127.0.0.1:${ports[at]}`])
+  const ports = await freePorts(3 * ids.length)
+  const address = (group: number, at: number) => `127.0.0.1:${ports[group * ids.length + at]}`
+  const members = ids.flatMap((id, at) => ["--member", `${id}=${address(0, at)}`])
   const nodes = ids.map((id, at) =>
     makeNode({
       id,
       directory: directoryOf(id, root),
-      url: `http://127.0.0.1:${ports[ids.length + at]}`,
+      url: `http://${address(1, at)}`,
+      clients: address(2, at),
       args: [
         ...["serve", "--node-id", id, "--directory", directoryOf(id, root), "--stop-with-stdin"],
-        ...["--listen", `127.0.0.1:${ports[at]}`, "--http", `127.0.0.1:${ports[ids.length + at]}`],
+        ...["--listen", address(0, at), "--http", address(1, at), "--clients", address(2, at)],
         ...members
       ]
     })
@@ -81,6 +85,7 @@ const makeNode = (options: {
   readonly id: string
   readonly directory: string
   readonly url: string
+  readonly clients: string
   readonly args: ReadonlyArray<string>
 }): Node => {
   let process_: Running | undefined
@@ -92,6 +97,7 @@ const makeNode = (options: {
     id: options.id,
     directory: options.directory,
     url: options.url,
+    clients: options.clients,
     pid: () => running().child.pid ?? 0,
     start: async ({ traceFile } = {}) => {
       const trace = traceFile === undefined ? [] : ["--trace", traceFile]
