@@ -103,17 +103,16 @@ export interface Primitives {
 
 /** The service, checked at its edge, over a way to read and a way to write. */
 export const fromPrimitives = ({ maxValueBytes, read, write }: Primitives): Kv["Service"] => {
-  const put: Kv["Service"]["put"] = (key, value, options) =>
-    Effect.suspend(() => {
-      const problem = KvKey.problemWith(key)
-      if (problem !== undefined) return invalidKey(problem)
-      if (value.byteLength > maxValueBytes) return tooLarge(value.byteLength, maxValueBytes)
-      const condition = conditionOf(options)
-      return Effect.flatMap(
-        write(condition === undefined ? { _tag: "Put", key, value } : { _tag: "Put", key, value, condition }),
-        (reply) => (reply._tag === "Written" ? Effect.succeed(reply.revision) : unexpected(key, reply))
-      )
-    })
+  const put: Kv["Service"]["put"] = (key, value, options) => {
+    const problem = KvKey.problemWith(key)
+    if (problem !== undefined) return invalidKey(problem)
+    if (value.byteLength > maxValueBytes) return tooLarge(value.byteLength, maxValueBytes)
+    const condition = conditionOf(options)
+    return Effect.flatMap(
+      write(condition === undefined ? { _tag: "Put", key, value } : { _tag: "Put", key, value, condition }),
+      (reply) => (reply._tag === "Written" ? Effect.succeed(reply.revision) : unexpected(key, reply))
+    )
+  }
 
   return Kv.of({
     maxValueBytes,

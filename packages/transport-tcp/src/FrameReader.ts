@@ -10,6 +10,8 @@
  *   holds kept bytes only, and an entry in the log keeps no more alive than its neighbours in the log
  *   and one partly filled slab per connection. 64 KiB is small enough for that to be nothing.
  * - A chunk of some kilobytes has a buffer of its own already, of its own size, and is used in place.
+ * - A frame that is larger than a slab is put together in a buffer of just its size. What comes behind its end in
+ *   the same chunk is looked at when it has been read.
  */
 import * as Schema from "effect/Schema"
 import { frameHeaderBytes } from "./FrameWriter.ts"
@@ -44,8 +46,12 @@ export class FrameReader {
   private slab: Uint8Array = new Uint8Array(0)
   /** Up to here the slab may not be written again. */
   private slabKeptBytes = 0
-  /** The buffer that is being read: the slab, or a large chunk in place. */
+  /** The buffer that is being read: the slab, a chunk in place, or a large frame. */
   private bytes = this.slab
+  /** The buffer of a large frame, until that is whole. */
+  private large: Uint8Array | undefined
+  /** What came behind it. */
+  private later: Uint8Array | undefined
   private view: DataView = new DataView(this.slab.buffer)
   /** The next frame begins here; after {@link next} it is the end of the present one. */
   private frameEnd = 0
@@ -69,22 +75,25 @@ export class FrameReader {
   /** Takes in what arrived. `chunk` must not be written again. */
   feed(chunk: Uint8Array): void {
     const pending = this.end - this.frameEnd
-    if (pending === 0 && chunk.byteLength >= this.policy.useInPlaceFromBytes) {
-      this.readFrom(chunk, 0, chunk.byteLength)
-    } else if (
-      this.bytes === this.slab &&
-      pending > 0 &&
-      this.slab.byteLength - this.end >= chunk.byteLength
-    ) {
+    if (this.large !== undefined) {
+      this.completeLarge(this.large, chunk)
+    } else if (pending === 0) {
+      this.begin(chunk)
+    } else if (this.bytes === this.slab && this.slab.byteLength - this.end >= chunk.byteLength) {
       this.slab.set(chunk, this.end)
       this.end += chunk.byteLength
     } else {
-      this.moveToSlab(pending, chunk)
+      this.moveToBuffer(pending, chunk)
     }
   }
 
   /** Steps to the next whole frame; `false` when there is none yet. */
   next(): boolean {
+    if (this.later !== undefined && this.frameEnd === this.end) {
+      const { later } = this
+      this.later = undefined
+      this.begin(later)
+    }
     if (this.end - this.frameEnd < frameHeaderBytes) return false
     const bodyBytes = this.view.getUint32(this.frameEnd, true)
     if (bodyBytes > this.maxBodyBytes) {
@@ -177,27 +186,49 @@ export class FrameReader {
     return start
   }
 
-  private moveToSlab(pending: number, chunk: Uint8Array): void {
+  /** Takes in a chunk of which nothing is left over before it. */
+  private begin(chunk: Uint8Array): void {
+    if (chunk.byteLength >= this.policy.useInPlaceFromBytes) this.readFrom(chunk, 0, chunk.byteLength)
+    else this.moveToSlab(chunk.subarray(0, 0), chunk)
+  }
+
+  /** Brings the frame that has begun, and the chunk behind, to where there is room for them. */
+  private moveToBuffer(pending: number, chunk: Uint8Array): void {
     const rest = this.bytes.subarray(this.frameEnd, this.end)
-    const neededBytes = pending + chunk.byteLength
-    const roomBytes = Math.max(neededBytes, this.expectedBytes(pending))
-    if (this.slab.byteLength - this.slabKeptBytes < roomBytes) {
-      this.slab = new Uint8Array(Math.max(this.policy.slabBytes, roomBytes))
+    const largeBytes = this.largeFrameBytes(pending)
+    if (largeBytes === undefined) return this.moveToSlab(rest, chunk)
+    const large = new Uint8Array(largeBytes)
+    large.set(rest)
+    this.readFrom(large, 0, pending)
+    this.completeLarge(large, chunk)
+  }
+
+  private moveToSlab(rest: Uint8Array, chunk: Uint8Array): void {
+    const neededBytes = rest.byteLength + chunk.byteLength
+    if (this.slab.byteLength - this.slabKeptBytes < neededBytes) {
+      this.slab = new Uint8Array(Math.max(this.policy.slabBytes, neededBytes))
       this.slabKeptBytes = 0
     }
     const start = this.slabKeptBytes
     this.slab.set(rest, start)
-    this.slab.set(chunk, start + pending)
+    this.slab.set(chunk, start + rest.byteLength)
     this.readFrom(this.slab, start, start + neededBytes)
   }
 
-  /** Room for the frame that has begun and, if it is a large one, for what comes in the same chunk as its end. */
-  private expectedBytes(pending: number): number {
-    if (pending < frameHeaderBytes) return 0
-    const frameBytes =
-      frameHeaderBytes + Math.min(this.view.getUint32(this.frameEnd, true), this.maxBodyBytes)
-    const { slabBytes } = this.policy
-    return frameBytes > slabBytes ? frameBytes + slabBytes : frameBytes
+  private completeLarge(large: Uint8Array, chunk: Uint8Array): void {
+    const missing = large.byteLength - this.end
+    large.set(chunk.byteLength > missing ? chunk.subarray(0, missing) : chunk, this.end)
+    this.end += Math.min(missing, chunk.byteLength)
+    this.large = chunk.byteLength < missing ? large : undefined
+    if (chunk.byteLength > missing) this.later = chunk.subarray(missing)
+  }
+
+  /** Size of the frame that has begun, where it is known and more than a slab; one that is too large is refused later. */
+  private largeFrameBytes(pending: number): number | undefined {
+    if (pending < frameHeaderBytes) return undefined
+    const bodyBytes = this.view.getUint32(this.frameEnd, true)
+    const frameBytes = frameHeaderBytes + bodyBytes
+    return frameBytes > this.policy.slabBytes && bodyBytes <= this.maxBodyBytes ? frameBytes : undefined
   }
 
   private readFrom(bytes: Uint8Array, start: number, end: number): void {

@@ -155,6 +155,64 @@ describe("FrameReader", () => {
     }
   })
 
+  it("puts a large frame together in a buffer of just its size, whatever comes behind it", () => {
+    const payload = new Uint8Array(74_000).fill(7)
+    const large: RaftMessage = {
+      _tag: "ForwardProposals",
+      term: Term.make(1),
+      requestIds: [1],
+      kinds: ["Command"],
+      commands: [payload]
+    }
+    const bytes = encode([vote, large, vote, large, vote, vote])
+    const reader = new FrameReader(1024 * 1024)
+    const seen: Array<RaftMessage> = []
+    for (let at = 0; at < bytes.byteLength; at += 65_536) {
+      reader.feed(bytes.slice(at, at + 65_536))
+      while (reader.next()) {
+        const message = MessageCodec.decode(reader)
+        assert.notInstanceOf(message, MalformedFrame)
+        if (message instanceof MalformedFrame) continue
+        if (MessageCodec.holdsViews(message)) reader.keep()
+        seen.push(message)
+      }
+    }
+    assert.deepStrictEqual(show(seen), show([vote, large, vote, large, vote, vote]))
+    const buffers = seen.flatMap((message) =>
+      message._tag === "ForwardProposals" ? message.commands.map(({ buffer }) => buffer.byteLength) : []
+    )
+    const frameBytes = MessageCodec.encodedBytes(large)
+    assert.deepStrictEqual(buffers, [frameBytes, frameBytes])
+  })
+
+  it("reads the same frames however they are cut", () => {
+    let seed = 5
+    const dice = (sides: number) => {
+      seed = (seed * 48271) % 2147483647
+      return seed % sides
+    }
+    for (let run = 0; run < 300; run++) {
+      const sent = Array.from({ length: 1 + dice(12) }, (_, at): RaftMessage =>
+        dice(3) === 0
+          ? vote
+          : {
+              _tag: "ForwardProposals",
+              term: Term.make(1),
+              requestIds: [at],
+              kinds: ["Command"],
+              commands: [new Uint8Array([40, 3000, 9000, 70_000][dice(4)]! + dice(50)).fill(at)]
+            }
+      )
+      const bytes = encode(sent)
+      const cuts: Array<number> = []
+      for (let at = 0; at < bytes.byteLength;) {
+        at += 1 + dice([20, 5000, 66_000][dice(3)]!)
+        if (at < bytes.byteLength) cuts.push(at)
+      }
+      assert.deepStrictEqual(show(decode(bytes, cuts)), show(sent), `run ${run}`)
+    }
+  })
+
   it("uses the same memory again for messages of which nothing is kept", () => {
     const reader = new FrameReader(1024)
     const bytes = encode([vote])

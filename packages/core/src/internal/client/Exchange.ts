@@ -6,6 +6,7 @@ import type { ClientRequest } from "../../ClientMessage.ts"
 import { because } from "../../RaftError.ts"
 import type { RaftError, RaftErrorReason } from "../../RaftError.ts"
 import type { BinaryCodec } from "../../StateMachine.ts"
+import type { CallOptions } from "./Call.ts"
 import type { Router } from "./Router.ts"
 
 /** What all exchanges of a kind have in common. */
@@ -26,30 +27,48 @@ export const run = <Input, Output>(
   input: Input
 ): Effect.Effect<Output, RaftError> =>
   Effect.callback((resume) => {
-    const fail = (reason: RaftErrorReason) => resume(Effect.fail(because(reason)))
     let bytes: Uint8Array
     try {
       bytes = kind.input.encode(input)
     } catch (cause) {
-      return fail(kind.refuse((cause as Error).message))
+      return resume(Effect.fail(because(kind.refuse((cause as Error).message))))
     }
-    const call = router.submit({
-      request: (id) => kind.request(id, bytes),
-      isQuery: kind.isQuery,
-      onDone: (answer) => resume(decoded(kind.output, answer)),
-      onFailed: fail
-    })
+    const call = router.submit(new Exchange(kind, bytes, resume))
     return Effect.sync(() => router.abandon(call))
   })
 
-/** A reply that cannot be read is a machine of another version at the other end: a defect, not an outcome. */
-const decoded = <Output>(
-  { decode }: Pick<BinaryCodec<Output>, "decode">,
-  bytes: Uint8Array
-): Effect.Effect<Output> => {
-  try {
-    return Effect.succeed(decode(bytes))
-  } catch (cause) {
-    return Effect.die(cause)
+/** An exchange under way. There are many, so it is one object and not a handful of functions. */
+class Exchange<Input, Output> implements CallOptions {
+  private readonly kind: Kind<Input, Output>
+  private readonly bytes: Uint8Array
+  private readonly resume: (outcome: Effect.Effect<Output, RaftError>) => void
+
+  constructor(kind: Kind<Input, Output>, bytes: Uint8Array, resume: Exchange<Input, Output>["resume"]) {
+    this.kind = kind
+    this.bytes = bytes
+    this.resume = resume
+  }
+
+  get isQuery(): boolean {
+    return this.kind.isQuery
+  }
+
+  request(id: number): ClientRequest {
+    return this.kind.request(id, this.bytes)
+  }
+
+  onDone(answer: Uint8Array): void {
+    let output: Output
+    try {
+      output = this.kind.output.decode(answer)
+    } catch (cause) {
+      // A machine of another version at the other end: a defect, not an outcome.
+      return this.resume(Effect.die(cause))
+    }
+    this.resume(Effect.succeed(output))
+  }
+
+  onFailed(reason: RaftErrorReason): void {
+    this.resume(Effect.fail(because(reason)))
   }
 }
