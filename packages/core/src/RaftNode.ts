@@ -362,7 +362,7 @@ export const make = <Command, Reply, View>(
       tracer.onTurn?.({ nowMillis: stamp.nowMillis, events, before, after: state, actions })
 
       peerDirectory.onTurn(before, state)
-      roleScope.replicate()
+      roleScope.onTurn(state)
       outbox.release(actions, state.durability.persisted)
       place(work.slots, actions)
       inHand = []

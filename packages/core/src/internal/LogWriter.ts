@@ -69,14 +69,8 @@ const persistedWith = ({ ticket, lastIndex }: Persist): Persisted => ({
   lastIndex
 })
 
-const asOne = (persists: ReadonlyArray<Persist>): WriteBatch => persists.map(toBatch).reduce(merge)
-
-const toBatch = ({ hardState, truncateFrom, base, blocks }: Persist): WriteBatch => ({
-  ...(hardState === undefined ? undefined : { hardState }),
-  ...(truncateFrom === undefined ? undefined : { truncateFrom }),
-  ...(base === undefined ? undefined : { base }),
-  blocks
-})
+/** A `Persist` holds all that a batch does. */
+const asOne = (batches: ReadonlyArray<WriteBatch>): WriteBatch => batches.reduce(merge)
 
 /**
  * Two writes as one. A truncation in the second first takes from the blocks of the first; only what it

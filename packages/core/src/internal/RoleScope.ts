@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
 import type { NodeState } from "../consensus/NodeState.ts"
 import { replicatedTo } from "../consensus/NodeState.ts"
@@ -19,8 +20,8 @@ export interface RoleScope {
    * its peers. Nothing, where all is as it should be.
    */
   readonly reconcile: (state: NodeState) => Effect.Effect<void> | undefined
-  /** A leader's replicators send what they have. */
-  readonly replicate: () => void
+  /** The state has changed: a leader's replicators send what they have, a follower's reads are kept in mind. */
+  readonly onTurn: (state: NodeState) => void
 }
 
 export const make = (node: RoleContext): Effect.Effect<RoleScope, never, Scope.Scope> =>
@@ -30,6 +31,7 @@ export const make = (node: RoleContext): Effect.Effect<RoleScope, never, Scope.S
     let openedFor: NodeState | undefined
     let current: Scope.Closeable | undefined
     let replicators: Leader.Replicators | undefined
+    const readsWait = Latch.makeUnsafe(false)
     /** The state for whose peers the replicators are. */
     let reconciled: NodeState | undefined
 
@@ -44,7 +46,7 @@ export const make = (node: RoleContext): Effect.Effect<RoleScope, never, Scope.S
         switch (state.role._tag) {
           case "Follower":
             yield* fork("electionTimer", Follower.electionTimer(node))
-            yield* fork("readReminder", Follower.readReminder(node))
+            yield* fork("readReminder", Follower.readReminder(node, readsWait))
             return
           case "PreCandidate":
           case "Candidate":
@@ -70,7 +72,10 @@ export const make = (node: RoleContext): Effect.Effect<RoleScope, never, Scope.S
           yield* Scope.provide(enter(state), current)
         })
       },
-      replicate: () => replicators?.send()
+      onTurn: (state) => {
+        replicators?.send()
+        if (Follower.hasReads(state)) readsWait.openUnsafe()
+      }
     }
   })
 

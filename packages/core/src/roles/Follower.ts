@@ -3,6 +3,8 @@
  * question to the leader, or whose answer, was lost.
  */
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import type { NodeState } from "../consensus/NodeState.ts"
 import type { RoleContext } from "./Role.ts"
 
 /**
@@ -25,9 +27,20 @@ export const electionTimer = (node: RoleContext): Effect.Effect<void> => {
   }).pipe(Effect.forever)
 }
 
-/** Asks again, every heartbeat interval, for reads that still wait. */
-export const readReminder = (node: RoleContext): Effect.Effect<void> =>
-  Effect.sync(() => {
-    const { role } = node.state()
-    if (role._tag === "Follower" && role.reads.length > 0) node.post({ _tag: "ReadRetryDue" })
-  }).pipe(Effect.delay(node.state().config.heartbeatIntervalMillis), Effect.forever)
+/** Whether reads wait here for the leader's word. */
+export const hasReads = ({ role }: NodeState): boolean => role._tag === "Follower" && role.reads.length > 0
+
+/**
+ * Asks again, every heartbeat interval, for reads that still wait. While there are none it sleeps at a gate,
+ * which is to be opened when there are some: mostly nobody reads at a follower.
+ */
+export const readReminder = (node: RoleContext, readsWait: Latch.Latch): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (!hasReads(node.state())) {
+      readsWait.closeUnsafe()
+      return Latch.await(readsWait)
+    }
+    return Effect.map(Effect.sleep(node.state().config.heartbeatIntervalMillis), () => {
+      if (hasReads(node.state())) node.post({ _tag: "ReadRetryDue" })
+    })
+  }).pipe(Effect.forever)
