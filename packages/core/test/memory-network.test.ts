@@ -121,6 +121,29 @@ describe("MemoryNetwork", () => {
     })
   )
 
+  it.effect("carries so many bytes a second, one message after the other", () =>
+    Effect.gen(function* () {
+      const network = yield* MemoryNetwork.make({ seed: "slow" })
+      const [a, b, c] = yield* openAll(network.transport)
+      a.send(n3, request(0))
+      const { bytes } = network.traffic()
+      network.configureLink({ from: n1, to: n2 }, { bytesPerSecond: bytes * 100, inOrder: true })
+      for (let term = 1; term <= 3; term++) a.send(n2, request(term))
+      for (const count of [0, 1, 2, 3]) {
+        assert.strictEqual(b.seen.length, count)
+        yield* TestClock.adjust(10)
+      }
+      // Others are as quick as ever, and who has waited for nobody waits for itself only.
+      a.send(n3, request(4))
+      assert.strictEqual(c.seen.length, 2)
+      a.send(n2, request(5))
+      yield* TestClock.adjust(9)
+      assert.strictEqual(b.seen.length, 3)
+      yield* TestClock.adjust(1)
+      assert.deepStrictEqual(b.seen, ["n1:1", "n1:2", "n1:3", "n1:5"])
+    })
+  )
+
   it.effect("loses a tenth of requests and of replies when unreliable", () =>
     Effect.gen(function* () {
       const network = yield* MemoryNetwork.make({ seed: "loss", settings: LinkFaults.unreliable })

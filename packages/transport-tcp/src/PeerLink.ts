@@ -42,6 +42,12 @@ export interface PeerLinkOptions {
   readonly onIdle: (link: PeerLink) => void
 }
 
+/**
+ * How long a link rests when its last connection broke, before it dials again. Mostly the peer has just died, and the
+ * dials would fail one after the other while this node is busy electing the next leader.
+ */
+const restMillis = 50
+
 /** One of the connections of a link: at most one that we dialled and one that the peer dialled. */
 interface Strand {
   readonly dialled: boolean
@@ -60,6 +66,8 @@ export class PeerLink {
   private readonly alone = Latch.makeUnsafe(true)
   /** The peer was connected, and a refused dial would be news. */
   private mayBeDead = false
+  /** The last connection broke, and nobody was dialled since. */
+  private hasJustLost = false
   /** When the first of the dials failed that have failed one after another. */
   private failingSinceMillis: number | undefined
   private closed = false
@@ -133,6 +141,7 @@ export class PeerLink {
     this.strands = this.strands.filter((other) => other !== strand)
     this.strands[0]?.connection.ring()
     if (this.strands.length > 0) return
+    this.hasJustLost = true
     this.options.onIdle(this)
     this.alone.openUnsafe()
   }
@@ -157,7 +166,9 @@ export class PeerLink {
       (growing) => Schedule.min([growing, Schedule.spaced(redialMaxMillis)]),
       Schedule.jittered
     )
-    return Effect.andThen(this.alone.await, this.dialOnce(address)).pipe(
+    return this.alone.await.pipe(
+      Effect.andThen(this.rest),
+      Effect.andThen(this.dialOnce(address)),
       Effect.tapError((error) => this.explain(error)),
       Effect.retry(backoff),
       // The backoff has no end, so nothing is left to fail with.
@@ -165,6 +176,15 @@ export class PeerLink {
       Effect.forever,
       Effect.annotateLogs({ fiber: `link to ${this.options.peer}` })
     )
+  }
+
+  /** Waits a little after a loss; the peer may call meanwhile, and then there is nobody to dial. */
+  private get rest(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (!this.hasJustLost) return Effect.void
+      this.hasJustLost = false
+      return Effect.andThen(Effect.sleep(restMillis), this.alone.await)
+    })
   }
 
   /**

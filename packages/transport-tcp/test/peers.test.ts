@@ -78,6 +78,10 @@ describe("peers that misbehave", () => {
       assert.strictEqual(yield* Queue.take(node.lost), b)
       const said = yield* peer.closed
       assert.isAtLeast(said.byteLength, hello().byteLength + 4 * 8, "it was sent signs of life")
+      // Not at once: mostly it is dead, and there is something better to do.
+      yield* TestClock.adjust(49)
+      assert.strictEqual(Queue.sizeUnsafe(dialled), 0)
+      yield* TestClock.adjust(1)
       yield* Queue.take(dialled)
     })
   )

@@ -8,6 +8,7 @@
  * further: the log stays bounded, and a follower that is silent holds nothing back.
  */
 import * as LogIndex from "../LogIndex.ts"
+import type { LogBase } from "../RaftStorage.ts"
 import type { SnapshotMeta } from "../Snapshot.ts"
 import type { NodeState, Stamp } from "./NodeState.ts"
 import type { Progress } from "./Progress.ts"
@@ -44,28 +45,30 @@ const lastBeforeWindow = (state: NodeState, lastIndex: LogIndex.LogIndex): LogIn
   return low
 }
 
-/** Up to where every peer has the log that answers, and gets on with the snapshot that it was sent. */
+/** Up to where every peer has the log that answers, and gets on with the snapshot that it is sent. */
 const lastHeldByPeers = (
   { config, log, role }: NodeState,
   former: SnapshotMeta | undefined,
   { nowMillis }: Stamp
 ): LogIndex.LogIndex => {
-  if (role._tag !== "Leader") return log.lastIndex
+  if (role._tag !== "Leader" || former === undefined) return log.lastIndex
   return Array.from(role.progress.values())
     .filter((peer) => !peer.isLost && nowMillis - peer.contactMillis < config.electionTimeoutMillis)
-    .map((peer) => lastHeldBy(peer, former) ?? log.lastIndex)
+    .map((peer) => lastHeldBy(peer, former, log.base) ?? log.lastIndex)
     .reduce(LogIndex.min, log.lastIndex)
 }
 
 /**
- * Up to where a peer that was sent a snapshot has the log, or will have it with the former one; `undefined`
+ * Up to where a peer that needed a snapshot has the log, or will have it with the former one; `undefined`
  * where it must have the new one, or never needed any.
  */
 const lastHeldBy = (
-  { matchIndex, transfer }: Progress,
-  former: SnapshotMeta | undefined
+  { matchIndex, nextIndex, transfer }: Progress,
+  former: SnapshotMeta,
+  base: LogBase
 ): LogIndex.LogIndex | undefined => {
-  if (transfer === undefined || former === undefined) return undefined
+  // It has said nothing of a snapshot yet, and what it needs is gone: the former one is on its way.
+  if (transfer === undefined) return nextIndex <= base.index ? former.lastIndex : undefined
   if (matchIndex >= former.lastIndex) return matchIndex
   return transfer.snapshotId === former.id ? former.lastIndex : undefined
 }

@@ -23,6 +23,11 @@ export interface LinkSettings {
   readonly heldMillis: readonly [least: number, most: number]
   /** No message overtakes another: delays lengthen, as on a TCP connection, instead of reordering. */
   readonly inOrder: boolean
+  /**
+   * How many bytes the link carries in a second, one message after the other; a message arrives when all of it
+   * has, and waits for those before it. Any number where it is not said.
+   */
+  readonly bytesPerSecond?: number
 }
 
 /** No delay, no loss. */

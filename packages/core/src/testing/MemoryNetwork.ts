@@ -22,6 +22,7 @@ import { RaftTransport } from "../RaftTransport.ts"
 import * as Alarm from "./Alarm.ts"
 import { Dice, drawDelay, hashText, isReply, lost, reliable } from "./LinkFaults.ts"
 import type { LinkSettings } from "./LinkFaults.ts"
+import { raftMessageSize } from "./RaftMessageSize.ts"
 import { keyOf, Topology } from "./Topology.ts"
 import type { Direction } from "./Topology.ts"
 import { TrafficCount } from "./TrafficCount.ts"
@@ -96,6 +97,8 @@ interface Link extends Direction {
   sent: number
   /** When the latest of its messages is due. */
   lastDueMillis: number
+  /** Up to then it is busy with the messages that were sent, where it carries only so many bytes a second. */
+  busyUntilMillis: number
 }
 
 /** Makes a network. It delivers until the scope closes. */
@@ -128,7 +131,8 @@ export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwor
         settings: settingsOf({ from, to }),
         cut: topology.isCut({ from, to }),
         sent: 0,
-        lastDueMillis: 0
+        lastDueMillis: 0,
+        busyUntilMillis: 0
       }
       const bySender = getOrMake(links, room, () => new Map<NodeId, Map<NodeId, Link>>())
       getOrMake(bySender, from, () => new Map<NodeId, Link>()).set(to, link)
@@ -206,9 +210,8 @@ export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwor
 
     const travel = (link: Link, number: number, message: RaftMessage, delayMillis: number) => {
       const nowMillis = clock.currentTimeMillisUnsafe()
-      const dueMillis = link.settings.inOrder
-        ? Math.max(nowMillis + delayMillis, link.lastDueMillis)
-        : nowMillis + delayMillis
+      const arrivesMillis = leavesMillis(link, nowMillis, message) + delayMillis
+      const dueMillis = link.settings.inOrder ? Math.max(arrivesMillis, link.lastDueMillis) : arrivesMillis
       link.lastDueMillis = dueMillis
       deliverAt(dueMillis, nowMillis, () => deliver(link, number, message))
     }
@@ -305,6 +308,15 @@ export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwor
       inFlight: () => total(due) + total(held)
     }
   })
+
+/** When the last byte of a message is on its way. */
+const leavesMillis = (link: Link, nowMillis: number, message: RaftMessage): number => {
+  const { bytesPerSecond } = link.settings
+  if (bytesPerSecond === undefined) return nowMillis
+  const transmissionMillis = (1000 * raftMessageSize(message)) / bytesPerSecond
+  link.busyUntilMillis = Math.max(nowMillis, link.busyUntilMillis) + transmissionMillis
+  return Math.ceil(link.busyUntilMillis)
+}
 
 const total = (lists: ReadonlyMap<unknown, ReadonlyArray<unknown>>): number => {
   let sum = 0

@@ -39,6 +39,10 @@ describe("a leader that has taken the next snapshot keeps the log", () => {
     expect(node.replicatesTo("n2")).toMatchObject([{ prevLogIndex: 5 }])
   })
 
+  it("after the one that is on its way to a follower that has not answered yet", () => {
+    expect(leading().hasTaken(at(8, 3)).base).toEqual(at(5, 1))
+  })
+
   it("for a follower that has installed one, after what it has acknowledged since", () => {
     expect(installed().hasTaken(at(8, 3)).base).toEqual(at(5, 1))
     const node = installed()
@@ -46,12 +50,16 @@ describe("a leader that has taken the next snapshot keeps the log", () => {
     expect(node.receives("n2", Build.accepted({ term: 3, match: 6 })).hasTaken(at(8, 3)).base.index).toBe(6)
   })
 
-  it("for none that has it all, that was sent another snapshot, or none at all", () => {
+  it("for none that has it all, that was sent another snapshot, or needs none", () => {
     const done = installed()
     done.replicatesTo("n2")
     done.receives("n2", Build.accepted({ term: 3, match: 8 }))
     const other = leading().receives("n2", Build.installReply({ term: 3, snapshotId: "n3-4", offset: 40 }))
-    expect([done, other, leading()].map((node) => node.hasTaken(at(8, 3)).base.index)).toEqual([8, 8, 8])
+    const near = leader({ term: 3, snapshot: at(5, 1), log: [2, 2], config: noWindow })
+    near.replicatesTo("n3")
+    near.receives("n3", Build.accepted({ term: 3, match: 8 }))
+    near.receives("n2", Build.rejected({ term: 3, prev: 7, conflict: at(6, 0) }))
+    expect([done, other, near].map((node) => node.hasTaken(at(8, 3)).base.index)).toEqual([8, 8, 8])
   })
 
   it("for none that is silent for an election timeout, or whose connection broke", () => {
