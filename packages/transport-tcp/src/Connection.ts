@@ -2,9 +2,13 @@
  * An established connection: bytes come and go in callbacks, and one fiber watches whether the peer is still
  * there.
  *
- * Both directions are used, so one connection serves a pair of nodes. An actor sends many messages in one turn;
- * they leave together in a microtask, when the turn is over and before the event loop goes on. That is one write
- * per connection and turn, without a timer. A connection lives until it breaks, or its owner interrupts it.
+ * Both directions are used, so one connection serves a pair of nodes. A connection lives until it breaks, or its
+ * owner interrupts it.
+ *
+ * An actor says many things in one turn; they leave together, in a microtask, when the turn is over and before the
+ * event loop goes on. That is one write per connection and turn, without a timer; and clients' answers, which a
+ * turn ends with, leave before it. Entries do not wait for that: they are sent at once, because the leader
+ * writes to its own disk in the same turn, which may take as long as the way to a follower and back.
  */
 import type { RaftMessage } from "@effect-raft/core/RaftMessage"
 import * as Effect from "effect/Effect"
@@ -55,7 +59,12 @@ export class Connection {
   ring(): void {
     if (this.isFlushDue || this.isBehind || this.send === undefined) return
     this.isFlushDue = true
-    queueMicrotask(this.flush)
+    queueMicrotask(this.flushSoon)
+  }
+
+  /** Sends all that waits, now. */
+  push(): void {
+    if (!this.isBehind) this.attempt(this.sendWaiting)
   }
 
   /** Carries messages until the connection breaks. */
@@ -123,9 +132,12 @@ export class Connection {
     }
   }
 
+  /** Behind the microtasks that are queued already. */
+  private readonly flushSoon = (): void => queueMicrotask(this.flush)
+
   private readonly flush = (): void => {
     this.isFlushDue = false
-    this.attempt(this.sendWaiting)
+    this.push()
   }
 
   /** Sends what waits, as far as the peer keeps up. */

@@ -86,7 +86,9 @@ export class PeerLink {
     const bytes = MessageCodec.encodedBytes(message)
     if (this.closed || bytes > this.options.tcp.maxFrameBytes || !this.outbox.offer(message, bytes))
       return false
-    this.strands[0]?.connection.ring()
+    const connection = this.strands[0]?.connection
+    if (message._tag === "AppendEntries" && message.blocks.length > 0) connection?.push()
+    else connection?.ring()
     return true
   }
 

@@ -109,6 +109,36 @@ describe("Connection", () => {
     })
   )
 
+  it.effect("sends at once what is pushed, with what waited before it", () =>
+    Effect.gen(function* () {
+      const there = new Pipe()
+      const { connection, outbox } = yield* openEnd(new Pipe(), there)
+      outbox.push(message(1))
+      connection.ring()
+      outbox.push(message(2))
+      connection.push()
+      assert.strictEqual(there.written.length, 1)
+      assert.strictEqual(outbox.length, 0)
+      yield* Effect.yieldNow
+      assert.strictEqual(there.written.length, 1, "nothing is left for the microtask")
+    })
+  )
+
+  it.effect("lets others' microtasks of the same turn go first", () =>
+    Effect.gen(function* () {
+      const there = new Pipe()
+      const { connection, outbox } = yield* openEnd(new Pipe(), there)
+      outbox.push(message(1))
+      connection.ring()
+      let before = -1
+      queueMicrotask(() => {
+        before = there.written.length
+      })
+      yield* Effect.yieldNow
+      assert.deepStrictEqual([before, there.written.length], [0, 1])
+    })
+  )
+
   it.effect("sends nothing to a peer that is behind, and what waited when it has caught up", () =>
     Effect.gen(function* () {
       const [there, back] = [new Pipe(), new Pipe()]

@@ -16,8 +16,10 @@ import { Violation } from "./Invariant.ts"
 import type { Invariant } from "./Invariant.ts"
 import { sameEntry } from "./sameEntry.ts"
 
+/** An entry, where it was seen first. */
 interface Seen {
-  readonly entry: LogEntry.LogEntry
+  readonly block: LogEntry.EntryBlock
+  readonly term: Term
   readonly previousTerm: Term | undefined
 }
 
@@ -32,18 +34,16 @@ export const make = (): Invariant => {
     const termBefore = RaftLog.termAt(state.log, LogIndex.plus(block.firstIndex, -1))
     if (seenBlocks.has(block) && seenBlocks.get(block) === termBefore) return
     seenBlocks.set(block, termBefore)
-    for (const entry of LogEntry.entries(block)) {
-      const previousTerm = RaftLog.termAt(state.log, LogIndex.plus(entry.index, -1))
-      const atIndex = seen.get(entry.index)
-      const known = atIndex?.find((other) => other.entry.term === entry.term)
-      if (atIndex === undefined) seen.set(entry.index, [{ entry, previousTerm }])
-      else if (known === undefined) atIndex.push({ entry, previousTerm })
-      else if (known.previousTerm !== previousTerm || !sameEntry(known.entry, entry)) {
-        throw new Violation(
-          property,
-          nodeId,
-          `two entries at index ${entry.index} of term ${entry.term} differ`
-        )
+    const last = LogEntry.lastIndex(block)
+    for (let index = block.firstIndex; index <= last; index = LogIndex.plus(index, 1)) {
+      const term = LogEntry.termAt(block, index)
+      const previousTerm = RaftLog.termAt(state.log, LogIndex.plus(index, -1))
+      const atIndex = seen.get(index)
+      const known = atIndex?.find((other) => other.term === term)
+      if (atIndex === undefined) seen.set(index, [{ block, term, previousTerm }])
+      else if (known === undefined) atIndex.push({ block, term, previousTerm })
+      else if (known.previousTerm !== previousTerm || !holdSame(known.block, block, index)) {
+        throw new Violation(property, nodeId, `two entries at index ${index} of term ${term} differ`)
       }
     }
   }
@@ -65,3 +65,6 @@ export const make = (): Invariant => {
     }
   }
 }
+
+const holdSame = (one: LogEntry.EntryBlock, other: LogEntry.EntryBlock, index: LogIndex.LogIndex): boolean =>
+  one === other || sameEntry(LogEntry.entryAt(one, index), LogEntry.entryAt(other, index))
