@@ -7,7 +7,6 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as LogIndex from "../../LogIndex.ts"
 import type { Consistency, Raft } from "../../Raft.ts"
@@ -17,6 +16,7 @@ import type { Recorder } from "../History.ts"
 import { Dice, hashText } from "../LinkFaults.ts"
 import type { Cluster } from "../TestCluster.ts"
 import type { Answer, Request, Turn, Workload } from "../Workload.ts"
+import { ClientPatience } from "./ClientPatience.ts"
 import type * as Coverage from "./Coverage.ts"
 import type { Plan } from "./Plan.ts"
 import { oneOf } from "./Plan.ts"
@@ -60,7 +60,7 @@ const runClient = <Command, Reply, View>(
       request._tag === "Propose" && plan.sessions !== null
         ? Effect.map(session.propose(request.command), toAnswer)
         : askNode(cluster.raft(node), request, plan.config.leaseReads === true ? "lease" : "linearizable")
-    const patience = new Patience(plan.patienceMillis, () => clock.currentTimeMillisUnsafe(), setAlarm)
+    const patience = new ClientPatience(plan.patienceMillis, () => clock.currentTimeMillisUnsafe(), setAlarm)
 
     yield* Effect.callback<void>((resume) => {
       let last: Turn<Command, View>["last"]
@@ -112,51 +112,6 @@ const runClient = <Command, Reply, View>(
     })
     yield* session.end
   }).pipe(Effect.scoped, Random.withSeed(`${options.plan.seed}/client/${client}`))
-
-/**
- * How long a client waits for an answer. It has one alarm: most answers come long before, and an alarm for each would
- * keep all that hangs on it until it rings.
- */
-class Patience {
-  private readonly millis: number
-  private readonly nowMillis: () => number
-  private readonly setAlarm: Alarm.SetAlarm
-  private asking: Fiber.Fiber<unknown, unknown> | undefined
-  private sinceMillis = 0
-  private isAlarmSet = false
-
-  constructor(millis: number, nowMillis: () => number, setAlarm: Alarm.SetAlarm) {
-    this.millis = millis
-    this.nowMillis = nowMillis
-    this.setAlarm = setAlarm
-  }
-
-  begin(asking: Fiber.Fiber<unknown, unknown>): void {
-    this.asking = asking
-    this.sinceMillis = this.nowMillis()
-    if (!this.isAlarmSet) this.ringIn(this.millis)
-  }
-
-  end(): void {
-    this.asking = undefined
-  }
-
-  /** The client itself ends, and its request with it. */
-  readonly giveUp = Effect.suspend(() =>
-    this.asking === undefined ? Effect.void : Fiber.interrupt(this.asking)
-  )
-
-  private ringIn(afterMillis: number): void {
-    this.isAlarmSet = true
-    this.setAlarm(afterMillis, () => {
-      this.isAlarmSet = false
-      if (this.asking === undefined) return
-      const leftMillis = this.sinceMillis + this.millis - this.nowMillis()
-      if (leftMillis <= 0) this.asking.interruptUnsafe()
-      else this.ringIn(leftMillis)
-    })
-  }
-}
 
 const askNode = <Command, Reply, View>(
   raft: Raft<Command, Reply, View>,
