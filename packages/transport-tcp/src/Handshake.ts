@@ -19,9 +19,10 @@ import type { Versions } from "./Versions.ts"
 /**
  * The versions of the peers' protocol that are spoken here. There is a new one whenever a peer of the newest
  * could misread a frame; the one before it is then spoken too, for as long as a rolling upgrade may take.
- * Version 1 was that of programs that could not negotiate.
+ * Version 1 was that of programs that could not negotiate; version 2 knew neither `StaleTerm` nor `CommitNotice`,
+ * and was never released, so it is not spoken any more.
  */
-export const ourVersions: Versions = { oldest: 2, newest: 2 }
+export const ourVersions: Versions = { oldest: 3, newest: 3 }
 
 /** Largest body of a frame before the handshake is over. */
 export const maxHandshakeBytes = 16 * 1024

@@ -72,7 +72,7 @@ describe("strangers at the port", () => {
       name: "another version",
       bytes: hello({}, { oldest: 9, newest: 9 }),
       log: /Warn: Refused.*the other end speaks version 9/,
-      answer: /version 2 is spoken here/
+      answer: /version 3 is spoken here/
     }
   ]
   for (const { answer, bytes, log, name } of cases) {
