@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
+import * as Collector from "../Collector.ts"
 import * as Flags from "../Flags.ts"
 import { untilStopped } from "../ExitCode.ts"
 import * as Ports from "../Ports.ts"
@@ -78,7 +79,8 @@ const flags = {
 }
 
 export const serve = Command.make("serve", flags, (input) =>
-  loadNode.pipe(
+  Collector.tune.pipe(
+    Effect.andThen(loadNode),
     Effect.flatMap((Node) =>
       Node.run({
         ...input,
