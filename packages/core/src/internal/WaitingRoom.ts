@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import * as NodeState from "../consensus/NodeState.ts"
+import * as Membership from "../Membership.ts"
 import type { RaftNode } from "../RaftNode.ts"
 
 /** One or more requests. */
@@ -23,7 +24,7 @@ export interface Guest {
 }
 
 export interface WaitingRoom {
-  /** Whether the node knows of no leader now, so that waiting makes sense. */
+  /** Whether the node knows of no leader now but will hear of the next one, so that waiting makes sense. */
   readonly isOpen: () => boolean
   /** Takes a guest in; `false` when it has waited long enough. */
   readonly admit: (guest: Guest) => boolean
@@ -35,6 +36,9 @@ const isLeaderless = (state: NodeState.NodeState): boolean =>
     ? state.role.leader === null || state.role.heardMillis === Number.NEGATIVE_INFINITY
     : NodeState.leaderOf(state) === null
 
+/** Nobody tells a node that was removed, or does not belong yet, who leads next. */
+const isTold = ({ membership, self }: NodeState.NodeState): boolean => Membership.isMember(membership, self)
+
 /** Opens the room of a node; who is still in it when the scope closes is sent away. */
 export const make = <View>(
   node: Pick<RaftNode<View>, "state" | "stopped" | "nowMillis" | "watchers">,
@@ -44,7 +48,10 @@ export const make = <View>(
     let guests: Array<Guest> = []
     const occupied = Latch.makeUnsafe(false)
 
-    const isOpen = (): boolean => node.stopped() === undefined && isLeaderless(node.state())
+    const isOpen = (): boolean => {
+      const state = node.state()
+      return node.stopped() === undefined && isLeaderless(state) && isTold(state)
+    }
 
     const clear = (): ReadonlyArray<Guest> => {
       const all = guests

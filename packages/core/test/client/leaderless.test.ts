@@ -52,6 +52,24 @@ clientTest("a client is served again as soon as there is a leader", { size: 3 },
 )
 
 clientTest(
+  "a node that was removed keeps nobody waiting: it will not hear who leads next",
+  { size: 3 },
+  (cluster) =>
+    Effect.gen(function* () {
+      const leader = yield* cluster.awaitLeader()
+      const leave = cluster.raft(leader).changeMembership({ _tag: "Remove", nodeId: leader })
+      yield* cluster.drive(leave)
+      yield* cluster.until("it has let go", () => cluster.state(leader).role._tag === "Follower")
+      const answers = visit(cluster, leader, [propose, query])
+      yield* cluster.until("both are refused", () => answers.length === 2, { within: "10 millis" })
+      assert.deepStrictEqual(
+        answers.map((answer) => answer._tag === "Failed" && answer.reason._tag),
+        ["NotLeader", "NotLeader"]
+      )
+    })
+)
+
+clientTest(
   "requests that come while nobody leads are carried out by the next leader",
   { size: 3 },
   (cluster, doors) =>
