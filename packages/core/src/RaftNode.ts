@@ -1,5 +1,5 @@
 /**
- * The actor: the one fiber that owns a node's state.
+ * The actor, which owns a node's state: a fiber, and turns that run as plain calls while it sleeps (Doorbell).
  *
  * A turn takes what waits in the mailbox, folds the rules over it, and only then acts, in this order: the
  * new state is in place; replicators send, and messages that need no disk go out; the log writer gets what
