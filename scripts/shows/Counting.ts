@@ -13,7 +13,7 @@ import * as Session from "../../packages/core/src/Session.ts"
 import type { Condition, KvReply } from "../../packages/kv/src/KvCommand.ts"
 import { KvMachine } from "../../packages/kv/src/KvMachine.ts"
 import * as TcpClientTransport from "../../packages/transport-tcp/src/TcpClientTransport.ts"
-import { Broken } from "./Show.ts"
+import { Broken, hold } from "./Show.ts"
 
 /** How many clients count, unless told. */
 export const clientCount = 16
@@ -34,6 +34,15 @@ export interface Counting {
   /** Stops the clients, and holds every counter against what its client was told. */
   readonly stop: Effect.Effect<number, Broken>
 }
+
+/** The end of every show: the clients stop, and nothing that they counted was lost or counted twice. */
+export const settle = (counting: Counting): Effect.Effect<void, Broken> =>
+  Effect.flatMap(counting.stop, (total) =>
+    hold(
+      total === counting.acknowledged(),
+      `the counters of all clients are at ${total}, and ${counting.acknowledged()} increments were acknowledged`
+    )
+  )
 
 /** Starts the clients. They know all these addresses. */
 export const start: (
