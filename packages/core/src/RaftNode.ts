@@ -1,11 +1,5 @@
 /**
- * The actor, which owns a node's state: a fiber, and turns that run as plain calls while it sleeps (Doorbell).
- *
- * A turn takes what waits in the mailbox, folds the rules over it, and only then acts, in this order: the
- * new state is in place; replicators send, and messages that need no disk go out; the log writer gets what
- * must become durable; callers are answered and the applier learns what is committed, after everything else
- * because that runs the callers' code. Up to there a turn is one synchronous run. Then the role's Scope
- * follows the role, which waits for nothing but the fibers of a role that ends.
+ * A node: the actor, whose turns own the state (Turns), and the fibers around it, put together.
  *
  * | fiber | lives as long as | waits for |
  * | --- | --- | --- |
@@ -18,17 +12,16 @@
  * | patience | the node | the end of a call's time |
  * | role fibers | role and term | timers, their gate |
  *
- * When the disk, the machine or an assertion fails, the node stops itself: every caller is answered, its
- * Scope closes, and `failure` tells why.
+ * The fibers sleep while their work is done in plain calls (Doorbell). When the disk, the machine or an assertion
+ * fails, the node stops itself (Ending): every caller is answered, its Scope closes, and `failure` tells why.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
-import type { Action, Persist, SendWhenDurable } from "./consensus/Action.ts"
+import type { Action, SendWhenDurable } from "./consensus/Action.ts"
 import type { Event } from "./consensus/Event.ts"
 import * as LeadershipTransfer from "./consensus/LeadershipTransfer.ts"
 import * as NodeState from "./consensus/NodeState.ts"
@@ -37,8 +30,8 @@ import * as Snapshotting from "./consensus/Snapshotting.ts"
 import { Admission } from "./internal/Admission.ts"
 import * as Applier from "./internal/Applier.ts"
 import * as Doorbell from "./internal/Doorbell.ts"
+import * as Ending from "./internal/Ending.ts"
 import * as Forwarder from "./internal/Forwarder.ts"
-import * as Intake from "./internal/Intake.ts"
 import * as LogWriter from "./internal/LogWriter.ts"
 import * as LocalProposal from "./internal/LocalProposal.ts"
 import * as MachineUpgrade from "./internal/MachineUpgrade.ts"
@@ -57,13 +50,13 @@ import type { ProposalSlot } from "./internal/ReplySlots.ts"
 import * as RoleScope from "./internal/RoleScope.ts"
 import * as SnapshotReceiver from "./internal/SnapshotReceiver.ts"
 import * as Snapshotter from "./internal/Snapshotter.ts"
+import * as Turns from "./internal/Turns.ts"
 import { Watchers } from "./internal/Watchers.ts"
 import * as LogIndex from "./LogIndex.ts"
 import type { Membership } from "./Membership.ts"
 import type { ClusterId, GroupId, NodeId } from "./NodeId.ts"
 import type { RaftConfig } from "./RaftConfig.ts"
-import { NotLeader, RaftError, ShuttingDown } from "./RaftError.ts"
-import type { RaftErrorReason } from "./RaftError.ts"
+import type { RaftError, RaftErrorReason } from "./RaftError.ts"
 import type { RaftLog } from "./consensus/RaftLog.ts"
 import { RaftStorage } from "./RaftStorage.ts"
 import type { StorageError } from "./RaftStorage.ts"
@@ -74,10 +67,6 @@ import * as SessionAnswer from "./sessions/SessionAnswer.ts"
 import * as MachineVersion from "./MachineVersion.ts"
 import type { MachineSnapshot, SnapshotMeta } from "./Snapshot.ts"
 import type { StateMachine } from "./StateMachine.ts"
-
-/** A busy actor yields after this many turns, or after this long, whichever comes first. */
-const maxTurnsInARow = 16
-const maxAwakeMillis = 2
 
 /** What a node is made of. All ids are checked by the caller. */
 export interface Options<Command, Reply, View> {
@@ -150,7 +139,7 @@ export const make = <Command, Reply, View>(
     const scope = yield* Scope.fork(yield* Effect.scope)
 
     // ------------------------------------------------------------------------------------------------
-    // State. Only `turn` assigns it.
+    // What the node knows at its start
     // ------------------------------------------------------------------------------------------------
 
     const nowMillis = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
@@ -176,16 +165,12 @@ export const make = <Command, Reply, View>(
       stamp: readStamp()
     })
     const firstActions: Array<Action> = []
-    let state = Snapshotting.reconcile(recovered, (action) => firstActions.push(action))
-    tracer.onStart?.(state, nowMillis())
+    const node: Turns.Knowledge = {
+      state: Snapshotting.reconcile(recovered, (action) => firstActions.push(action))
+    }
+    const { snapshot: restored } = node.state
+    tracer.onStart?.(node.state, nowMillis())
 
-    let stopped: RaftErrorReason | undefined
-    /** Proposals that the present turn has taken from the mailbox and not yet placed. */
-    let inHand: ReadonlyArray<ProposalSlot> = []
-    /** Fails when the node has stopped by itself. */
-    const failure = Deferred.makeUnsafe<never, RaftError>()
-    /** Fails when the node has ended, for whatever reason. */
-    const ended = Deferred.makeUnsafe<never, RaftError>()
     const watchers = new Watchers()
     const slots = new ReplySlots()
     const readSlots = new ReadSlots(() => Reasons.tooFarBehind(config))
@@ -194,10 +179,12 @@ export const make = <Command, Reply, View>(
     // The fibers around the actor
     // ------------------------------------------------------------------------------------------------
 
-    const doorbell = yield* Doorbell.make(() => work())
+    const ending = Ending.make(nodeId, scope, (reason) => answerAll(reason))
+    const { stopped, fail, run } = ending
+    const doorbell = yield* Doorbell.make(() => turns.work())
     const mailbox = Mailbox.make(config, doorbell.ring)
     const logWriter = yield* LogWriter.make(store, mailbox.signal)
-    logWriter.enqueue(firstActions.filter(isPersist))
+    logWriter.enqueue(firstActions.filter(Turns.isPersist))
     const describePlace = (
       { index, term, timestampMillis }: Snapshotter.Place,
       { machineVersion, sessionBytes }: ReplicaSnapshot
@@ -206,14 +193,14 @@ export const make = <Command, Reply, View>(
       lastIndex: index,
       lastTerm: term,
       lastTimestampMillis: timestampMillis,
-      membership: Configurations.at(state.configurations, index),
+      membership: Configurations.at(node.state.configurations, index),
       ...(sessionBytes === 0 ? undefined : { sessionBytes }),
       ...(machineVersion === 0 ? undefined : { machineVersion })
     })
     const snapshotter = yield* Snapshotter.make({
       config,
       store: store.snapshots,
-      lastIndex: state.snapshot?.lastIndex ?? LogIndex.zero,
+      lastIndex: restored?.lastIndex ?? LogIndex.zero,
       describe: describePlace,
       onTaken: mailbox.signal
     })
@@ -229,21 +216,22 @@ export const make = <Command, Reply, View>(
       snapshots: store.snapshots,
       onPortion: snapshotter.consider
     })
-    if (state.snapshot !== undefined) applier.restore(state.snapshot.lastIndex)
+    if (restored !== undefined) applier.restore(restored.lastIndex)
 
     const supported = machine.version ?? 0
 
     const propose = (slot: ProposalSlot): void => {
-      if (stopped !== undefined) return slot.onFailed(stopped)
+      const reason = stopped()
+      if (reason !== undefined) return slot.onFailed(reason)
       if (!mailbox.request({ _tag: "Propose", slot })) slot.onFailed(Reasons.tooManyRequests(config))
     }
 
     const forwarder = Forwarder.make({
       nowMillis,
       firstRequestId: Math.floor(random.nextDoubleUnsafe() * 2 ** 45),
-      admission: new Admission(state.currentTerm),
-      currentTerm: () => state.currentTerm,
-      isLeader: () => state.role._tag === "Leader",
+      admission: new Admission(node.state.currentTerm),
+      currentTerm: () => node.state.currentTerm,
+      isLeader: () => node.state.role._tag === "Leader",
       encodeReply: (kind, reply) =>
         kind === "Session"
           ? SessionAnswer.encode(reply as SessionAnswer.SessionAnswer)
@@ -261,10 +249,10 @@ export const make = <Command, Reply, View>(
           supported === 0
             ? options.attributes
             : { ...options.attributes, [MachineVersion.attribute]: `${supported}` },
-        peers: PeerDirectory.peers(state),
+        peers: PeerDirectory.peers(node.state),
         handler: {
           onMessage: (from, message) => {
-            if (stopped !== undefined) return
+            if (stopped() !== undefined) return
             const event: Event = { _tag: "Received", from, message }
             if (!Forwarder.isForwarding(message)) return void mailbox.message(event)
             tracer.onEvent?.(event)
@@ -277,19 +265,17 @@ export const make = <Command, Reply, View>(
         }
       })
       .pipe(Scope.provide(scope))
-    const peerDirectory = PeerDirectory.make(() => state, endpoint)
-    const operators = OperatorCalls.make({ config, mailbox, endpoint, stopped: () => stopped })
+    const peerDirectory = PeerDirectory.make(() => node.state, endpoint)
+    const operators = OperatorCalls.make({ config, mailbox, endpoint, stopped })
 
     const send = (to: NodeId, message: SendWhenDurable["message"]): boolean => {
       tracer.onSend?.(to, message)
       return endpoint.send(to, message)
     }
 
-    const outbox = new Outbox(send)
-
     const roleScope = yield* Scope.provide(
       RoleScope.make({
-        state: () => state,
+        state: () => node.state,
         nowMillis,
         send,
         post: mailbox.signal,
@@ -301,171 +287,51 @@ export const make = <Command, Reply, View>(
 
     /** Said only while it still follows that leader; if it is not said, the leader sends again. */
     const tellProgress = (leader: NodeId, snapshotId: string, offset: number): void => {
+      const { state } = node
       const isTermDurable = state.durability.hardState <= state.durability.persisted
       if (NodeState.leaderOf(state) !== leader || !isTermDurable) return
       const term = state.currentTerm
       send(leader, { _tag: "InstallSnapshotReply", term, snapshotId, offset, matchIndex: LogIndex.zero })
     }
 
-    // ------------------------------------------------------------------------------------------------
-    // A turn
-    // ------------------------------------------------------------------------------------------------
-
-    /** Turns since the actor last waited, and when that was. */
-    let turnsInARow = 0
-    let awakeSinceMillis = 0
-
-    /** Turn after turn, until the mailbox is empty, or the fiber has something to run. */
-    const work = (): Effect.Effect<void> | undefined => {
-      while (stopped === undefined && !mailbox.isEmpty()) {
-        const afterwards = turn(mailbox.takeBatch())
-        if (afterwards !== undefined) return afterwards
-        if (isTired()) return Effect.yieldNow
-      }
-      return undefined
-    }
-
-    // An idle actor rests at its mailbox; a busy one lets the event loop turn now and then.
-    const isTired = (): boolean => {
-      turnsInARow = mailbox.isEmpty() ? 0 : turnsInARow + 1
-      if (turnsInARow === 0) return false
-      if (turnsInARow < maxTurnsInARow && nowMillis() - awakeSinceMillis < maxAwakeMillis) return false
-      turnsInARow = 0
-      return true
-    }
-
-    /** What it gives is for the actor's fiber to run before the next turn. */
-    const turn = (batch: Mailbox.Batch): Effect.Effect<void> | undefined => {
-      const before = state
-      const work = Intake.workOf(batch, readSlots)
-      inHand = work.slots
-      const stamp = readStamp()
-      if (turnsInARow === 0) awakeSinceMillis = stamp.nowMillis
-      const { events } = work
-      const actions: Array<Action> = []
-      const emit = (action: Action) => {
-        actions.push(action)
-      }
-      for (const event of events) step(event, stamp, actions, emit)
-      let unwritten = actions.filter(isPersist)
-      // In memory it is durable within the turn.
-      for (
-        let done = logWriter.writeNow(unwritten);
-        done !== undefined;
-        done = logWriter.writeNow(unwritten)
-      ) {
-        const firstAction = actions.length
-        events.push(done)
-        step(done, stamp, actions, emit)
-        unwritten = actions.slice(firstAction).filter(isPersist)
-      }
-      tracer.onTurn?.({ nowMillis: stamp.nowMillis, events, before, after: state, actions })
-
-      peerDirectory.onTurn(before, state)
-      roleScope.onTurn(state)
-      outbox.release(actions, state.durability.persisted)
-      place(work.slots, actions)
-      inHand = []
-      // What is written at once may fail at once; then everybody has been answered.
-      logWriter.enqueue(unwritten)
-      if (stopped !== undefined) return undefined
-      if (isNotable(before, state)) watchers.notify()
-      answer(before, actions)
-      const reconciled = roleScope.reconcile(state)
-      const forgot = actions.find((action) => action._tag === "PeerForgot")
-      if (forgot === undefined) return reconciled
-      return Effect.andThen(Effect.logError(Reasons.forgetfulness(forgot)), reconciled ?? Effect.void)
-    }
-
-    const step = (
-      event: Event,
-      stamp: NodeState.Stamp,
-      actions: ReadonlyArray<Action>,
-      emit: (action: Action) => void
-    ): void => {
-      const previous = state
-      const firstAction = actions.length
-      tracer.onEvent?.(event)
-      state = rules(state, event, stamp, emit)
-      tracer.onStep?.({ before: previous, after: state, actions: actions.slice(firstAction) })
-    }
-
-    /** Where what was asked for stands now: in the log, or nowhere. */
-    const place = (proposed: ReadonlyArray<ProposalSlot>, actions: ReadonlyArray<Action>): void => {
-      for (const action of actions) {
-        if (action._tag === "ProposalsAppended") {
-          proposed.forEach((slot, i) => {
-            slots.add({ index: (action.firstIndex + i) as LogIndex.LogIndex, term: action.term }, slot)
-          })
-        } else if (action._tag === "ProposalsRefused") {
-          const reason = Reasons.refusal(action.because, state)
-          for (const slot of proposed) slot.onFailed(reason)
-        }
-      }
-    }
-
-    const answer = (before: NodeState.NodeState, actions: ReadonlyArray<Action>): void => {
-      for (const action of actions) {
-        if (action._tag === "KeepSnapshotPiece") receiver.keep(action)
-        if (action._tag === "RestoreMachine") {
-          applier.restore(action.snapshot.lastIndex)
-          snapshotter.startAfter(action.snapshot.lastIndex)
-        }
-      }
-      const hasLostOffice = before.role._tag === "Leader" && state.role._tag !== "Leader"
-      operators.onTurn(before, state, actions)
-      if (hasLostOffice) slots.failAfter(state.commitIndex)
-      for (const action of actions) {
-        if (action._tag === "ReadsConfirmed") {
-          applier.whenApplied(action.readIndex, () => readSlots.confirm(action.readIds))
-        } else if (action._tag === "ReadsRefused") {
-          readSlots.fail(action.readIds, new NotLeader({ leader: NodeState.leaderOf(state) }))
-        }
-      }
-      applier.advance(state.log, state.commitIndex)
-    }
+    const turns = Turns.make(node, {
+      rules,
+      tracer,
+      readStamp,
+      nowMillis,
+      isStopped: () => stopped() !== undefined,
+      mailbox,
+      slots,
+      readSlots,
+      operators,
+      peerDirectory,
+      roleScope,
+      outbox: new Outbox(send),
+      logWriter,
+      applier,
+      snapshotter,
+      receiver,
+      watchers
+    })
 
     // ------------------------------------------------------------------------------------------------
-    // The end: every caller is answered, whatever the reason
+    // Beginning and end
     // ------------------------------------------------------------------------------------------------
 
-    const endAll = (reason: RaftErrorReason): void => {
-      if (stopped !== undefined) return
-      stopped = reason
+    const answerAll = (reason: RaftErrorReason): void => {
       tracer.onStop?.(reason)
       for (const request of mailbox.drainRequests()) {
         if (request._tag === "Propose") request.slot.onFailed(reason)
       }
-      for (const slot of inHand) slot.onFailed(reason)
+      turns.failAll(reason)
       slots.failAll()
       readSlots.failAll(reason)
       operators.failAll(reason)
       forwarder.failAll()
       watchers.notify()
-      Deferred.doneUnsafe(ended, Exit.fail(new RaftError({ reason })))
     }
 
-    const fail = (reason: RaftErrorReason) =>
-      Effect.suspend(() => {
-        if (stopped !== undefined) return Effect.void
-        endAll(reason)
-        Deferred.doneUnsafe(failure, Exit.fail(new RaftError({ reason })))
-        return Effect.logError(`Node ${nodeId} stops: ${reason.message}`)
-      })
-
-    const run = (fiber: string, effect: Effect.Effect<never, RaftErrorReason>) =>
-      effect.pipe(
-        Effect.catchCause((cause) =>
-          Cause.hasInterruptsOnly(cause) ? Effect.void : fail(Reasons.reasonOf(cause))
-        ),
-        Effect.annotateLogs({ fiber, nodeId }),
-        Effect.forkIn(scope, { startImmediately: true })
-      )
-
-    yield* Scope.addFinalizer(
-      scope,
-      Effect.sync(() => endAll(new ShuttingDown()))
-    )
+    yield* ending.attend
     yield* run(
       "applier",
       applier.run.pipe(Effect.catchTag("StorageError", (error) => Effect.fail(Reasons.storageFailure(error))))
@@ -479,7 +345,7 @@ export const make = <Command, Reply, View>(
     yield* run("peerDirectory", peerDirectory.run)
     const timeoutMillis = config.requestTimeoutMillis
     yield* run("patience", Patience.run({ timeoutMillis, nowMillis, lines: [readSlots, forwarder] }))
-    yield* roleScope.reconcile(state) ?? Effect.void
+    yield* roleScope.reconcile(node.state) ?? Effect.void
     yield* run("actor", doorbell.attend)
     const proposeVersion = (version: number) =>
       LocalProposal.propose(
@@ -493,25 +359,20 @@ export const make = <Command, Reply, View>(
       const upgrade = {
         supported,
         current,
-        state: () => state,
+        state: () => node.state,
         watchers,
         attributesOf,
         propose: proposeVersion
       }
       yield* run("machineUpgrade", MachineUpgrade.run(upgrade))
     }
-    // What the node holds goes with it: a node that failed must not keep its peers waiting.
-    yield* Deferred.await(failure).pipe(
-      Effect.catch(() => Scope.close(scope, Exit.void)),
-      Effect.forkScoped
-    )
 
     // Whoever closes a leader should not leave the others waiting for an election timeout. The whole node still
     // runs here: the finalizers of the outer Scope come before the node's own ends.
     yield* Effect.addFinalizer((exit) =>
-      stopped !== undefined ||
+      stopped() !== undefined ||
       isDefect(exit) ||
-      LeadershipTransfer.bestSuccessor(state, readStamp()) === undefined
+      LeadershipTransfer.bestSuccessor(node.state, readStamp()) === undefined
         ? Effect.void
         : operators
             .transferLeadership(null)
@@ -520,14 +381,15 @@ export const make = <Command, Reply, View>(
 
     const read: RaftNode<View>["read"] = (done, options) => {
       const readId = readSlots.open(nowMillis(), done)
-      if (stopped !== undefined) readSlots.fail([readId], stopped)
+      const reason = stopped()
+      if (reason !== undefined) readSlots.fail([readId], reason)
       else if (!mailbox.request({ _tag: "Read", readId, mayUseLease: options?.mayUseLease ?? false }))
         readSlots.fail([readId], Reasons.tooManyRequests(config))
       return readId
     }
 
     return {
-      state: () => state,
+      state: () => node.state,
       nowMillis,
       appliedIndex: applier.appliedIndex,
       propose,
@@ -545,23 +407,14 @@ export const make = <Command, Reply, View>(
         const snapshot = moment.snapshot()
         return { meta: describePlace(moment.place, snapshot), pieces: snapshot.pieces }
       },
-      appliedBeyond: (index) => Effect.raceFirst(applier.appliedBeyond(index), Deferred.await(ended)),
+      appliedBeyond: (index) => Effect.raceFirst(applier.appliedBeyond(index), ending.ended),
       watchers,
       attributesOf: endpoint.attributesOf,
-      stopped: () => stopped,
-      failure: Deferred.await(failure)
+      stopped,
+      failure: ending.failure
     }
   })
-
-const isPersist = (action: Action): action is Persist => action._tag === "Persist"
 
 /** A program that dies of a mistake of its own is not trusted with a farewell. */
 const isDefect = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && Cause.hasDies(exit.cause)
-
-const isNotable = (before: NodeState.NodeState, after: NodeState.NodeState): boolean =>
-  before.role._tag !== after.role._tag ||
-  before.currentTerm !== after.currentTerm ||
-  before.membership !== after.membership ||
-  NodeState.transferTo(before) !== NodeState.transferTo(after) ||
-  NodeState.leaderOf(before) !== NodeState.leaderOf(after)

@@ -16,7 +16,10 @@ import * as KvError from "./KvError.ts"
 import * as KvKey from "./KvKey.ts"
 import { KvMachine } from "./KvMachine.ts"
 
-/** A value and its revision. The bytes are the caller's own. */
+/**
+ * A value and its revision. The bytes are the caller's own; of a remote store small ones share a buffer of a few
+ * kilobytes, as Node's small buffers do, so who keeps a few of many values for long keeps copies.
+ */
 export interface Entry {
   readonly value: Uint8Array
   readonly revision: Revision

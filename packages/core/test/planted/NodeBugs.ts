@@ -52,7 +52,7 @@ export const nodeBugs: ReadonlyArray<Bug> = [
   {
     name: "commands are applied before they are committed",
     claim: "an entry is applied once it is safe to (paper, 5.3)",
-    file: "RaftNode.ts",
+    file: "internal/Turns.ts",
     find: "applier.advance(state.log, state.commitIndex)",
     replace: "applier.advance(state.log, state.log.lastIndex)"
   },
@@ -107,7 +107,7 @@ export const nodeBugs: ReadonlyArray<Bug> = [
   {
     name: "callers are forgotten when the leader steps down",
     claim: "every call ends (DESIGN, 2)",
-    file: "RaftNode.ts",
+    file: "internal/Turns.ts",
     find: "slots.failAfter(state.commitIndex)",
     replace: "",
     aim: Aims.all(Aims.usurped, Aims.busy, Aims.patient)
