@@ -191,15 +191,16 @@ export const onHeartbeatDue = (state: NodeState, stamp: Stamp, emit: Emit): Node
 const withoutDeparted = (state: Leading, stamp: Stamp): Leading => {
   const { progress, settledIndex: toldIndex } = state.role
   const index = latestIndex(state)
-  const departed = Array.from(progress).filter(
-    ([peer, { matchIndex, contactMillis }]) =>
-      !Membership.isMember(state.membership, peer) &&
-      (Math.min(toldIndex, matchIndex) >= index ||
-        stamp.nowMillis - contactMillis >= state.config.electionTimeoutMillis)
-  )
+  const departed: Array<NodeId> = []
+  progress.forEach(({ matchIndex, contactMillis }, peer) => {
+    const isDone =
+      Math.min(toldIndex, matchIndex) >= index ||
+      stamp.nowMillis - contactMillis >= state.config.electionTimeoutMillis
+    if (isDone && !Membership.isMember(state.membership, peer)) departed.push(peer)
+  })
   const settledIndex = index <= state.commitIndex ? index : toldIndex
   if (departed.length === 0 && settledIndex === toldIndex) return state
   const staying = new Map(progress)
-  for (const [peer] of departed) staying.delete(peer)
+  for (const peer of departed) staying.delete(peer)
   return { ...state, role: { ...state.role, progress: staying, settledIndex } }
 }

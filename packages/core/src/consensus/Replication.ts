@@ -248,16 +248,12 @@ const bareHeartbeat = (state: NodeState, role: Leader): AppendEntries => ({
 })
 
 /** Starts over when the rules say so, and never sends again what already matches. */
-const catchUp = (cursor: Cursor, progress: Progress.Progress): Cursor =>
-  cursor.epoch === progress.epoch && cursor.memberSince === progress.memberSince
-    ? { ...cursor, nextIndex: LogIndex.max(cursor.nextIndex, LogIndex.plus(progress.matchIndex, 1)) }
-    : {
-        ...cursor,
-        memberSince: progress.memberSince,
-        epoch: progress.epoch,
-        nextIndex: progress.nextIndex,
-        hasProbed: false
-      }
+const catchUp = (cursor: Cursor, progress: Progress.Progress): Cursor => {
+  const { epoch, matchIndex, memberSince, nextIndex } = progress
+  if (cursor.epoch !== epoch || cursor.memberSince !== memberSince)
+    return { ...cursor, memberSince, epoch, nextIndex, hasProbed: false }
+  return cursor.nextIndex > matchIndex ? cursor : { ...cursor, nextIndex: LogIndex.plus(matchIndex, 1) }
+}
 
 const entriesToSend = (
   state: NodeState,
