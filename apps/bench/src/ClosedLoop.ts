@@ -54,30 +54,32 @@ export const run = <E, R>(load: Load<E, R>): Effect.Effect<LoadResult, never, R>
 
       /** Where `again` is false it is one operation and no loop. */
       const client = (number: number, again = true): Effect.Effect<void, never, R> => {
-        let sentMillis = performance.now()
-        const next: Effect.Effect<void, never, R> = Effect.suspend(() => {
-          sentMillis = performance.now()
-          if (sentMillis >= endMillis) return Effect.void
-          if (!hasBegun && sentMillis >= beginMillis) begin()
-          return once
-        })
-        const once: Effect.Effect<void, never, R> = Effect.matchEffect(load.operation(number), {
-          onSuccess: () => {
+        let sentMillis = 0
+        const next: Effect.Effect<void, never, R> = Effect.suspend(() => ask(performance.now()))
+        const ask = (nowMillis: number): Effect.Effect<void, never, R> => {
+          if (nowMillis >= endMillis) return Effect.void
+          if (!hasBegun && nowMillis >= beginMillis) begin()
+          sentMillis = nowMillis
+          return Effect.matchEffect(load.operation(number), answered)
+        }
+        const answered = {
+          onSuccess: (): Effect.Effect<void, never, R> => {
             const nowMillis = performance.now()
             if (nowMillis <= endMillis) {
               longestGapMillis = Math.max(longestGapMillis, nowMillis - succeededMillis)
               if (hasBegun) succeededMillis = nowMillis
+              if (sentMillis >= beginMillis) {
+                latencies.record(Math.max(1, Math.round((nowMillis - sentMillis) * 1_000_000)))
+              }
             }
-            if (sentMillis >= beginMillis && nowMillis <= endMillis) {
-              latencies.record(Math.max(1, Math.round((nowMillis - sentMillis) * 1_000_000)))
-            }
-            return again ? next : Effect.void
+            // The next one begins at the moment in which this one ended: one look at the clock for both.
+            return again ? ask(nowMillis) : Effect.void
           },
-          onFailure: () => {
+          onFailure: (): Effect.Effect<void, never, R> => {
             if (sentMillis >= beginMillis) failed += 1
             return again ? Effect.delay(next, pauseAfterFailureMillis) : Effect.void
           }
-        })
+        }
         return next
       }
 

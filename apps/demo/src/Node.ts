@@ -21,6 +21,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as NodeHttp from "node:http"
+import * as CompiledCode from "./CompiledCode.ts"
 import { fail } from "./ExitCode.ts"
 import { readyPrefix } from "./NodeProcess.ts"
 import * as TraceFile from "./trace/TraceFile.ts"
@@ -64,6 +65,7 @@ export const run = (options: NodeOptions) =>
         ...Option.toArray(clientsAtOf(options)).map((address) => `clients at ${address}`)
       ].join(", ")
     )
+    yield* Effect.forkChild(CompiledCode.keep)
     // Its clients are still connected then, and go on at the next leader as soon as there is one.
     return yield* Effect.onInterrupt(raft.failure, () => Effect.ignore(raft.transferLeadership()))
   }).pipe(

@@ -4,7 +4,9 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as NodeChildProcess from "node:child_process"
 import * as NodePath from "node:path"
+import * as Schedule from "effect/Schedule"
 import { scenario } from "./Command.ts"
+import { places } from "./Serving.ts"
 
 const run = (module: string, args: ReadonlyArray<string>) =>
   Effect.sync(() => {
@@ -22,6 +24,7 @@ scenario("the bundled command runs by itself, and its threads too", () =>
     assert.deepStrictEqual(made, { status: 0, stderr: "", stdout: "" })
 
     const main = NodePath.join(directory, "main.js")
+    yield* expectKeptCode(main)
     const help = yield* run(main, ["serve", "--help"])
     assert.deepStrictEqual([help.status, help.stderr], [0, ""])
     assert.match(help.stdout, /--node-id/)
@@ -30,3 +33,19 @@ scenario("the bundled command runs by itself, and its threads too", () =>
     assert.deepStrictEqual([simulated.status, simulated.stderr], [0, ""])
   })
 )
+
+/** A node leaves what was compiled for its next start, although it never ends in an orderly way. */
+const expectKeptCode = Effect.fnUntraced(function* (main: string) {
+  const fs = yield* FileSystem.FileSystem
+  const [place] = yield* places(1)
+  const node = yield* Effect.acquireRelease(
+    Effect.sync(() => NodeChildProcess.spawn(process.execPath, [main, "serve", ...place!.flags])),
+    (child) => Effect.sync(() => child.kill("SIGKILL"))
+  )
+  const kept = NodePath.join(NodePath.dirname(main), "../node_modules/.cache/compiled")
+  const files = fs.readDirectory(kept, { recursive: true })
+  yield* files.pipe(
+    Effect.filterOrFail((names) => names.length > 1),
+    Effect.retry({ until: () => node.exitCode !== null, schedule: Schedule.spaced("20 millis") })
+  )
+})

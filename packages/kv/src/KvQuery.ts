@@ -44,7 +44,11 @@ const absent = new Uint8Array([0])
 const answerHeaderBytes = 9
 const slab = new ByteSlab()
 
-/** A decoded value is the caller's own: nothing else is kept alive by it. */
+/** What a value that somebody keeps may keep alive beside it, at most. */
+const valueSlabBytes = 8 * 1024
+const values = new ByteSlab(valueSlabBytes)
+
+/** A decoded value is the caller's own. A small one shares a buffer of a few kilobytes with others. */
 export const answerCodec: BinaryCodec<KvAnswer> = {
   encode: (answer) => {
     if (answer === null) return absent
@@ -59,6 +63,8 @@ export const answerCodec: BinaryCodec<KvAnswer> = {
     if (bytes[0] !== 1 || bytes.byteLength < answerHeaderBytes) return reject("this is no answer to a query")
     const revision = NumberBytes.read(bytes, 1)
     if (!Number.isSafeInteger(revision) || revision <= 0) return reject(`${revision} is no revision`)
-    return { value: new Uint8Array(bytes.subarray(answerHeaderBytes)), revision }
+    const value = values.take(bytes.byteLength - answerHeaderBytes)
+    value.set(new Uint8Array(bytes.buffer, bytes.byteOffset + answerHeaderBytes, value.byteLength))
+    return { value, revision }
   }
 }

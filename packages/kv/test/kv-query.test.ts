@@ -32,10 +32,31 @@ describe("the codec of queries", () => {
     }
   })
 
-  it("gives away a value of which nothing else is kept", () => {
-    const answer = { value: Uint8Array.of(1, 2, 3), revision: 1 }
-    const decoded = KvQuery.answerCodec.decode(KvQuery.answerCodec.encode(answer))
-    assert.strictEqual(decoded?.value.buffer.byteLength, 3)
+  it("gives away a value that is the caller's own, and keeps no more than a few kilobytes alive", () => {
+    const frame = new Uint8Array(256 * 1024)
+    const lengths = [0, 3, 64, 256, 1024, 1025, 9000]
+    const values = lengths.map((length, revision) => {
+      const answer = { value: new Uint8Array(length).fill(revision + 1), revision: revision + 1 }
+      const encoded = KvQuery.answerCodec.encode(answer)
+      frame.set(encoded)
+      return KvQuery.answerCodec.decode(frame.subarray(0, encoded.byteLength))!.value
+    })
+    frame.fill(0xff)
+    for (const value of values) {
+      assert.isAtMost(value.buffer.byteLength, Math.max(8 * 1024, value.byteLength))
+      const before = values.map((other) => (other === value ? undefined : Array.from(other)))
+      const mine = Array.from(value)
+      value.fill(0xee)
+      assert.deepStrictEqual(
+        values.map((other) => (other === value ? undefined : Array.from(other))),
+        before
+      )
+      value.set(mine)
+    }
+    assert.deepStrictEqual(
+      values.map((value, at) => [value.byteLength, value.every((byte) => byte === at + 1)]),
+      lengths.map((length) => [length, true])
+    )
   })
 })
 

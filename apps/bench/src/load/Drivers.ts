@@ -16,11 +16,11 @@ import type { LoadSpec } from "./LoadSpec.ts"
 
 export interface Driver {
   readonly put: (key: string, value: Uint8Array) => Effect.Effect<unknown, { readonly message: string }>
-  /** Whether the key has a value. */
+  /** Reads a key that was written; anything else than a value is a defect. */
   readonly get: (
     key: string,
     consistency: "linearizable" | "stale"
-  ) => Effect.Effect<boolean, { readonly message: string }>
+  ) => Effect.Effect<unknown, { readonly message: string }>
 }
 
 /** Connects as the spec says, until the scope closes. */
@@ -49,7 +49,9 @@ const etcd = ({ clients, endpoints }: LoadSpec) =>
     (client): Driver => ({
       put: client.put,
       get: (key, consistency) =>
-        Effect.map(client.get(key, { serializable: consistency === "stale" }), (count) => count > 0)
+        Effect.flatMap(client.get(key, { serializable: consistency === "stale" }), (count) =>
+          count > 0 ? Effect.void : missing
+        )
     })
   )
 
@@ -72,6 +74,7 @@ const native = ({ connections = 1, endpoints, queryAt }: LoadSpec) =>
   )
 
 const inRotation = (drivers: ReadonlyArray<Driver>): Driver => {
+  if (drivers.length === 1) return drivers[0]!
   let count = 0
   const next = () => drivers[count++ % drivers.length]!
   return {
@@ -89,5 +92,8 @@ const overKv = (layer: Layer.Layer<Kv, { readonly message: string }>) =>
 
 const ofKv = (kv: Kv["Service"]): Driver => ({
   put: kv.put,
-  get: (key, consistency) => Effect.map(kv.get(key, { consistency }), Option.isSome)
+  get: (key, consistency) =>
+    Effect.flatMap(kv.get(key, { consistency }), (entry) => (Option.isSome(entry) ? Effect.void : missing))
 })
+
+const missing = Effect.die(new Error("A key that was written was not found"))
