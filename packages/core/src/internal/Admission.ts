@@ -75,13 +75,15 @@ export class Admission {
 class TakenIds {
   private readonly ids = new Set<number>()
   private floor = -1
+  private highest = -1
 
   has(id: number): boolean {
-    return id <= this.floor || this.ids.has(id)
+    return id <= this.highest && (id <= this.floor || this.ids.has(id))
   }
 
   add(id: number): void {
     this.ids.add(id)
+    this.highest = Math.max(this.highest, id)
     if (this.ids.size <= windowSize) return
     const [oldest] = this.ids
     this.ids.delete(oldest!)
