@@ -14,7 +14,22 @@ const scratch = new Uint8Array(maxKeyBytes)
 
 /** The UTF-8 bytes of a key that `problemWith` finds nothing wrong with. Valid until the next call. */
 export const bytesOf = (key: string): Uint8Array =>
-  scratch.subarray(0, encoder.encodeInto(key, scratch).written)
+  new Uint8Array(scratch.buffer, 0, writeAscii(key) ? key.length : encoder.encodeInto(key, scratch).written)
+
+/** Most keys are short and plain; of such a one its characters are its bytes, and the encoder costs more than they do. */
+const maxAsciiLength = 64
+const lastAscii = 0x7f
+
+/** Tells whether `key` is such a one, and now stands in `scratch`. */
+const writeAscii = (key: string): boolean => {
+  if (key.length > maxAsciiLength) return false
+  for (let at = 0; at < key.length; at++) {
+    const character = key.charCodeAt(at)
+    if (character > lastAscii) return false
+    scratch[at] = character
+  }
+  return true
+}
 
 /** A character of a string takes at most so many bytes. */
 const maxBytesPerCharacter = 3

@@ -54,6 +54,8 @@ export const make = <Command, Reply, View>(options: {
   readonly snapshots: SnapshotStore
   /** Told after each portion. */
   readonly onPortion: (moment: Moment) => void
+  /** Told when the machine has its state from a snapshot of this size. */
+  readonly onRestored: (snapshotBytes: number) => void
 }): Effect.Effect<Applier<View>> =>
   Effect.gen(function* () {
     const { machine, slots, tracer } = options
@@ -113,6 +115,7 @@ export const make = <Command, Reply, View>(options: {
       applied = lastIndex
       place = { index: lastIndex, term: lastTerm, timestampMillis: lastTimestampMillis }
       tracer.onRestored?.(lastIndex)
+      options.onRestored(reader.sizeBytes)
       slots.failUpTo(lastIndex)
     }).pipe(Effect.scoped)
 

@@ -91,6 +91,7 @@ const maxHeldMessages = 100_000
 interface Link extends Direction {
   readonly room: Room
   readonly seed: number
+  readonly traffic: TrafficCount
   settings: LinkSettings
   cut: boolean
   /** Messages sent on this link so far. */
@@ -101,6 +102,13 @@ interface Link extends Direction {
   busyUntilMillis: number
 }
 
+/** An open node, as the network sees it. */
+interface Sender {
+  /** To whom it has sent, also in its lives before. */
+  readonly links: Map<NodeId, Link>
+  isSilenced: boolean
+}
+
 /** Makes a network. It delivers until the scope closes. */
 export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwork, never, Scope.Scope> =
   Effect.fnUntraced(function* (options) {
@@ -108,36 +116,36 @@ export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwor
     const setAlarm = yield* Alarm.make
 
     const topology = new Topology()
-    const traffic = new TrafficCount()
     const dice = new Dice()
     const observe = options.observe
     const ownSettings = new Map<string, LinkSettings>()
     const links = new Map<Room, Map<NodeId, Map<NodeId, Link>>>()
+    const senders = new Map<Station, Sender>()
     const held = new Map<NodeId, Array<() => void>>()
-    const silenced = new WeakSet<Station>()
     const due = new Map<number, Array<() => void>>()
     let settings = options.settings ?? reliable
 
     // --- links ----------------------------------------------------------------------------------
 
-    const linkOf = (room: Room, from: NodeId, to: NodeId): Link => {
-      const found = links.get(room)?.get(from)?.get(to)
-      if (found !== undefined) return found
-      const link: Link = {
-        room,
-        from,
-        to,
-        seed: hashText(`${options.seed}/${room.name}/${from}>${to}`),
-        settings: settingsOf({ from, to }),
-        cut: topology.isCut({ from, to }),
-        sent: 0,
-        lastDueMillis: 0,
-        busyUntilMillis: 0
-      }
-      const bySender = getOrMake(links, room, () => new Map<NodeId, Map<NodeId, Link>>())
-      getOrMake(bySender, from, () => new Map<NodeId, Link>()).set(to, link)
-      return link
-    }
+    const senderOf = (station: Station): Sender =>
+      getOrMake(senders, station, () => {
+        const bySender = getOrMake(links, station.room, () => new Map<NodeId, Map<NodeId, Link>>())
+        const ownLinks = getOrMake(bySender, station.nodeId, () => new Map<NodeId, Link>())
+        return { links: ownLinks, isSilenced: false }
+      })
+
+    const newLink = (room: Room, { from, to }: Direction): Link => ({
+      room,
+      from,
+      to,
+      seed: hashText(`${options.seed}/${room.name}/${from}>${to}`),
+      traffic: new TrafficCount(),
+      settings: settingsOf({ from, to }),
+      cut: topology.isCut({ from, to }),
+      sent: 0,
+      lastDueMillis: 0,
+      busyUntilMillis: 0
+    })
 
     const eachLink = (change: (link: Link) => void) => {
       for (const bySender of links.values()) {
@@ -218,7 +226,7 @@ export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwor
 
     const dispatch = (link: Link, message: RaftMessage) => {
       const number = link.sent++
-      traffic.add(link.from, message)
+      link.traffic.add(message)
       report("Sent", link, number, message)
       const reply = isReply(message._tag)
       dice.reset(link.seed, number)
@@ -232,13 +240,14 @@ export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwor
     }
 
     const carry = (from: Station, to: NodeId, message: RaftMessage): boolean => {
-      if (silenced.has(from)) return false
+      const sender = senderOf(from)
+      if (sender.isSilenced) return false
       const receiver = from.room.stations.get(to)
       const known =
         to !== from.nodeId &&
         (receiver === undefined ? from.peers.has(to) : MemoryTransport.linked(from, receiver))
       if (!known) return false
-      const link = linkOf(from.room, from.nodeId, to)
+      const link = getOrMake(sender.links, to, () => newLink(from.room, { from: from.nodeId, to }))
       // Who hears of broken connections knows that there is nobody to send to.
       if (receiver === undefined && options.notifyLost !== false && !link.cut) return false
       if (held.has(from.nodeId)) unlessPaused(from.nodeId, () => dispatch(link, message))
@@ -260,6 +269,7 @@ export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwor
     const transport = MemoryTransport.makeWith({
       carry,
       closed: (station) => {
+        senders.delete(station)
         if (options.notifyLost !== false) tellPeersLost(station)
       }
     })
@@ -300,11 +310,17 @@ export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwor
       silence: (node) => {
         for (const room of links.keys()) {
           const station = room.stations.get(node)
-          if (station !== undefined) silenced.add(station)
+          if (station !== undefined) senderOf(station).isSilenced = true
         }
       },
-      traffic: (filter) => traffic.total(filter),
-      resetTraffic: () => traffic.clear(),
+      traffic: ({ from, tag } = {}) => {
+        const sum = { messages: 0, bytes: 0 }
+        eachLink((link) => {
+          if (from === undefined || from === link.from) link.traffic.addTo(sum, tag)
+        })
+        return sum
+      },
+      resetTraffic: () => eachLink(({ traffic }) => traffic.clear()),
       inFlight: () => total(due) + total(held)
     }
   })

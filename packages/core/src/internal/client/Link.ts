@@ -62,7 +62,7 @@ export class Link implements ConnectionHandler {
     this.lastNumber = number
     call.isSent = true
     // On the wire a number has 32 bits.
-    if (this.connection.send(call.options.request(number >>> 0))) return true
+    if (this.connection.send(call.request(number >>> 0))) return true
     call.isSent = false
     this.underWay.take(number)
     return false
