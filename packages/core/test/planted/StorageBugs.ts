@@ -106,7 +106,7 @@ export const storageBugs: ReadonlyArray<Bug> = inFiles([
     name: "a torn tail is taken for a record",
     claim: "a record counts when its checksum does (docs/decisions/0012)",
     file: "SegmentScan.ts",
-    find: "!BatchRecord.isBodyWhole(view, at, header)",
+    find: "!BatchRecord.isBodyWhole(view, at, header, life)",
     replace: "false"
   },
   {
