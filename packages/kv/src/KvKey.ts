@@ -5,6 +5,7 @@
  * percent-encoded. Two texts are no keys although they are short enough, `.` and `..`: every URL
  * library takes them out of a path, percent-encoded or not, so no client could name them.
  */
+import * as ShortText from "./ShortText.ts"
 
 /** The longest key, in bytes of UTF-8. */
 export const maxKeyBytes = 1024
@@ -45,13 +46,11 @@ export const problemWith = (key: string): string | undefined => {
     : undefined
 }
 
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-
 /** Reads a key from its bytes; throws an error that says why they are none. */
 export const fromBytes = (bytes: Uint8Array): string => {
   // What can be decoded is well-formed, and so long as its bytes are.
   if (bytes.byteLength > maxKeyBytes) throw new RangeError(tooLong(bytes.byteLength))
-  const key = decoder.decode(bytes)
+  const key = ShortText.decode(bytes)
   if (key.length === 0 || isDots(key)) throw new RangeError(problemWith(key))
   return key
 }

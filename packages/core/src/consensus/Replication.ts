@@ -169,7 +169,8 @@ const onAnswer = (
     ...state,
     role: { ...role, progress: role.progress.with(from, progress) }
   }
-  const advanced = progress.matchIndex > known.matchIndex ? Commitment.advance(answered) : answered
+  const isFurther = progress.matchIndex > LogIndex.max(known.matchIndex, state.commitIndex)
+  const advanced = isFurther ? Commitment.advance(answered) : answered
   return ReadIndex.settle(advanced, emit)
 }
 
