@@ -127,3 +127,26 @@ clientTest(
       assert.strictEqual(doors.hall.connections(), 0)
     })
 )
+
+clientTest(
+  "a follower that missed a write answers a query that came after it only when it has it",
+  { size: 3 },
+  (cluster) =>
+    Effect.gen(function* () {
+      const leader = yield* cluster.awaitLeader()
+      const follower = cluster.nodeIds.find((nodeId) => nodeId !== leader)!
+      yield* cluster.propose("all have this", leader)
+      yield* cluster.advance(200)
+      cluster.network.isolate(follower)
+      yield* cluster.propose("the follower has not heard of this", leader)
+      cluster.network.heal()
+      const { answers, take } = visit(cluster, follower)
+      take([query(1)])
+      yield* cluster.until("it is answered", () => answers.length === 1)
+      const [answer] = answers
+      assert.strictEqual(
+        answer?._tag === "Done" ? Tally.machine.queries!.answer.decode(answer.bytes) : answer,
+        2
+      )
+    })
+)
