@@ -5,7 +5,7 @@
  * time, and no simulation asks for it. It does without where the platform has none, and looks when it is loaded:
  * so in this thread there is none, and the rest is loaded after that.
  */
-const builtinModule = process.getBuiltinModule
+const builtinModule = process.getBuiltinModule.bind(process)
 process.getBuiltinModule = (id: string) => (id === "node:async_hooks" ? undefined : builtinModule(id))
 
 await import("./SimThread.ts")
