@@ -4,6 +4,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { ClientAnswer, FailedAnswer } from "../../ClientMessage.ts"
+import type { NodeId } from "../../NodeId.ts"
 import type { ClientConnection, ConnectionHandler } from "../../RaftClientTransport.ts"
 import { Numbered } from "../Numbered.ts"
 import type { Call } from "./Call.ts"
@@ -39,6 +40,11 @@ export class Link implements ConnectionHandler {
   open(connection: ClientConnection): boolean {
     this.connection = connection
     return !this.hasEnded
+  }
+
+  /** Whose connection it is; `undefined` where it is lost. */
+  get nodeId(): NodeId | undefined {
+    return this.connection?.welcome.nodeId
   }
 
   /** Waits until the connection is lost, or no longer needed. */

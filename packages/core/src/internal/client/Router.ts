@@ -254,7 +254,7 @@ export class Router implements LinkOwner, SecondOpinion.Doubter {
   }
 
   onOpinion(link: Link, endpoint: string, leaderAt: string | null): void {
-    if (this.link !== link || leaderAt === link.endpoint) return
+    if (this.link !== link) return
     this.endpoints.failed(link.endpoint)
     this.leave(link, `${link.endpoint} does not answer, and leads no more`, leaderAt ?? endpoint)
   }
