@@ -75,7 +75,9 @@ export const make = <Command, Reply, View>(options: {
       const answers: Array<Answer> = []
       try {
         for (const block of RaftLog.blocksBetween(log, LogIndex.plus(applied, 1), last)) {
-          for (const entry of LogEntry.entries(block)) {
+          const blockEnd = LogEntry.lastIndex(block)
+          for (let index = block.firstIndex; index <= blockEnd; index = LogIndex.plus(index, 1)) {
+            const entry = LogEntry.entryAt(block, index)
             const reply = applyEntry(replica, entry, slots, answers)
             applied = entry.index
             place = entry
