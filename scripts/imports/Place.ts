@@ -74,6 +74,7 @@ const topLevelLayers: Readonly<Record<string, Layer>> = {
   SessionId: "data",
   MachineVersion: "data",
   Snapshot: "data",
+  ByteSlab: "data",
   RaftMessage: "data",
   ClientMessage: "data",
   RaftError: "data",

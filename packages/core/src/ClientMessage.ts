@@ -40,9 +40,24 @@ export interface SessionRequest {
   readonly record: Uint8Array
 }
 
-export type ClientRequest = ProposeRequest | QueryRequest | OpenSessionRequest | SessionRequest
+/**
+ * Say where the leader listens for clients, as soon as it is another node than the one named, which gives no answers.
+ * Answered with that address in UTF-8; empty, where it is the node that answers.
+ */
+export interface AwaitLeaderRequest {
+  readonly _tag: "AwaitLeader"
+  readonly id: number
+  readonly otherThan: NodeId
+}
 
-/** The machine's reply, its answer to a query, or the sessions' answer. */
+export type ClientRequest =
+  | ProposeRequest
+  | QueryRequest
+  | OpenSessionRequest
+  | SessionRequest
+  | AwaitLeaderRequest
+
+/** The machine's reply, its answer to a query, the sessions' answer, or where the leader is. */
 export interface DoneAnswer {
   readonly _tag: "Done"
   readonly id: number

@@ -18,6 +18,7 @@
  * | 24 | … | payload |
  */
 import * as Schema from "effect/Schema"
+import { ByteSlab } from "./ByteSlab.ts"
 import * as LogIndex from "./LogIndex.ts"
 import type { Term } from "./Term.ts"
 
@@ -78,25 +79,40 @@ export const encodeBlock = (
     readonly firstIndex: LogIndex.LogIndex
     readonly term: Term
     readonly timestampMillis: number
-    readonly allocate?: (bytes: number) => Uint8Array
   }
 ): EntryBlock => {
   let total = 0
   for (const draft of drafts) total += encodedBytes(draft.payload.byteLength)
-  const bytes = options.allocate === undefined ? new Uint8Array(total) : options.allocate(total)
-  const view = new DataView(bytes.buffer, bytes.byteOffset, total)
-  const offsets: Array<number> = []
+  const bytes = slab.take(total)
+  const view = viewOf(bytes)
+  const offsets = new Array<number>(drafts.length)
   let at = 0
-  for (const draft of drafts) {
-    offsets.push(at)
-    view.setUint32(at, draft.payload.byteLength, true)
-    view.setUint32(at + 4, kindCodes[draft.kind], true)
-    view.setFloat64(at + 8, options.term, true)
-    view.setFloat64(at + 16, options.timestampMillis, true)
-    copyInto(bytes, at + entryHeaderBytes, draft.payload)
-    at += encodedBytes(draft.payload.byteLength)
+  for (let position = 0; position < drafts.length; position++) {
+    const { kind, payload } = drafts[position]!
+    const start = bytes.byteOffset + at
+    offsets[position] = at
+    view.setUint32(start, payload.byteLength, true)
+    view.setUint32(start + 4, kindCodes[kind], true)
+    view.setFloat64(start + 8, options.term, true)
+    view.setFloat64(start + 16, options.timestampMillis, true)
+    copyInto(bytes, at + entryHeaderBytes, payload)
+    at += encodedBytes(payload.byteLength)
   }
   return { firstIndex: options.firstIndex, firstTerm: options.term, lastTerm: options.term, bytes, offsets }
+}
+
+/** Small blocks share buffers, for which they are dropped nearly together. */
+const slab = new ByteSlab()
+
+/** The buffer that was looked into last. Blocks that come one after the other mostly lie in the same one. */
+let viewed: ArrayBufferLike = new ArrayBuffer(0)
+let view: DataView = new DataView(viewed)
+
+/** All of the buffer in which `bytes` lie: to make a view takes longer than to read a short entry. */
+const viewOf = ({ buffer }: Uint8Array): DataView => {
+  if (buffer === viewed) return view
+  viewed = buffer
+  return (view = new DataView(buffer))
 }
 
 /** Up to this size a loop copies faster than `set`, which costs a call out of JavaScript. */
@@ -174,10 +190,8 @@ const startOf = (block: EntryBlock, position: number): number =>
 /** Term of the entry at `index`, which must lie in the block. */
 export const termAt = (block: EntryBlock, index: LogIndex.LogIndex): Term => {
   if (block.firstTerm === block.lastTerm) return block.firstTerm
-  return new DataView(block.bytes.buffer, block.bytes.byteOffset).getFloat64(
-    startOf(block, index - block.firstIndex) + 8,
-    true
-  ) as Term
+  const start = block.bytes.byteOffset + startOf(block, index - block.firstIndex)
+  return viewOf(block.bytes).getFloat64(start + 8, true) as Term
 }
 
 /** Size in the log of the entries from `from` to `to`, both included, both in the block. */
@@ -186,14 +200,12 @@ export const bytesBetween = (block: EntryBlock, from: LogIndex.LogIndex, to: Log
 
 /** Reads the entry at `index`, which must lie in the block. */
 export const entryAt = (block: EntryBlock, index: LogIndex.LogIndex): LogEntry =>
-  readEntry(block, viewOf(block), index - block.firstIndex)
+  readEntry(block, index - block.firstIndex)
 
-const viewOf = ({ bytes }: EntryBlock): DataView =>
-  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-
-const readEntry = (block: EntryBlock, view: DataView, position: number): LogEntry => {
-  const start = startOf(block, position)
-  const payloadStart = start + entryHeaderBytes
+const readEntry = (block: EntryBlock, position: number): LogEntry => {
+  const view = viewOf(block.bytes)
+  const payloadStart = startOf(block, position) + entryHeaderBytes
+  const start = block.bytes.byteOffset + startOf(block, position)
   return {
     index: LogIndex.plus(block.firstIndex, position),
     term: view.getFloat64(start + 8, true) as Term,
@@ -235,7 +247,5 @@ export const configurationsIn = (block: EntryBlock): ReadonlyArray<LogEntry> => 
 }
 
 /** Every entry of a block, in order. */
-export const entries = (block: EntryBlock): Array<LogEntry> => {
-  const view = viewOf(block)
-  return block.offsets.map((_, position) => readEntry(block, view, position))
-}
+export const entries = (block: EntryBlock): Array<LogEntry> =>
+  block.offsets.map((_, position) => readEntry(block, position))

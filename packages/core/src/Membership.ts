@@ -86,7 +86,7 @@ export const isVoter = (membership: Membership, id: NodeId): boolean =>
 
 /** Whether `id` belongs to the cluster, in whatever role. */
 export const isMember = (membership: Membership, id: NodeId): boolean =>
-  allMembers(membership).some((member) => member.id === id)
+  isVoter(membership, id) || membership.learners.some((learner) => learner.id === id)
 
 /** Whether two memberships say the same. */
 export const isSame: (one: Membership, other: Membership) => boolean = Schema.toEquivalence(Membership)

@@ -32,6 +32,7 @@ export interface Station {
   readonly room: Room
   readonly handler: TransportHandler
   peers: ReadonlyMap<NodeId, PeerAddress>
+  isOpen: boolean
 }
 
 /** What brings messages from one station to another. */
@@ -84,14 +85,16 @@ export const makeWith = (carrier: Carrier): RaftTransport["Service"] => {
     Effect.suspend(() => {
       const room = roomOf(options)
       if (room.stations.has(options.nodeId)) return Effect.fail(nameTaken(options.nodeId))
-      const station = { nodeId: options.nodeId, room, handler: options.handler, peers: options.peers }
-      room.stations.set(options.nodeId, station)
-      room.attributes.set(options.nodeId, options.attributes ?? {})
+      const { nodeId, handler, peers } = options
+      const station = { nodeId, room, handler, peers, isOpen: true }
+      room.stations.set(nodeId, station)
+      room.attributes.set(nodeId, options.attributes ?? {})
       return Effect.succeed(station)
     })
 
   const leave = (station: Station): Effect.Effect<void> =>
     Effect.sync(() => {
+      station.isOpen = false
       station.room.stations.delete(station.nodeId)
       carrier.closed(station)
     })
@@ -103,8 +106,7 @@ export const makeWith = (carrier: Carrier): RaftTransport["Service"] => {
 }
 
 const endpoint = (station: Station, carrier: Carrier): Endpoint => ({
-  send: (to, message) =>
-    station.room.stations.get(station.nodeId) === station && carrier.carry(station, to, message),
+  send: (to, message) => station.isOpen && carrier.carry(station, to, message),
   setPeers: (peers) =>
     Effect.sync(() => {
       station.peers = peers

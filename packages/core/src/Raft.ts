@@ -18,6 +18,7 @@ import * as LocalProposal from "./internal/LocalProposal.ts"
 import * as LocalRead from "./internal/LocalRead.ts"
 import * as ProposalCalls from "./internal/ProposalCalls.ts"
 import * as SessionCalls from "./internal/SessionCalls.ts"
+import * as LeaderNews from "./internal/LeaderNews.ts"
 import * as WaitingRoom from "./internal/WaitingRoom.ts"
 import * as LogEntry from "./LogEntry.ts"
 import * as LogIndexModule from "./LogIndex.ts"
@@ -242,7 +243,8 @@ export const layer = <Self, Command, Reply, View>(
       const checked = yield* check(options)
       const node = yield* RaftNode.make({ machine: machine.machine, ...checked })
       const room = yield* WaitingRoom.make(node, { patienceMillis: checked.config.electionTimeoutMillis })
-      return face(machine, node, room, checked)
+      const news = yield* LeaderNews.make(node.watchers)
+      return face(machine, node, { room, news }, checked)
     })
   )
 
@@ -291,7 +293,7 @@ const decode = <A>(option: string, schema: Schema.ConstraintDecoder<A>, value: s
 const face = <Self, Command, Reply, View>(
   { machine }: StateMachineClass<Self, Command, Reply, View>,
   node: RaftNode.RaftNode<View>,
-  room: WaitingRoom.WaitingRoom,
+  waiting: Pick<Entrance.Options<Command, Reply, View>, "room" | "news">,
   { attributes, nodeId, clusterId, groupId, config }: Checked
 ): Raft<Command, Reply, View> => {
   /** Has a command applied, and makes its answer. */
@@ -380,7 +382,7 @@ const face = <Self, Command, Reply, View>(
     ),
     attributesOf: (id) => (id === nodeId ? attributes : node.attributesOf(id)),
     waiting: Effect.sync(node.waiting),
-    entrance: Entrance.make({ machine, node, clusterId, groupId, nodeId, config, room }),
+    entrance: Entrance.make({ machine, node, clusterId, groupId, nodeId, config, ...waiting }),
     failure: node.failure
   }
 }

@@ -34,6 +34,12 @@ import { RaftClientTransport } from "./RaftClientTransport.ts"
 import type { SessionOperations } from "./sessions/SessionOperations.ts"
 import type { ClientOf, RemoteMachine, RemoteMachineClass } from "./StateMachine.ts"
 
+/**
+ * What a call ends with, where that is neither the machine's answer nor a `RaftError`. An effect around each call
+ * would do, and would cost about as much as sending the request. Both functions must be quick and must not throw.
+ */
+export type Ending<Input, Output, A, E> = Exchange.Ending<Input, Output, A, E>
+
 /** A remote handle on a group. */
 export interface RaftClient<Command, Reply, Query, Answer> {
   /**
@@ -47,6 +53,16 @@ export interface RaftClient<Command, Reply, Query, Answer> {
     query: Query,
     options?: { readonly consistency?: QueryConsistency }
   ) => Effect.Effect<Answer, RaftError>
+
+  /** As `propose`, with an ending of the caller's own: for what is built on a client, and called as often. */
+  readonly proposeWith: <A, E>(command: Command, ending: Ending<Command, Reply, A, E>) => Effect.Effect<A, E>
+
+  /** As `query`, with an ending of the caller's own. */
+  readonly queryWith: <A, E>(
+    query: Query,
+    ending: Ending<Query, Answer, A, E>,
+    options?: { readonly consistency?: QueryConsistency }
+  ) => Effect.Effect<A, E>
 
   /**
    * What exactly-once is made of: `Session.open(client.sessions)` gives a session in which a command whose
@@ -172,16 +188,24 @@ const face = <Command, Reply, View, Query, Answer>(
     refuse: (detail) => new InvalidCommand({ detail })
   }
   const asking = askingOf(machine)
+  const queryWith: RaftClient<Command, Reply, Query, Answer>["queryWith"] = (query, ending, options) =>
+    asking === undefined
+      ? Effect.fail(ending.onFailed(because(noQueries(machine)), query))
+      : Exchange.run(reader, asking[options?.consistency ?? "linearizable"], query, ending)
+  const replied = Exchange.plain<Command, Reply>()
+  const answered = Exchange.plain<Query, Answer>()
   return {
-    propose: (command) => Exchange.run(leader, proposing, command),
-    query: (query, options) =>
-      asking === undefined
-        ? Effect.fail(because(new InvalidQuery({ detail: `${machine.name} answers no queries` })))
-        : Exchange.run(reader, asking[options?.consistency ?? "linearizable"], query),
+    propose: (command) => Exchange.run(leader, proposing, command, replied),
+    proposeWith: (command, ending) => Exchange.run(leader, proposing, command, ending),
+    query: (query, options) => queryWith(query, answered, options),
+    queryWith,
     sessions: RemoteSessions.make(leader, machine),
     callsUnderWay: Effect.sync(() => (leader === reader ? leader.size : leader.size + reader.size))
   }
 }
+
+const noQueries = ({ name }: { readonly name: string }) =>
+  new InvalidQuery({ detail: `${name} answers no queries` })
 
 const askingOf = <Command, Reply, View, Query, Answer>({
   queries

@@ -75,8 +75,13 @@ export class RaftConfig extends Schema.Class<RaftConfig>("effect-raft/RaftConfig
     maxTurnEvents: positive(1024),
     /** A snapshot is taken when this many entries were applied since the last one. */
     snapshotEveryEntries: positive(1_000_000),
-    /** A snapshot is taken when this many bytes of log were applied since the last one. */
+    /** A snapshot is taken when this many bytes of log were applied since the last one, at the latest. */
     snapshotEveryBytes: positive(64 * 1024 * 1024),
+    /**
+     * A state that is small is written sooner, which keeps the log short: when the log since the last snapshot is
+     * twice as long as that snapshot, but not below this many bytes.
+     */
+    snapshotAtLeastBytes: positive(16 * 1024 * 1024),
     /** Entries that stay in the log before a snapshot, for followers that are a little behind. */
     snapshotTrailingEntries: natural(10_000),
     /**

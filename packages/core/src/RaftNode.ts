@@ -214,7 +214,8 @@ export const make = <Command, Reply, View>(
       slots,
       tracer,
       snapshots: store.snapshots,
-      onPortion: snapshotter.consider
+      onPortion: snapshotter.consider,
+      onRestored: snapshotter.restored
     })
     if (restored !== undefined) applier.restore(restored.lastIndex)
 

@@ -46,15 +46,17 @@ const snapshots: SnapshotStore = {
 
 const make = Effect.gen(function* () {
   const slots = new ReplySlots()
+  const restoredBytes: Array<number> = []
   const applier = yield* Applier.make({
     machine: Journal.machine,
     slots,
     tracer: RaftTrace.silent,
     snapshots,
-    onPortion: () => {}
+    onPortion: () => {},
+    onRestored: (bytes) => void restoredBytes.push(bytes)
   })
   const running = yield* Effect.forkScoped(applier.run, { startImmediately: true })
-  return { slots, applier, running }
+  return { slots, applier, running, restoredBytes }
 })
 
 /** A caller, and what it was told. */
@@ -76,12 +78,13 @@ it.effect(
   "B50: who waits for an entry that a snapshot has taken the place of is told that nobody knows",
   () =>
     Effect.gen(function* () {
-      const { slots, applier } = yield* make
+      const { slots, applier, restoredBytes } = yield* make
       const covered = waiting(slots, { index: index(3), term: term(2) })
       const beyond = waiting(slots, { index: index(5), term: term(2) })
       applier.restore(index(4))
       yield* Effect.yieldNow
       assert.strictEqual(applier.appliedIndex(), 4)
+      assert.deepStrictEqual(restoredBytes, [taken().byteLength])
       assert.deepStrictEqual(
         covered.map((told) => (told === "applied" ? told : told._tag)),
         ["OutcomeUnknown"]

@@ -101,8 +101,12 @@ export interface Primitives {
     key: string,
     consistency: Consistency
   ) => Effect.Effect<Option.Option<Entry>, KvError.KvError>
-  readonly write: (command: KvCommand) => Effect.Effect<KvReply, KvError.KvError>
+  /** Ends as `replied` says of the machine's reply. */
+  readonly write: <A>(command: KvCommand, replied: Replied<A>) => Effect.Effect<A, KvError.KvError>
 }
+
+/** What a reply means to whoever sent the command. */
+export type Replied<A> = (reply: KvReply, command: KvCommand) => Effect.Effect<A, KvError.KvError>
 
 /** The service, checked at its edge, over a way to read and a way to write. */
 export const fromPrimitives = ({ maxValueBytes, read, write }: Primitives): Kv["Service"] => {
@@ -111,9 +115,9 @@ export const fromPrimitives = ({ maxValueBytes, read, write }: Primitives): Kv["
     if (problem !== undefined) return invalidKey(problem)
     if (value.byteLength > maxValueBytes) return tooLarge(value.byteLength, maxValueBytes)
     const condition = conditionOf(options)
-    return Effect.flatMap(
-      write(condition === undefined ? { _tag: "Put", key, value } : { _tag: "Put", key, value, condition }),
-      (reply) => (reply._tag === "Written" ? Effect.succeed(reply.revision) : unexpected(key, reply))
+    return write(
+      condition === undefined ? { _tag: "Put", key, value } : { _tag: "Put", key, value, condition },
+      written
     )
   }
 
@@ -129,13 +133,11 @@ export const fromPrimitives = ({ maxValueBytes, read, write }: Primitives): Kv["
         const problem = KvKey.problemWith(key)
         if (problem !== undefined) return invalidKey(problem)
         const revision = options?.ifMatch
-        return Effect.flatMap(
-          write(
-            revision === undefined
-              ? { _tag: "Delete", key }
-              : { _tag: "Delete", key, condition: { _tag: "IfMatch", revision } }
-          ),
-          (reply) => (reply._tag === "Deleted" ? Effect.succeed(reply.deleted) : unexpected(key, reply))
+        return write(
+          revision === undefined
+            ? { _tag: "Delete", key }
+            : { _tag: "Delete", key, condition: { _tag: "IfMatch", revision } },
+          deleted
         )
       }),
     compareAndSet: (key, { expected, value }) =>
@@ -165,10 +167,11 @@ const makeLocal = (raft: (typeof KvMachine.Raft)["Service"], maxValueBytes: numb
         ),
         KvError.fromRead
       ),
-    write: (command) =>
-      Effect.mapError(raft.propose(command), (error) =>
-        KvError.fromWrite(error, command._tag === "Put" ? command.value.byteLength : 0)
-      )
+    write: (command, replied) =>
+      Effect.matchEffect(raft.propose(command), {
+        onSuccess: (reply) => replied(reply, command),
+        onFailure: (error) => Effect.fail(KvError.fromWrite(error, command))
+      })
   })
 
 const conditionOf = (options: PutOptions | undefined): Condition | undefined => {
@@ -180,6 +183,12 @@ const invalidKey = (detail: string) => Effect.fail(KvError.because(new KvError.K
 
 const tooLarge = (bytes: number, maxBytes: number) =>
   Effect.fail(KvError.because(new KvError.ValueTooLarge({ bytes, maxBytes })))
+
+const written: Replied<Revision> = (reply, { key }) =>
+  reply._tag === "Written" ? Effect.succeed(reply.revision) : unexpected(key, reply)
+
+const deleted: Replied<boolean> = (reply, { key }) =>
+  reply._tag === "Deleted" ? Effect.succeed(reply.deleted) : unexpected(key, reply)
 
 /** A reply that is not the one to the command asked: a failed condition, or a machine gone wrong. */
 const unexpected = (key: string, reply: KvReply): Effect.Effect<never, KvError.KvError> =>

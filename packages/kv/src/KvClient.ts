@@ -65,7 +65,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
   return fromPrimitives({
     maxValueBytes: options.maxValueBytes ?? defaultMaxValueBytes,
     read: (key, consistency) => run(KvExchange.read(key, consistency)),
-    write: (command) => run(KvExchange.write(command))
+    write: (command, replied) =>
+      Effect.flatMap(run(KvExchange.write(command)), (reply) => replied(reply, command))
   })
 })
 

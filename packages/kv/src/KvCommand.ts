@@ -20,7 +20,7 @@
 import type { BinaryCodec } from "@effect-raft/core/StateMachine"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
-import { ByteSlab } from "./ByteSlab.ts"
+import { ByteSlab } from "@effect-raft/core/ByteSlab"
 import * as KvKey from "./KvKey.ts"
 import * as NumberBytes from "./NumberBytes.ts"
 

@@ -10,6 +10,7 @@ import { RaftErrorReason } from "@effect-raft/core/RaftError"
 import { Term } from "@effect-raft/core/Term"
 import * as Schema from "effect/Schema"
 import { maxOverheadBytes, Revision } from "./KvCommand.ts"
+import type { KvCommand } from "./KvCommand.ts"
 
 /** The condition of the write does not hold. Nothing was changed. */
 export class ConditionFailed extends Schema.TaggedError<ConditionFailed>()("ConditionFailed", {
@@ -92,8 +93,8 @@ export const because = (reason: KvErrorReason): KvError => new KvError({ reason 
 export const fromRead = ({ message, reason }: RaftError): KvError =>
   because(new Unavailable({ detail: message, raft: reason }))
 
-/** A failed write of a value of `valueBytes`. */
-export const fromWrite = (error: RaftError, valueBytes: number): KvError => {
+/** A failed write. */
+export const fromWrite = (error: RaftError, command: KvCommand): KvError => {
   const { reason } = error
   if (reason._tag === "OutcomeUnknown") {
     const { detail, index, term } = reason
@@ -107,7 +108,9 @@ export const fromWrite = (error: RaftError, valueBytes: number): KvError => {
   }
   if (reason._tag === "CommandTooLarge") {
     const maxBytes = Math.max(0, reason.maxBytes - maxOverheadBytes)
-    return because(new ValueTooLarge({ bytes: valueBytes, maxBytes }))
+    return because(
+      new ValueTooLarge({ bytes: command._tag === "Put" ? command.value.byteLength : 0, maxBytes })
+    )
   }
   return error.outcome === "unknown"
     ? because(new OutcomeUnknown({ detail: error.message }))

@@ -5,6 +5,7 @@
  * percent-encoded. Two texts are no keys although they are short enough, `.` and `..`: every URL
  * library takes them out of a path, percent-encoded or not, so no client could name them.
  */
+import * as ShortText from "./ShortText.ts"
 
 /** The longest key, in bytes of UTF-8. */
 export const maxKeyBytes = 1024
@@ -14,7 +15,22 @@ const scratch = new Uint8Array(maxKeyBytes)
 
 /** The UTF-8 bytes of a key that `problemWith` finds nothing wrong with. Valid until the next call. */
 export const bytesOf = (key: string): Uint8Array =>
-  scratch.subarray(0, encoder.encodeInto(key, scratch).written)
+  new Uint8Array(scratch.buffer, 0, writeAscii(key) ? key.length : encoder.encodeInto(key, scratch).written)
+
+/** Most keys are short and plain; of such a one its characters are its bytes, and the encoder costs more than they do. */
+const maxAsciiLength = 64
+const lastAscii = 0x7f
+
+/** Tells whether `key` is such a one, and now stands in `scratch`. */
+const writeAscii = (key: string): boolean => {
+  if (key.length > maxAsciiLength) return false
+  for (let at = 0; at < key.length; at++) {
+    const character = key.charCodeAt(at)
+    if (character > lastAscii) return false
+    scratch[at] = character
+  }
+  return true
+}
 
 /** A character of a string takes at most so many bytes. */
 const maxBytesPerCharacter = 3
@@ -30,13 +46,11 @@ export const problemWith = (key: string): string | undefined => {
     : undefined
 }
 
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-
 /** Reads a key from its bytes; throws an error that says why they are none. */
 export const fromBytes = (bytes: Uint8Array): string => {
   // What can be decoded is well-formed, and so long as its bytes are.
   if (bytes.byteLength > maxKeyBytes) throw new RangeError(tooLong(bytes.byteLength))
-  const key = decoder.decode(bytes)
+  const key = ShortText.decode(bytes)
   if (key.length === 0 || isDots(key)) throw new RangeError(problemWith(key))
   return key
 }

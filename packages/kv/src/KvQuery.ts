@@ -7,7 +7,7 @@
  */
 import type { BinaryCodec } from "@effect-raft/core/StateMachine"
 import * as Schema from "effect/Schema"
-import { ByteSlab } from "./ByteSlab.ts"
+import { ByteSlab } from "@effect-raft/core/ByteSlab"
 import { Key, keyOf, reject, Revision } from "./KvCommand.ts"
 import * as KvKey from "./KvKey.ts"
 import * as NumberBytes from "./NumberBytes.ts"

@@ -7,9 +7,13 @@ import * as Session from "@effect-raft/core/Session"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type { RaftError } from "@effect-raft/core/RaftError"
 import { defaultMaxValueBytes, fromPrimitives, Kv } from "./Kv.ts"
+import type { Entry, Primitives } from "./Kv.ts"
+import type { KvCommand, KvReply } from "./KvCommand.ts"
 import * as KvError from "./KvError.ts"
 import { KvMachine } from "./KvMachine.ts"
+import type { KvAnswer, KvQuery } from "./KvQuery.ts"
 
 /** Settings of a native client. */
 export interface Options extends RaftClient.Options {
@@ -31,23 +35,28 @@ export const layer = (
 const make = Effect.fnUntraced(function* (options: Options) {
   const { exactlyOnce = false, maxValueBytes = defaultMaxValueBytes } = options
   const client = yield* RaftClient.make(KvMachine.machine, options)
-  const propose = exactlyOnce ? yield* Session.proposer(client.sessions) : client.propose
   return fromPrimitives({
     maxValueBytes,
     read: (key, consistency) =>
-      Effect.mapBoth(
-        client.query(
-          { _tag: "Get", key },
-          { consistency: consistency === "stale" ? consistency : "linearizable" }
-        ),
-        {
-          onSuccess: Option.fromNullOr,
-          onFailure: KvError.fromRead
-        }
-      ),
-    write: (command) =>
-      Effect.mapError(propose(command), (error) =>
-        KvError.fromWrite(error, command._tag === "Put" ? command.value.byteLength : 0)
-      )
+      client.queryWith({ _tag: "Get", key }, found, consistency === "stale" ? stale : linearizable),
+    write: exactlyOnce
+      ? inSession(yield* Session.proposer(client.sessions))
+      : (command, replied) => client.proposeWith(command, { onDone: replied, onFailed: KvError.fromWrite })
   })
 })
+
+const stale = { consistency: "stale" } as const
+const linearizable = { consistency: "linearizable" } as const
+
+const found: RaftClient.Ending<KvQuery, KvAnswer, Option.Option<Entry>, KvError.KvError> = {
+  onDone: (answer) => Effect.succeed(Option.fromNullOr(answer)),
+  onFailed: KvError.fromRead
+}
+
+const inSession =
+  (propose: (command: KvCommand) => Effect.Effect<KvReply, RaftError>): Primitives["write"] =>
+  (command, replied) =>
+    Effect.matchEffect(propose(command), {
+      onSuccess: (reply) => replied(reply, command),
+      onFailure: (error) => Effect.fail(KvError.fromWrite(error, command))
+    })

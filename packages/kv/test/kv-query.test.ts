@@ -2,7 +2,7 @@
  * Queries and answers in their binary form, and the slab that their bytes come from.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { ByteSlab } from "@effect-raft/kv/ByteSlab"
+import { ByteSlab } from "@effect-raft/core/ByteSlab"
 import * as KvCommand from "@effect-raft/kv/KvCommand"
 import * as KvKey from "@effect-raft/kv/KvKey"
 import * as KvQuery from "@effect-raft/kv/KvQuery"

@@ -6,7 +6,7 @@
  *
  * | offset | bytes | what |
  * | --- | --- | --- |
- * | 0 | 4 | start mark |
+ * | 0 | 4 | mark of the start |
  * | 4 | 4 | checksum of bytes 8 to 63, salted with the segment's salt |
  * | 8 | 8 | sequence number: 1 for the first batch of the store, then one more each (float64) |
  * | 16 | 8 | currentTerm (float64) |
@@ -17,14 +17,14 @@
  * | 48 | 2 | which of the fields count: 1 hard state, 2 truncation, 4 entries, 8 vote, 16 seal, 32 base, 64 opening |
  * | 50 | 2 | bytes of the name voted for |
  * | 52 | 8 | zero |
- * | 60 | 4 | end of header mark |
- * | 64 | … | body, zeros up to a multiple of 8 less 4, end mark |
+ * | 60 | 4 | mark of the header's end |
+ * | 64 | … | body, zeros up to a multiple of 8 less 4, mark of the end |
  *
  * A base is its index and its term (float64 each). The first record of a segment is its opening: hard
  * state, base, and, in the place of the index of the first entry, the index of the last entry so far.
  * Formats before 2 have neither.
  *
- * The marks have no zero byte: where one reads zero, that part of the write never reached the disk.
+ * The marks (`RecordMarks`) have no zero byte: where one reads zero, that part of the write never reached the disk.
  */
 import * as LogEntry from "@effect-raft/core/LogEntry"
 import * as LogIndex from "@effect-raft/core/LogIndex"
@@ -32,6 +32,8 @@ import type { NodeId } from "@effect-raft/core/NodeId"
 import type { HardState, LogBase, LogExtent, WriteBatch } from "@effect-raft/core/RaftStorage"
 import * as Term from "@effect-raft/core/Term"
 import { checksum } from "./Checksum.ts"
+import * as RecordMarks from "./RecordMarks.ts"
+import type { SegmentLife } from "./RecordMarks.ts"
 
 /** A record header that is whole. */
 export interface RecordHeader {
@@ -48,11 +50,9 @@ export interface RecordHeader {
 export const recordHeaderBytes = 64
 export const alignmentBytes = 8
 
-const startMark = 0xa55ac33c
-const headerEndMark = 0x3cc35aa5
-const endMark = 0x5aa53cc3
-const endMarkBytes = 4
-const maxTailBytes = alignmentBytes - 1 + endMarkBytes
+/** Where in a record the mark of its header's end stands. */
+export const headerEndAt = recordHeaderBytes - RecordMarks.markBytes
+const maxTailBytes = alignmentBytes - 1 + RecordMarks.markBytes
 const maxBodyBytes = 0xffffffff
 
 const baseBytes = 16
@@ -61,7 +61,7 @@ const flag = { hardState: 1, truncation: 2, entries: 4, vote: 8, seal: 16, base:
 
 /** Bytes on disk of a record with a body of `bodyBytes`. */
 export const totalBytes = (bodyBytes: number): number =>
-  Math.ceil((recordHeaderBytes + bodyBytes + endMarkBytes) / alignmentBytes) * alignmentBytes
+  Math.ceil((recordHeaderBytes + bodyBytes + RecordMarks.markBytes) / alignmentBytes) * alignmentBytes
 
 /** Bytes on disk of a record with nothing in it, which is what seals a segment. */
 export const emptyRecordBytes = totalBytes(0)
@@ -74,10 +74,10 @@ export interface Opening {
   readonly log: LogExtent
 }
 
-/** Where a record stands: the next number in its log, and the salt of its segment. */
+/** Where a record stands: the next number in its log, and what its segment gives to every record. */
 export interface RecordPlace {
   readonly sequence: number
-  readonly salt: number
+  readonly life: SegmentLife
 }
 
 /** The record of one batch: what to write, back to back. Valid until the next record is made. */
@@ -102,26 +102,27 @@ export const makeEncoder = (): RecordEncoder => {
   const header = new Uint8Array(recordHeaderBytes)
   const view = new DataView(header.buffer)
   const tail = new Uint8Array(maxTailBytes)
-  new DataView(tail.buffer).setUint32(maxTailBytes - endMarkBytes, endMark, true)
-  view.setUint32(0, startMark, true)
-  view.setUint32(60, headerEndMark, true)
+  const tailView = new DataView(tail.buffer)
 
   const encode = (
     batch: WriteBatch,
     { extraFlags, index }: { readonly extraFlags: number; readonly index: number },
-    { salt, sequence }: RecordPlace
+    { life: { marks, salt }, sequence }: RecordPlace
   ): EncodedRecord => {
     const vote = voteOf(batch)
     const bodyBytes = bodyBytesOf(batch, vote.byteLength)
     const total = totalBytes(bodyBytes)
     const ending = tail.subarray(maxTailBytes - (total - recordHeaderBytes - bodyBytes))
     const body = bodyOf(batch, vote)
+    tailView.setUint32(maxTailBytes - RecordMarks.markBytes, marks.end, true)
+    view.setUint32(0, marks.start, true)
+    view.setUint32(headerEndAt, marks.headerEnd, true)
     view.setFloat64(8, sequence, true)
     view.setFloat64(16, batch.hardState?.currentTerm ?? 0, true)
     view.setFloat64(24, batch.truncateFrom ?? 0, true)
     view.setFloat64(32, index, true)
     view.setUint32(40, bodyBytes, true)
-    view.setUint32(44, bodyChecksum(body, ending.subarray(0, -endMarkBytes)), true)
+    view.setUint32(44, bodyChecksum(body, ending.subarray(0, -RecordMarks.markBytes)), true)
     view.setUint16(48, flagsOf(batch) | extraFlags, true)
     view.setUint16(50, vote.byteLength, true)
     view.setUint32(4, checksum(header.subarray(8), salt), true)
@@ -190,9 +191,13 @@ const flagsOf = (batch: WriteBatch): number =>
   (batch.blocks.length === 0 ? 0 : flag.entries)
 
 /** The record header at `at`, or `undefined` where there is none, or none that is whole. */
-export const readHeader = (file: DataView, at: number, salt: number): RecordHeader | undefined => {
-  if (file.byteLength - at < emptyRecordBytes || file.getUint32(at, true) !== startMark) return undefined
-  if (file.getUint32(at + 60, true) !== headerEndMark) return undefined
+export const readHeader = (
+  file: DataView,
+  at: number,
+  { marks, salt }: SegmentLife
+): RecordHeader | undefined => {
+  if (file.byteLength - at < emptyRecordBytes || file.getUint32(at, true) !== marks.start) return undefined
+  if (file.getUint32(at + headerEndAt, true) !== marks.headerEnd) return undefined
   const covered = new Uint8Array(file.buffer, file.byteOffset + at + 8, recordHeaderBytes - 8)
   if (checksum(covered, salt) !== file.getUint32(at + 4, true)) return undefined
   return {
@@ -208,11 +213,17 @@ export const readHeader = (file: DataView, at: number, salt: number): RecordHead
 }
 
 /** Whether the body after a whole header is whole too. */
-export const isBodyWhole = (file: DataView, at: number, header: RecordHeader): boolean => {
+export const isBodyWhole = (
+  file: DataView,
+  at: number,
+  header: RecordHeader,
+  { marks }: SegmentLife
+): boolean => {
   const end = at + totalBytes(header.bodyBytes)
-  if (end > file.byteLength || file.getUint32(end - endMarkBytes, true) !== endMark) return false
+  const markAt = end - RecordMarks.markBytes
+  if (end > file.byteLength || file.getUint32(markAt, true) !== marks.end) return false
   const start = at + recordHeaderBytes
-  const covered = new Uint8Array(file.buffer, file.byteOffset + start, end - endMarkBytes - start)
+  const covered = new Uint8Array(file.buffer, file.byteOffset + start, markAt - start)
   return checksum(covered) === header.bodyChecksum
 }
 

@@ -5,7 +5,7 @@
 
 /** Which of the bytes that were written and not synced are on the disk after all. */
 export type UnsyncedBytes =
-  /** The first so many, in the order in which they were written: 0 loses all, Infinity keeps all. */
+  /** The first so many, up to a word of four, in the order in which they were written: 0 loses all, Infinity keeps all. */
   | { readonly firstBytes: number }
   /** Those of the chosen sectors of 512 bytes, in whatever order. */
   | { readonly sectors: (sector: number) => boolean }
@@ -22,6 +22,7 @@ export interface Inode {
 }
 
 const sectorBytes = 512
+const wordBytes = 4
 
 /** A new file of zeros, not synced. */
 export const make = (bytes: number): Inode => {
@@ -74,12 +75,16 @@ const keepFirst = (inode: Inode, budget: number): number => {
       if (left > 0) inode.durable = inode.durable.slice(0, change.cutAt)
       continue
     }
-    const kept = Math.min(left, change.bytes.byteLength)
+    const { byteLength } = change.bytes
+    const kept = left >= byteLength ? byteLength : toWord(change.position + left) - change.position
     if (kept > 0) inode.durable = put(inode.durable, change.bytes.subarray(0, kept), change.position)
-    left -= kept
+    left = kept < byteLength ? 0 : left - byteLength
   }
   return left
 }
+
+/** Bytes travel in words. A disk, which writes sectors, tears far coarser than this. */
+const toWord = (position: number): number => Math.floor(position / wordBytes) * wordBytes
 
 const keepSectors = (inode: Inode, isKept: (sector: number) => boolean): void => {
   for (const change of inode.unsynced) {

@@ -16,8 +16,12 @@ import * as RaftStorage from "@effect-raft/core/RaftStorage"
 import type { StorageError, StorageIdentity } from "@effect-raft/core/RaftStorage"
 import * as Term from "@effect-raft/core/Term"
 import * as BatchRecord from "./BatchRecord.ts"
+import * as FormerSectors from "./FormerSectors.ts"
 import type { ReadableDirectory } from "./LogFileSystem.ts"
-import type { ClosedSegment } from "./SegmentFiles.ts"
+import * as OverFormer from "./OverFormer.ts"
+import * as OverZeros from "./OverZeros.ts"
+import * as RecordMarks from "./RecordMarks.ts"
+import * as SegmentFiles from "./SegmentFiles.ts"
 import * as SegmentHeader from "./SegmentHeader.ts"
 import * as SegmentScan from "./SegmentScan.ts"
 import * as TornTail from "./TornTail.ts"
@@ -30,7 +34,7 @@ export interface RecoveredLog {
   /** The largest index of any entry in that segment. */
   readonly maxIndex: LogIndex.LogIndex
   /** The segments before it, in order. */
-  readonly closed: ReadonlyArray<ClosedSegment>
+  readonly closed: ReadonlyArray<SegmentFiles.ClosedSegment>
   /** Numbers of segments that were to be removed already. */
   readonly needless: ReadonlyArray<number>
   /** Where in the last segment the next record goes. */
@@ -58,7 +62,7 @@ interface Replay {
   readonly state: RaftStorage.StoredState
   /** Where the log was told to begin. */
   base: RaftStorage.LogBase
-  readonly closed: Array<ClosedSegment>
+  readonly closed: Array<SegmentFiles.ClosedSegment>
 }
 
 /** Reads the log of `identity` from the segments with these numbers, of which there is at least one. */
@@ -177,8 +181,7 @@ const absorbClosed = Effect.fnUntraced(function* (replay: Replay, segment: Segme
   if (nextSequence !== due && nextSequence !== due - 1)
     return yield* damaged(segment.location, end, `record ${nextSequence} of ${due - 1} is not whole`)
   const maxIndex = yield* absorbRecords(replay, segment, segment.file)
-  const { header } = segment
-  replay.closed.push({ number: header.number, maxIndex, hasOpening: SegmentHeader.hasOpening(header) })
+  replay.closed.push(SegmentFiles.closed(segment.header, maxIndex))
 })
 
 const absorbLast = Effect.fnUntraced(function* (replay: Replay, segment: Segment) {
@@ -187,7 +190,7 @@ const absorbLast = Effect.fnUntraced(function* (replay: Replay, segment: Segment
     const next = SegmentHeader.nameOf(header.number + 1)
     return yield* damaged(location, scan.end, `the log goes on in ${next}, which is missing`)
   }
-  const tail = TornTail.judge(file, scan.end, { sequence: scan.nextSequence, salt: header.salt })
+  const tail = yield* judgeTail(segment)
   if (tail._tag === "Damaged") return yield* damaged(location, scan.end, tail.detail)
   // The blocks are views and keep their file in memory: leave the unused space out.
   const kept = file.slice(0, scan.end)
@@ -205,6 +208,19 @@ const absorbLast = Effect.fnUntraced(function* (replay: Replay, segment: Segment
     tornBytes
   }
 })
+
+const judgeTail = ({ file, header, location, scan }: Segment) =>
+  Effect.suspend(() => {
+    const life = RecordMarks.lifeOf(header)
+    const sums = header.formerSums
+    if (sums !== undefined && FormerSectors.checksumOf(file) !== sums) {
+      const at = FormerSectors.startOf(file.byteLength)
+      return Effect.fail(damaged(location, at, "the sums of what was in the file before have changed"))
+    }
+    const ground = sums === undefined ? OverZeros.of(file) : OverFormer.of(file, life)
+    const view = new DataView(file.buffer, file.byteOffset, SegmentHeader.roomBytes(header))
+    return Effect.succeed(TornTail.judge(view, scan.end, { sequence: scan.nextSequence, life }, ground))
+  })
 
 const tornNote = (location: string, at: number, bytes: number): string =>
   `${location}: cut off ${bytes} bytes at byte ${at}, a write that was under way when the node stopped and was never acknowledged`

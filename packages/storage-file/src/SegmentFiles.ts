@@ -3,7 +3,8 @@
  *
  * A segment is made at its full size, filled with zeros, under another name, and gets its own name when it
  * is durable. Filling takes far longer than a write, so the next one is filled while the present one is
- * still being written. A segment goes once the log begins after all that is in it, the oldest first.
+ * still being written. A segment goes once the log begins after all that is in it, the oldest first; some of
+ * those are kept under another name, and become the next segment without being filled (`FormerSectors`).
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -13,7 +14,10 @@ import type * as Scope from "effect/Scope"
 import type { StorageError, StorageIdentity } from "@effect-raft/core/RaftStorage"
 import type { LogIndex } from "@effect-raft/core/LogIndex"
 import * as BatchRecord from "./BatchRecord.ts"
+import { checksum } from "./Checksum.ts"
+import * as FormerSectors from "./FormerSectors.ts"
 import type { LogDirectory, LogFile } from "./LogFileSystem.ts"
+import * as RecordMarks from "./RecordMarks.ts"
 import * as SegmentHeader from "./SegmentHeader.ts"
 
 export interface SegmentOptions {
@@ -25,17 +29,27 @@ export interface SegmentOptions {
 /** A segment that is not written to any more. */
 export interface ClosedSegment {
   readonly number: number
+  readonly fileBytes: number
   /** The largest index of any entry in it, also of one that was removed later; 0 where there is none. */
   readonly maxIndex: LogIndex
   /** Whether a log can be read from here on, without the segments before. */
   readonly hasOpening: boolean
 }
 
-/** A file of zeros that can become the next segment. */
+export const closed = (segment: SegmentHeader.SegmentHeader, maxIndex: LogIndex): ClosedSegment => ({
+  number: segment.number,
+  fileBytes: segment.fileBytes,
+  maxIndex,
+  hasOpening: SegmentHeader.hasOpening(segment)
+})
+
+/** What can become the next segment: a file of zeros, or of what a former segment has left. */
 export interface Spare {
   readonly file: LogFile
   readonly number: number
   readonly fileBytes: number
+  /** Of the former segment. */
+  readonly former: { readonly salt: number; readonly sums: number } | undefined
 }
 
 const pageBytes = 4096
@@ -50,18 +64,45 @@ const fillSpare = (directory: LogDirectory, number: number, fileBytes: number) =
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(restore(directory.create(unfinishedNameOf(number), fileBytes)), (file) =>
       restore(file.sync).pipe(
-        Effect.as<Spare>({ file, number, fileBytes }),
+        Effect.as<Spare>({ file, number, fileBytes, former: undefined }),
         Effect.onError(() => file.close)
       )
     )
   )
 
-/** Fills a spare in the background. What goes wrong is heard by who takes it. */
+/** Makes a spare of a retired segment, which has the size of every other. */
+const renewSpare = (directory: LogDirectory, number: number, retired: string) =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(directory.open(retired), (file) =>
+      restore(
+        Effect.gen(function* () {
+          const fileBytes = yield* file.sizeBytes
+          const salt = SegmentHeader.saltIn(yield* file.read(0, SegmentHeader.headerBytes))
+          const sums = yield* FormerSectors.take(file, fileBytes)
+          yield* file.write([sums], FormerSectors.startOf(fileBytes))
+          yield* file.sync
+          yield* directory.rename(retired, unfinishedNameOf(number))
+          return { file, number, fileBytes, former: { salt, sums: checksum(sums) } } satisfies Spare
+        })
+      ).pipe(Effect.onError(() => file.close))
+    )
+  )
+
+/** Makes a spare in the background, of a retired segment where there is one. What goes wrong is heard by who takes it. */
 export const prepareSpare = (
   directory: LogDirectory,
-  options: { readonly number: number; readonly segmentBytes: number; readonly scope: Scope.Scope }
+  options: {
+    readonly number: number
+    readonly segmentBytes: number
+    readonly scope: Scope.Scope
+    readonly retired: string | undefined
+  }
 ): Effect.Effect<Fiber.Fiber<Spare, StorageError>> =>
-  fillSpare(directory, options.number, fileBytesFor(options.segmentBytes)).pipe(
+  Effect.suspend((): Effect.Effect<Spare, StorageError> =>
+    options.retired === undefined
+      ? fillSpare(directory, options.number, fileBytesFor(options.segmentBytes))
+      : renewSpare(directory, options.number, options.retired)
+  ).pipe(
     Effect.annotateLogs({ fiber: "spare segment" }),
     Effect.forkIn(options.scope, { startImmediately: true })
   )
@@ -100,12 +141,14 @@ export const create = Effect.fnUntraced(function* (
   const header: SegmentHeader.SegmentHeader = {
     version: SegmentHeader.formatVersion,
     identity,
-    salt: Math.floor((yield* Random.next) * 0x1_0000_0000),
+    salt: RecordMarks.saltOf(yield* Random.next, spare?.former?.salt),
     number,
     firstSequence,
-    fileBytes: spare?.fileBytes ?? fileBytesFor(segmentBytes, neededBytes)
+    fileBytes: spare?.fileBytes ?? fileBytesFor(segmentBytes, neededBytes),
+    formerSums: spare?.former?.sums
   }
-  const start = BatchRecord.makeEncoder().opening(opening, { sequence: firstSequence, salt: header.salt })
+  const place = { sequence: firstSequence, life: RecordMarks.lifeOf(header) }
+  const start = BatchRecord.makeEncoder().opening(opening, place)
   return yield* Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(
       spare === undefined
@@ -120,8 +163,11 @@ export const create = Effect.fnUntraced(function* (
   )
 })
 
+const roomOf = ({ fileBytes, former }: Spare): number =>
+  SegmentHeader.roomBytes({ fileBytes, formerSums: former?.sums })
+
 const fitting = (directory: LogDirectory, spare: Spare | undefined, neededBytes: number) => {
-  if (spare === undefined || spare.fileBytes >= neededBytes) return Effect.succeed(spare)
+  if (spare === undefined || roomOf(spare) >= neededBytes) return Effect.succeed(spare)
   return Effect.as(removeSpare(directory, spare), undefined)
 }
 
@@ -150,7 +196,30 @@ export const removeAll = Effect.fnUntraced(function* (
   yield* directory.sync
 })
 
-/** Removes what a crash has left of segments that were being made. */
+/**
+ * Lets the oldest segments go, of which `kept` may be written over again: those lose only their names, and are
+ * given as what they are called now. That is durable first: under its old name a file must never be read with
+ * what it holds in its next life.
+ */
+export const retire = Effect.fnUntraced(function* (
+  directory: LogDirectory,
+  segments: ReadonlyArray<ClosedSegment>,
+  { kept, segmentBytes }: { readonly kept: number; readonly segmentBytes: number }
+) {
+  const retired: Array<string> = []
+  for (const { fileBytes, number } of segments) {
+    const name = SegmentHeader.nameOf(number)
+    if (retired.length < kept && fileBytes === fileBytesFor(segmentBytes)) {
+      const retiredName = name + SegmentHeader.retiredSuffix
+      yield* directory.rename(name, retiredName)
+      retired.push(retiredName)
+    } else yield* directory.remove(name)
+  }
+  if (segments.length > 0) yield* directory.sync
+  return retired
+})
+
+/** Removes what a crash has left of segments that were being made, or waited to be written over. */
 export const removeUnfinished = Effect.fnUntraced(function* (directory: LogDirectory) {
   const names = yield* directory.list
   yield* Effect.forEach(names.filter(SegmentHeader.isUnfinished), directory.remove, { discard: true })

@@ -14,11 +14,14 @@
  * | 32 | 8 | bytes of the file (float64) |
  * | 40 | 2 | length of the identity |
  * | 42 | … | the identity, in JSON |
+ * | 500 | 4 | since 3: 1 if the file was a segment before, so that there are sums at its end (`FormerSectors`), else 0 |
+ * | 504 | 4 | since 3: checksum of those sums, else 0 |
  * | 508 | 4 | checksum of the 508 bytes before |
  */
 import * as Schema from "effect/Schema"
 import { DamagedStore, StorageIdentity, UnsupportedFormat } from "@effect-raft/core/RaftStorage"
 import { checksum } from "./Checksum.ts"
+import * as FormerSectors from "./FormerSectors.ts"
 
 export interface SegmentHeader {
   readonly version: number
@@ -28,6 +31,8 @@ export interface SegmentHeader {
   readonly firstSequence: number
   /** A segment has its full size from the moment it has its name: a shorter file has lost something. */
   readonly fileBytes: number
+  /** Checksum of the sums of what stood in the file before; `undefined` where that was zeros. */
+  readonly formerSums: number | undefined
 }
 
 /** Where the records begin. */
@@ -35,13 +40,17 @@ export const headerBytes = 512
 
 /**
  * The version that this program writes, and the newest it reads. Since 2 a segment begins with an opening,
- * and a record may have a base. A segment of an older version is read, and never written to.
+ * and a record may have a base; since 3 the marks of its records are its own, and it may lie in a file that
+ * was a segment before. A segment of an older version is read, and never written to.
  */
-export const formatVersion = 2
+export const formatVersion = 3
 
 const magic = new TextEncoder().encode("raft-wal")
 const checksumOffset = headerBytes - 4
+const saltOffset = 12
 const identityOffset = 42
+const wasSegmentOffset = 500
+const formerSumsOffset = 504
 
 const identityCodec = Schema.fromJsonString(Schema.toCodecJson(StorageIdentity))
 const encodeIdentity = Schema.encodeSync(identityCodec)
@@ -53,15 +62,23 @@ export const encode = (header: SegmentHeader): Uint8Array => {
   const identity = new TextEncoder().encode(encodeIdentity(header.identity))
   bytes.set(magic)
   view.setUint32(8, header.version, true)
-  view.setUint32(12, header.salt, true)
+  view.setUint32(saltOffset, header.salt, true)
   view.setFloat64(16, header.number, true)
   view.setFloat64(24, header.firstSequence, true)
   view.setFloat64(32, header.fileBytes, true)
   view.setUint16(40, identity.byteLength, true)
   bytes.set(identity, identityOffset)
+  if (header.formerSums !== undefined) {
+    view.setUint32(wasSegmentOffset, 1, true)
+    view.setUint32(formerSumsOffset, header.formerSums, true)
+  }
   view.setUint32(checksumOffset, checksum(bytes.subarray(0, checksumOffset)), true)
   return bytes
 }
+
+/** The salt in the header of a segment. */
+export const saltIn = (file: Uint8Array): number =>
+  new DataView(file.buffer, file.byteOffset, headerBytes).getUint32(saltOffset, true)
 
 /** Reads the header of the file at `location`, which is named in what is wrong with it. */
 export const decode = (
@@ -90,10 +107,12 @@ const read = (file: Uint8Array, view: DataView): SegmentHeader => ({
   identity: decodeIdentity(
     new TextDecoder().decode(file.subarray(identityOffset, identityOffset + view.getUint16(40, true)))
   ),
-  salt: view.getUint32(12, true),
+  salt: view.getUint32(saltOffset, true),
   number: view.getFloat64(16, true),
   firstSequence: view.getFloat64(24, true),
-  fileBytes: view.getFloat64(32, true)
+  fileBytes: view.getFloat64(32, true),
+  formerSums:
+    view.getUint32(wasSegmentOffset, true) === 1 ? view.getUint32(formerSumsOffset, true) : undefined
 })
 
 const damaged = (location: string, offset: number, detail: string) =>
@@ -110,6 +129,13 @@ export const numberOf = (name: string): number | undefined => {
   return digits === undefined || nameOf(Number(digits)) !== name ? undefined : Number(digits)
 }
 
+/** How far records may reach. */
+export const roomBytes = ({
+  fileBytes,
+  formerSums
+}: Pick<SegmentHeader, "fileBytes" | "formerSums">): number =>
+  formerSums === undefined ? fileBytes : FormerSectors.startOf(fileBytes)
+
 /** Whether the segment begins with an opening. */
 export const hasOpening = (header: SegmentHeader): boolean => header.version >= 2
 
@@ -120,5 +146,11 @@ export const numbersOf = (names: ReadonlyArray<string>): ReadonlyArray<number> =
 /** What a segment is called while it is being made. Without worth at the next start. */
 export const unfinishedSuffix = ".new"
 
+/** What it is called between two lives. Without worth at the next start, too. */
+export const retiredSuffix = ".old"
+
+/** Whether this is a segment that is being made, or is kept to be written over. */
 export const isUnfinished = (name: string): boolean =>
-  name.endsWith(unfinishedSuffix) && numberOf(name.slice(0, -unfinishedSuffix.length)) !== undefined
+  [unfinishedSuffix, retiredSuffix].some(
+    (suffix) => name.endsWith(suffix) && numberOf(name.slice(0, -suffix.length)) !== undefined
+  )

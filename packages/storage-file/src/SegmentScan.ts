@@ -1,5 +1,6 @@
 /** Finds the records of one segment, without judging what stands where they stop. */
 import * as BatchRecord from "./BatchRecord.ts"
+import * as RecordMarks from "./RecordMarks.ts"
 import * as SegmentHeader from "./SegmentHeader.ts"
 
 /** A whole record and where it begins. */
@@ -22,17 +23,18 @@ export interface SegmentScan {
 }
 
 export const scan = (file: Uint8Array, segment: SegmentHeader.SegmentHeader): SegmentScan => {
-  const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
+  const view = new DataView(file.buffer, file.byteOffset, SegmentHeader.roomBytes(segment))
+  const life = RecordMarks.lifeOf(segment)
   const records: Array<FoundRecord> = []
   let opening: FoundRecord | undefined
   let at = SegmentHeader.headerBytes
   let nextSequence = segment.firstSequence
   while (true) {
-    const header = BatchRecord.readHeader(view, at, segment.salt)
+    const header = BatchRecord.readHeader(view, at, life)
     if (
       header === undefined ||
       header.sequence !== nextSequence ||
-      !BatchRecord.isBodyWhole(view, at, header)
+      !BatchRecord.isBodyWhole(view, at, header, life)
     ) {
       return { opening, records, isSealed: false, end: at, nextSequence }
     }

@@ -27,6 +27,7 @@ import type {
 import type { SnapshotMeta } from "@effect-raft/core/Snapshot"
 import * as BatchRecord from "./BatchRecord.ts"
 import type { LogDirectory, LogFile, ReadableDirectory } from "./LogFileSystem.ts"
+import * as RecordMarks from "./RecordMarks.ts"
 import * as Recovery from "./Recovery.ts"
 import * as SegmentFiles from "./SegmentFiles.ts"
 import * as SegmentHeader from "./SegmentHeader.ts"
@@ -47,6 +48,9 @@ export interface WriteAheadLog {
  */
 const spareFrom = 1 / 4
 
+/** Segments that are kept to be written over. A snapshot frees about as many at a time, by default. */
+const maxRetired = 4
+
 /** Where the log is being written. Only the fiber that writes changes it. */
 interface Log extends WriteAheadLogOptions {
   readonly directory: LogDirectory
@@ -55,6 +59,7 @@ interface Log extends WriteAheadLogOptions {
   readonly scope: Scope.Scope
   file: LogFile
   segment: SegmentHeader.SegmentHeader
+  life: RecordMarks.SegmentLife
   position: number
   nextSequence: number
   hardState: HardState
@@ -63,6 +68,8 @@ interface Log extends WriteAheadLogOptions {
   maxIndex: LogIndex.LogIndex
   closed: ReadonlyArray<SegmentFiles.ClosedSegment>
   spare: Fiber.Fiber<SegmentFiles.Spare, StorageError> | undefined
+  /** Names of the files that wait to be written over. */
+  retired: ReadonlyArray<string>
   /** Why nothing more is written. */
   ended: StorageError | undefined
   isWriting: boolean
@@ -140,6 +147,7 @@ const startAt = (
     scope,
     file,
     segment,
+    life: RecordMarks.lifeOf(segment),
     position,
     nextSequence,
     hardState: state.hardState,
@@ -147,6 +155,7 @@ const startAt = (
     maxIndex,
     closed,
     spare: undefined,
+    retired: [],
     ended: undefined,
     isWriting: false,
     hasWritten: false,
@@ -204,22 +213,26 @@ const acknowledge = (log: Log, batch: WriteBatch): Effect.Effect<void> => {
 }
 
 const prepareSpare = (log: Log) =>
-  Effect.map(
-    SegmentFiles.prepareSpare(log.directory, { ...log, number: log.segment.number + 1 }),
-    (fiber) => {
+  Effect.suspend(() => {
+    const [retired, ...others] = log.retired
+    log.retired = others
+    const number = log.segment.number + 1
+    return Effect.map(SegmentFiles.prepareSpare(log.directory, { ...log, number, retired }), (fiber) => {
       log.spare = fiber
-    }
-  )
+    })
+  })
 
 /**
- * Removes, in the background, the segments that hold nothing after the base of the log. One that cannot be
- * removed does no harm: it is tried again with the next base, and when the log is opened.
+ * Lets go, in the background, of the segments that hold nothing after the base of the log. One that cannot be
+ * removed or renamed does no harm: it is tried again with the next base, and when the log is opened.
  */
 const removeCovered = (log: Log): Effect.Effect<void> => {
   const removeAll = Effect.gen(function* () {
     for (let covered = coveredOf(log); covered.length > 0; covered = coveredOf(log)) {
-      yield* SegmentFiles.removeAll(log.directory, covered)
+      const kept = maxRetired - log.retired.length
+      const retired = yield* SegmentFiles.retire(log.directory, covered, { ...log, kept })
       log.closed = log.closed.slice(covered.length)
+      log.retired = log.retired.concat(retired)
     }
   })
   return Effect.suspend(() => {
@@ -247,11 +260,11 @@ const writeFailed = (log: Log, detail: string): RaftStorage.StorageError =>
   })
 
 /** The oldest segments, as many as nobody needs; a log can be read from the one after them. */
-const coveredOf = ({ closed, extent }: Log): ReadonlyArray<number> => {
+const coveredOf = ({ closed, extent }: Log): ReadonlyArray<SegmentFiles.ClosedSegment> => {
   const needed = closed.findIndex(({ maxIndex }) => maxIndex > extent.base.index)
   let count = needed === -1 ? closed.length : needed
   while (count > 0 && closed[count]?.hasOpening === false) count--
-  return closed.slice(0, count).map(({ number }) => number)
+  return closed.slice(0, count)
 }
 
 const makeRoomAndAppend = (log: Log, batch: WriteBatch) =>
@@ -264,9 +277,9 @@ const makeRoomAndAppend = (log: Log, batch: WriteBatch) =>
 /** There is always room left for the seal. A segment of an older format only gets that. */
 const hasRoom = (log: Log, recordBytes: number): boolean =>
   log.segment.version === SegmentHeader.formatVersion &&
-  log.position + recordBytes + BatchRecord.emptyRecordBytes <= log.segment.fileBytes
+  log.position + recordBytes + BatchRecord.emptyRecordBytes <= SegmentHeader.roomBytes(log.segment)
 
-const placeOf = (log: Log) => ({ sequence: log.nextSequence, salt: log.segment.salt })
+const placeOf = (log: Log): BatchRecord.RecordPlace => ({ sequence: log.nextSequence, life: log.life })
 
 const appendRecord = (log: Log, record: BatchRecord.EncodedRecord) =>
   Effect.andThen(
@@ -310,11 +323,11 @@ const takeSpare = (log: Log) =>
 const goOnIn = (log: Log, next: SegmentFiles.NewSegment) =>
   Effect.suspend(() => {
     const { file, maxIndex, segment } = log
-    const full = { number: segment.number, maxIndex, hasOpening: SegmentHeader.hasOpening(segment) }
-    log.closed = [...log.closed, full]
+    log.closed = [...log.closed, SegmentFiles.closed(segment, maxIndex)]
     log.maxIndex = LogIndex.zero
     log.file = next.file
     log.segment = next.header
+    log.life = RecordMarks.lifeOf(next.header)
     log.position = next.position
     // The opening is a record, too.
     log.nextSequence++

@@ -10,6 +10,7 @@ import { snapshotOf } from "@effect-raft/core/testing/StorageContractKit"
 import type { Snapshot } from "@effect-raft/core/testing/StorageContractKit"
 import { append, beginAfter, block, truncate, vote } from "@effect-raft/core/testing/StorageScripts"
 import * as MemoryLogFileSystem from "@effect-raft/storage-file/MemoryLogFileSystem"
+import * as SegmentHeader from "@effect-raft/storage-file/SegmentHeader"
 import { fates, isPowerOff } from "./fates.ts"
 import { directory, expectSnapshot, prefixOf, withStore } from "./support.ts"
 
@@ -18,7 +19,9 @@ const options = { directory, segmentBytes: 4096, snapshotChunkBytes: 512 }
 
 const large = { sizeBytes: 1300 }
 
-const steps: ReadonlyArray<WriteBatch | Snapshot> = [
+type Steps = ReadonlyArray<WriteBatch | Snapshot>
+
+const withSnapshots: Steps = [
   vote(1, "n1", block(1, 1, 2, 1400)),
   append(block(3, 1, 2, 1400)),
   snapshotOf(3, large),
@@ -35,21 +38,43 @@ const steps: ReadonlyArray<WriteBatch | Snapshot> = [
   beginAfter(42, 5)
 ]
 
+/** Records of one size, so that those of a segment lie where those of the former one did. */
+const overFormer: Steps = Array.from({ length: 18 }, (_, position) => position + 1).flatMap((index) => {
+  const entry = append(block(index, 1, 1, 1300))
+  return index % 4 === 0 ? [entry, snapshotOf(index), beginAfter(index - 1, 1)] : [entry]
+})
+
 const isBatch = (step: WriteBatch | Snapshot): step is WriteBatch => "blocks" in step
-const batches = steps.filter(isBatch)
-const snapshots = steps.flatMap((step) => (isBatch(step) ? [] : [step]))
+
+interface Script {
+  readonly name: string
+  readonly steps: Steps
+  readonly batches: ReadonlyArray<WriteBatch>
+  readonly snapshots: ReadonlyArray<Snapshot>
+}
+
+const scriptOf = (name: string, steps: Steps): Script => ({
+  name,
+  steps,
+  batches: steps.filter(isBatch),
+  snapshots: steps.flatMap((step) => (isBatch(step) ? [] : [step]))
+})
+
+const scripts = [scriptOf("with snapshots", withSnapshots), scriptOf("over former segments", overFormer)]
 
 /** What a node relies on: what was acknowledged, and what it read back. */
 interface Progress {
+  readonly script: Script
   batches: number
   snapshots: number
 }
 
-const nothing = (): Progress => ({ batches: 0, snapshots: 0 })
+const nothing = (script: Script): Progress => ({ script, batches: 0, snapshots: 0 })
 
 /** Checks what was recovered against what was acknowledged. */
 const expectRecovered = Effect.fnUntraced(function* (store: LogStore, progress: Progress) {
   const { base, snapshot } = store.recovered
+  const { batches, snapshots } = progress.script
   const prefix = prefixOf(batches, store)
   assert.isAtLeast(prefix, progress.batches, "an acknowledged batch is missing")
   const taken = snapshots.findIndex(({ meta }) => meta.id === snapshot?.id) + 1
@@ -75,7 +100,7 @@ const goOn = (progress: Progress) => (store: LogStore) =>
   Effect.gen(function* () {
     yield* expectRecovered(store, progress)
     let [written, taken] = [0, 0]
-    for (const step of steps) {
+    for (const step of progress.script.steps) {
       if (isBatch(step)) {
         if (++written <= progress.batches) continue
         yield* store.write(step)
@@ -91,9 +116,9 @@ const goOn = (progress: Progress) => (store: LogStore) =>
 const run = (files: MemoryLogFileSystem.MemoryLogFileSystem, progress: Progress) =>
   withStore(files.layer, goOn(progress), options)
 
-const countOperations = Effect.gen(function* () {
+const countOperations = Effect.fnUntraced(function* (script: Script) {
   const files = MemoryLogFileSystem.make()
-  yield* run(files, nothing())
+  yield* run(files, nothing(script))
   return files.operations()
 })
 
@@ -106,39 +131,39 @@ const runUntilPowerFails = (
   return Effect.catchIf(run(files, progress), isPowerOff, () => Effect.void)
 }
 
-describe("B15: a power failure at any operation of a run with snapshots", () => {
+describe.each(scripts)("B15: a power failure at any operation of a run $name", (script) => {
   for (const [name, fate] of fates) {
     it.effect(`loses nothing that was acknowledged: ${name}`, () =>
       Effect.gen(function* () {
-        const operations = yield* countOperations
+        const operations = yield* countOperations(script)
         assert.isAtLeast(operations, 100)
         for (let at = 0; at < operations; at++) {
           const files = MemoryLogFileSystem.make()
-          const progress = nothing()
+          const progress = nothing(script)
           yield* runUntilPowerFails(files, progress, at)
           files.restart(fate)
           yield* run(files, progress)
           files.restart({ bytes: { firstBytes: 0 }, names: "Lost" })
           yield* withStore(files.layer, (store) => expectRecovered(store, progress), options)
-          assert.strictEqual(progress.batches, batches.length, `operation ${at}`)
-          assert.strictEqual(progress.snapshots, snapshots.length, `operation ${at}`)
+          assert.strictEqual(progress.batches, script.batches.length, `operation ${at}`)
+          assert.strictEqual(progress.snapshots, script.snapshots.length, `operation ${at}`)
         }
       })
     )
 
     it.effect(`nor does another at an operation of the recovery: ${name}`, () =>
       Effect.gen(function* () {
-        const operations = yield* countOperations
+        const operations = yield* countOperations(script)
         for (let at = 3; at < operations; at += 7) {
           for (let again = 0; again < 8; again++) {
             const files = MemoryLogFileSystem.make()
-            const progress = nothing()
+            const progress = nothing(script)
             yield* runUntilPowerFails(files, progress, at)
             files.restart(fate)
             yield* runUntilPowerFails(files, progress, again)
             files.restart(fate)
             yield* run(files, progress)
-            assert.strictEqual(progress.batches, batches.length, `operations ${at} and ${again}`)
+            assert.strictEqual(progress.batches, script.batches.length, `operations ${at} and ${again}`)
           }
         }
       })
@@ -148,11 +173,27 @@ describe("B15: a power failure at any operation of a run with snapshots", () => 
   it.effect("leaves no file behind that is not needed", () =>
     Effect.gen(function* () {
       const files = MemoryLogFileSystem.make()
-      yield* run(files, nothing())
+      yield* run(files, nothing(script))
       yield* withStore(files.layer, () => Effect.void, options)
       const names = files.namesOf(directory)
       assert.strictEqual(names.filter((name) => name.endsWith(".snapshot")).length, 1)
       assert.isAtMost(names.length, 3, names.join(" "))
+    })
+  )
+})
+
+describe("the run over former segments", () => {
+  it.effect("ends in one", () =>
+    Effect.gen(function* () {
+      const files = MemoryLogFileSystem.make()
+      yield* run(files, nothing(scripts[1]!))
+      const last = files
+        .namesOf(directory)
+        .filter((name) => name.endsWith(".wal"))
+        .toSorted()
+        .at(-1)!
+      const header = SegmentHeader.decode(files.bytesOf(directory, last), last)
+      assert.isTrue(!("_tag" in header) && header.formerSums !== undefined)
     })
   )
 })

@@ -40,6 +40,7 @@ describe("the simulator on the write-ahead log", () => {
         "failedWrites",
         "segmentsRolled",
         "segmentsRemoved",
+        "segmentsReused",
         "tailsCut",
         "recoveries",
         "snapshotsInstalled"

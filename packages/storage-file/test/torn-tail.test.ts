@@ -1,66 +1,123 @@
 /**
  * A write that was cut short is cut off and reported; damage anywhere else is found and nothing is
- * changed. Every byte of a small log is tried.
+ * changed. Every byte of a small log is tried, in a file that was zeros before and in one that was a segment.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import type { StorageError, WriteBatch } from "@effect-raft/core/RaftStorage"
-import { append, block, truncate, vote } from "@effect-raft/core/testing/StorageScripts"
+import type { LogStore, StorageError, WriteBatch } from "@effect-raft/core/RaftStorage"
+import { writeAll } from "@effect-raft/core/testing/StorageContractKit"
+import { append, beginAfter, block, truncate, vote } from "@effect-raft/core/testing/StorageScripts"
+import * as BatchRecord from "@effect-raft/storage-file/BatchRecord"
+import * as FormerSectors from "@effect-raft/storage-file/FormerSectors"
 import * as MemoryLogFileSystem from "@effect-raft/storage-file/MemoryLogFileSystem"
-import { directory, prefixOf, segmentBytes, withStore, writeAll } from "./support.ts"
+import * as SegmentHeader from "@effect-raft/storage-file/SegmentHeader"
+import * as SegmentScan from "@effect-raft/storage-file/SegmentScan"
+import { directory, prefixOf, segmentBytes, withStore } from "./support.ts"
 
-const segment = "00000001.wal"
-const headerBytes = 512
+const sectorBytes = 512
 
-const batches = [
+/** What was in the file of the last segment before it became that. */
+interface Ground {
+  readonly name: string
+  /** Writes until the last segment lies in such a file, and gives what it wrote. */
+  readonly prepare: (
+    store: LogStore,
+    files: MemoryLogFileSystem.MemoryLogFileSystem
+  ) => Effect.Effect<ReadonlyArray<WriteBatch>, StorageError>
+  /** How finely a write into it may be torn. Disks tear sectors; over zeros each byte can be told. */
+  readonly tornBytes: number
+}
+
+const lastSegment = (files: MemoryLogFileSystem.MemoryLogFileSystem) => {
+  const name = files
+    .namesOf(directory)
+    .filter((one) => one.endsWith(".wal"))
+    .toSorted()
+    .at(-1)!
+  const bytes = files.bytesOf(directory, name)
+  const header = SegmentHeader.decode(bytes, name)
+  if ("_tag" in header) throw header
+  return { name, bytes, header }
+}
+
+const grounds: ReadonlyArray<Ground> = [
+  { name: "in a file of zeros", prepare: () => Effect.succeed([]), tornBytes: 1 },
+  {
+    name: "over a former segment",
+    prepare: Effect.fnUntraced(function* (store, files) {
+      const written: Array<WriteBatch> = []
+      while (lastSegment(files).header.formerSums === undefined) {
+        const index = written.length + 1
+        const base = index % 20 === 0 ? beginAfter(index - 2, 1) : undefined
+        written.push({ ...base, ...append(block(index, 1, 1, 300)) })
+        yield* writeAll(store, written.slice(-1))
+      }
+      return written
+    }),
+    tornBytes: 4
+  }
+]
+
+/** What the tests damage, behind the entries up to `last`. */
+const batchesAfter = (last: number): ReadonlyArray<WriteBatch> => [
   vote(1, "n1"),
-  append(block(1, 1, 3, 200)),
-  truncate(3, block(3, 2, 2)),
-  append(block(5, 2, 1, 1300))
+  append(block(last + 1, 1, 3, 200)),
+  truncate(last + 3, block(last + 3, 2, 2)),
+  append(block(last + 5, 2, 1, 1700))
 ]
 
 interface WrittenLog {
   readonly files: MemoryLogFileSystem.MemoryLogFileSystem
+  readonly segment: string
+  /** The last segment as it is now, and as it was before these batches. */
   readonly bytes: Uint8Array
+  readonly former: Uint8Array
   /** Where each batch begins, and where the last ends. */
   readonly boundaries: ReadonlyArray<number>
+  /** All that was written, and how much of it before these batches. */
+  readonly written: ReadonlyArray<WriteBatch>
+  readonly prepared: number
 }
 
-const usedBytes = (bytes: Uint8Array): number => bytes.findLastIndex((byte) => byte !== 0) + 1
-
 /** Writes the batches; then the process dies, or closes the store. */
-const writeLog = (end: "Killed" | "Closed"): Effect.Effect<WrittenLog, StorageError> =>
+const writeLog = (ground: Ground, end: "Killed" | "Closed"): Effect.Effect<WrittenLog, StorageError> =>
   Effect.gen(function* () {
     const files = MemoryLogFileSystem.make()
-    const boundaries = [headerBytes]
-    yield* withStore(files.layer, (store) =>
+    const log = yield* withStore(files.layer, (store) =>
       Effect.gen(function* () {
-        for (const batch of batches) {
-          yield* store.write(batch)
-          boundaries.push(usedBytes(files.bytesOf(directory, segment)))
-        }
+        const prepared = yield* ground.prepare(store, files)
+        const batches = batchesAfter(prepared.length)
+        const { bytes, header, name } = lastSegment(files)
+        const former = bytes.slice()
+        const boundaries = [SegmentScan.scan(bytes, header).end]
+        for (const batch of batches) boundaries.push(boundaries.at(-1)! + BatchRecord.sizeOf(batch))
+        yield* writeAll(store, batches)
         if (end === "Killed") files.kill()
+        return {
+          segment: name,
+          former,
+          boundaries,
+          written: [...prepared, ...batches],
+          prepared: prepared.length
+        }
       })
     )
-    return { files, bytes: files.bytesOf(directory, segment).slice(), boundaries }
+    return { ...log, files, bytes: files.bytesOf(directory, log.segment).slice() }
   })
 
 interface Found {
+  /** How many of the batches are there. */
   readonly prefix: number
   readonly notes: ReadonlyArray<string>
 }
 
-/** Opens the store on these bytes, and says how many of the batches are there. */
-const openOn = (
-  files: MemoryLogFileSystem.MemoryLogFileSystem,
-  bytes: Uint8Array,
-  written: ReadonlyArray<WriteBatch> = batches
-) => {
+/** Opens the store on these bytes. */
+const openOn = ({ files, prepared, segment, written }: WrittenLog, bytes: Uint8Array) => {
   files.replace(directory, segment, bytes)
   return Effect.result(
     withStore(files.layer, (store): Effect.Effect<Found> => {
-      const found = { prefix: prefixOf(written, store), notes: store.recovered.notes }
+      const found = { prefix: prefixOf(written, store) - prepared, notes: store.recovered.notes }
       return Effect.sync(() => {
         files.kill()
         return found
@@ -71,48 +128,56 @@ const openOn = (
 
 const withZeros = (bytes: Uint8Array, from: number, to: number): Uint8Array => bytes.slice().fill(0, from, to)
 
+/** These bytes never reached the disk. */
+const without = ({ bytes, former }: WrittenLog, from: number, to: number): Uint8Array => {
+  const torn = bytes.slice()
+  torn.set(former.subarray(from, to), from)
+  return torn
+}
+
 const flipped = (bytes: Uint8Array, at: number, bit: number): Uint8Array => {
   const copy = bytes.slice()
   copy[at] = copy[at]! ^ (1 << bit)
   return copy
 }
 
-describe("B16: a last record that was cut short", () => {
+describe.each(grounds)("B16: a last record that was cut short $name", (ground) => {
   it.effect("at any byte is cut off, reported, and written over", () =>
     Effect.gen(function* () {
-      const { boundaries, bytes, files } = yield* writeLog("Killed")
+      const log = yield* writeLog(ground, "Killed")
+      const { boundaries, files, prepared, segment, written } = log
       const [start, end] = [boundaries[3]!, boundaries[4]!]
-      for (let cut = start; cut < end; cut++) {
-        const found = yield* openOn(files, withZeros(bytes, cut, end))
+      for (let cut = start; cut < end; cut += ground.tornBytes) {
+        const found = yield* openOn(log, without(log, cut, end))
         if (Result.isFailure(found)) return assert.fail(`cut at ${cut - start}: ${found.failure.message}`)
         assert.strictEqual(found.success.prefix, 3, `cut at ${cut - start}`)
         assert.strictEqual(found.success.notes.length, cut === start ? 0 : 1)
-        assert.isTrue(
-          files
-            .bytesOf(directory, segment)
-            .subarray(start)
-            .every((byte) => byte === 0)
-        )
-        yield* withStore(files.layer, (store) => store.write(batches[3]!))
-        const prefix = yield* withStore(files.layer, (store) => Effect.sync(() => prefixOf(batches, store)))
-        assert.strictEqual(prefix, 4)
+        const left = files.bytesOf(directory, segment).subarray(start, cut)
+        assert.isTrue(left.every((byte) => byte === 0))
+        yield* withStore(files.layer, (store) => store.write(written[prepared + 3]!))
+        const prefix = yield* withStore(files.layer, (store) => Effect.sync(() => prefixOf(written, store)))
+        assert.strictEqual(prefix, written.length)
       }
     })
   )
 
   it.effect("in any order of its sectors is cut off", () =>
     Effect.gen(function* () {
-      const { boundaries, bytes, files } = yield* writeLog("Killed")
+      const log = yield* writeLog(ground, "Killed")
+      const { boundaries, bytes, former } = log
       const [start, end] = [boundaries[3]!, boundaries[4]!]
-      const first = Math.floor(start / 512)
-      const sectors = Math.ceil(end / 512) - first
+      const first = Math.floor(start / sectorBytes)
+      const sectors = Math.ceil(end / sectorBytes) - first
+      assert.isAtLeast(sectors, 4)
       for (let subset = 0; subset < 2 ** sectors - 1; subset++) {
         const torn = bytes.slice()
         for (let sector = 0; sector < sectors; sector++) {
           if ((subset & (1 << sector)) !== 0) continue
-          torn.fill(0, Math.max(start, (first + sector) * 512), Math.min(end, (first + sector + 1) * 512))
+          const from = Math.max(start, (first + sector) * sectorBytes)
+          const to = Math.min(end, (first + sector + 1) * sectorBytes)
+          torn.set(former.subarray(from, to), from)
         }
-        const found = yield* openOn(files, torn)
+        const found = yield* openOn(log, torn)
         assert.isTrue(Result.isSuccess(found) && found.success.prefix === 3, `sectors ${subset.toString(2)}`)
       }
     })
@@ -120,24 +185,39 @@ describe("B16: a last record that was cut short", () => {
 
   it.effect("is cut off although the recovery before was cut short while it cleared it away", () =>
     Effect.gen(function* () {
-      const { boundaries, bytes, files } = yield* writeLog("Killed")
-      const [start, end] = [boundaries[3]!, boundaries[4]!]
-      const torn = withZeros(bytes, end - 100, end)
-      for (let cleared = start; cleared < end; cleared++) {
-        const found = yield* openOn(files, withZeros(torn, start, cleared))
+      const log = yield* writeLog(ground, "Killed")
+      const [start, end] = [log.boundaries[3]!, log.boundaries[4]!]
+      const torn = without(log, end - 100, end)
+      for (let cleared = start; cleared < end; cleared += 4) {
+        const found = yield* openOn(log, withZeros(torn, start, cleared))
         assert.isTrue(Result.isSuccess(found) && found.success.prefix === 3, `cleared ${cleared - start}`)
+      }
+    })
+  )
+
+  it.effect("is cut off where another one was cut off and cleared away before", () =>
+    Effect.gen(function* () {
+      const log = yield* writeLog(ground, "Killed")
+      const { boundaries, bytes, former } = log
+      const [start, end] = [boundaries[3]!, boundaries[4]!]
+      for (let cut = start; cut < end; cut += 4) {
+        const torn = withZeros(former, start, Math.ceil((end + 2000) / sectorBytes) * sectorBytes)
+        torn.set(bytes.subarray(0, cut))
+        const found = yield* openOn(log, torn)
+        assert.isTrue(Result.isSuccess(found) && found.success.prefix === 3, `cut at ${cut - start}`)
       }
     })
   )
 })
 
-describe("B16: damage", () => {
+describe.each(grounds)("B16: damage $name", (ground) => {
   it.effect("of an earlier record names file and offset, and changes nothing", () =>
     Effect.gen(function* () {
-      const { boundaries, bytes, files } = yield* writeLog("Killed")
+      const log = yield* writeLog(ground, "Killed")
+      const { boundaries, bytes, files, segment } = log
       for (let record = 0; record < 3; record++) {
         const damaged = withZeros(bytes, boundaries[record]! + 8, boundaries[record + 1]!)
-        const found = yield* openOn(files, damaged)
+        const found = yield* openOn(log, damaged)
         assert.isTrue(Result.isFailure(found))
         if (Result.isSuccess(found)) return
         assert.deepInclude(found.failure.reason, {
@@ -150,41 +230,52 @@ describe("B16: damage", () => {
     })
   )
 
-  it.effect("of one bit, in any byte, loses nothing silently after a crash", () => expectNoBitLost("Killed"))
+  it.effect("of one bit, in any byte, loses nothing silently after a crash", () =>
+    expectNoBitLost(ground, "Killed")
+  )
 
   it.effect("of one bit, in any byte, loses nothing silently after an orderly close", () =>
-    expectNoBitLost("Closed")
+    expectNoBitLost(ground, "Closed")
   )
 
-  it.effect("of the last batch is found after an orderly close, even as zeros", () =>
+  it.effect("of the last batch is found after an orderly close, even if nothing of it is left", () =>
     Effect.gen(function* () {
-      const { boundaries, bytes, files } = yield* writeLog("Closed")
-      const found = yield* openOn(files, withZeros(bytes, boundaries[3]!, boundaries[4]!))
-      assert.isTrue(Result.isFailure(found) && found.failure.reason._tag === "DamagedStore")
-    })
-  )
-
-  it.effect("is what a copy of an earlier record after the last one is", () =>
-    Effect.gen(function* () {
-      const { boundaries, bytes, files } = yield* writeLog("Killed")
-      for (const end of [boundaries[1]!, boundaries[1]! - 8]) {
-        const copied = bytes.slice()
-        copied.set(bytes.subarray(boundaries[0], end), boundaries[4])
-        const found = yield* openOn(files, copied)
+      const log = yield* writeLog(ground, "Closed")
+      const [start, end] = [log.boundaries[3]!, log.boundaries[4]!]
+      for (const bytes of [withZeros(log.bytes, start, end), without(log, start, end)]) {
+        const found = yield* openOn(log, bytes)
         assert.isTrue(Result.isFailure(found) && found.failure.reason._tag === "DamagedStore")
       }
     })
   )
 
+  it.effect("is what a copy of an earlier record after the last one is", () =>
+    Effect.gen(function* () {
+      const log = yield* writeLog(ground, "Killed")
+      const { boundaries, bytes } = log
+      for (const end of [boundaries[1]!, boundaries[1]! - 8]) {
+        const copied = bytes.slice()
+        copied.set(bytes.subarray(boundaries[0], end), boundaries[4])
+        const found = yield* openOn(log, copied)
+        assert.isTrue(Result.isFailure(found) && found.failure.reason._tag === "DamagedStore")
+      }
+    })
+  )
+})
+
+describe("B16: damage", () => {
   it.effect("is found in every segment but the last wherever it is", () =>
     Effect.gen(function* () {
       const files = MemoryLogFileSystem.make()
       const many = Array.from({ length: 40 }, (_, position) => append(block(position + 1, 1, 1, 1000)))
       yield* withStore(files.layer, (store) => writeAll(store, many))
+      const segment = "00000001.wal"
       const bytes = files.bytesOf(directory, segment).slice()
+      const log = { files, segment, bytes, former: bytes, boundaries: [], written: many, prepared: 0 }
       const sealBytes = 72
-      for (let at = 0; at < usedBytes(bytes) - sealBytes; at += 13) {
-        const found = yield* openOn(files, flipped(bytes, at, 3), many)
+      const used = bytes.findLastIndex((byte) => byte !== 0) + 1
+      for (let at = 0; at < used - sealBytes; at += 13) {
+        const found = yield* openOn(log, flipped(bytes, at, 3))
         const isSafe = Result.isSuccess(found)
           ? found.success.prefix === many.length
           : found.failure.reason._tag === "DamagedStore"
@@ -192,18 +283,27 @@ describe("B16: damage", () => {
       }
     })
   )
+
+  it.effect("of the sums of a former segment is found", () =>
+    Effect.gen(function* () {
+      const log = yield* writeLog(grounds[1]!, "Killed")
+      for (let at = FormerSectors.startOf(segmentBytes); at < segmentBytes; at += 3) {
+        const found = yield* openOn(log, flipped(log.bytes, at, at % 8))
+        assert.isTrue(Result.isFailure(found) && found.failure.reason._tag === "DamagedStore", `byte ${at}`)
+      }
+    })
+  )
 })
 
 /** Either the store opens with every batch, or it does not open. */
-const expectNoBitLost = (end: "Killed" | "Closed") =>
+const expectNoBitLost = (ground: Ground, end: "Killed" | "Closed") =>
   Effect.gen(function* () {
-    const { bytes, files } = yield* writeLog(end)
-    const used = usedBytes(bytes)
+    const log = yield* writeLog(ground, end)
+    const used = log.boundaries[4]! + (end === "Closed" ? BatchRecord.emptyRecordBytes : 0)
     let detected = 0
     for (let at = 0; at < used + 64; at++) {
-      const found = yield* openOn(files, flipped(bytes, at, at % 8))
-      if (Result.isSuccess(found))
-        assert.strictEqual(found.success.prefix, batches.length, `byte ${at} of ${used}`)
+      const found = yield* openOn(log, flipped(log.bytes, at, at % 8))
+      if (Result.isSuccess(found)) assert.strictEqual(found.success.prefix, 4, `byte ${at} of ${used}`)
       else {
         detected++
         assert.strictEqual(found.failure.reason._tag, "DamagedStore")

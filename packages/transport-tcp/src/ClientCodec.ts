@@ -5,6 +5,7 @@
  * outcome in the kind, so that a client that does not know the reason yet still knows what became of its call.
  */
 import type { ClientAnswer, ClientRequest } from "@effect-raft/core/ClientMessage"
+import { NodeId } from "@effect-raft/core/NodeId"
 import { OutcomeUnknown, RaftError, RaftErrorReason, Unreachable } from "@effect-raft/core/RaftError"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -17,7 +18,8 @@ export const requestKinds = {
   LinearizableQuery: 2,
   StaleQuery: 3,
   OpenSession: 4,
-  Session: 5
+  Session: 5,
+  AwaitLeader: 6
 } as const
 
 /** The kinds of answers: done, surely not done, perhaps done. */
@@ -26,6 +28,8 @@ export const answerKinds = { Done: 1, Refused: 2, InDoubt: 3 } as const
 // --- requests -----------------------------------------------------------------------------------------
 
 const nothing = new Uint8Array(0)
+const utf8 = new TextEncoder()
+const fromUtf8 = new TextDecoder()
 
 export const requestToParcel = (request: ClientRequest): Parcel => {
   switch (request._tag) {
@@ -40,6 +44,8 @@ export const requestToParcel = (request: ClientRequest): Parcel => {
       return { id: request.id, kind: requestKinds.OpenSession, bytes: nothing }
     case "Session":
       return { id: request.id, kind: requestKinds.Session, bytes: request.record }
+    case "AwaitLeader":
+      return { id: request.id, kind: requestKinds.AwaitLeader, bytes: utf8.encode(request.otherThan) }
   }
 }
 
@@ -56,9 +62,19 @@ export const requestOf = (id: number, kind: number, bytes: Uint8Array): ClientRe
       return { _tag: "OpenSession", id }
     case requestKinds.Session:
       return { _tag: "Session", id, record: bytes }
+    case requestKinds.AwaitLeader:
+      return { _tag: "AwaitLeader", id, otherThan: nodeIdOf(bytes) }
     default:
       throw new MalformedFrame({ detail: `a request of kind ${kind}, which there is not` })
   }
+}
+
+const isNodeId = Schema.is(NodeId)
+
+const nodeIdOf = (bytes: Uint8Array): NodeId => {
+  const name = fromUtf8.decode(bytes)
+  if (!isNodeId(name)) throw new MalformedFrame({ detail: "the name of a node that is none" })
+  return name
 }
 
 // --- answers ------------------------------------------------------------------------------------------
@@ -71,9 +87,6 @@ const Failure = Schema.Struct({
 const FailureJson = Schema.fromJsonString(Schema.toCodecJson(Failure))
 const encodeFailure = Schema.encodeSync(FailureJson)
 const decodeFailure = Schema.decodeUnknownOption(FailureJson)
-
-const utf8 = new TextEncoder()
-const fromUtf8 = new TextDecoder()
 
 export const answerToParcel = (answer: ClientAnswer): Parcel => {
   if (answer._tag === "Done") return { id: answer.id, kind: answerKinds.Done, bytes: answer.bytes }

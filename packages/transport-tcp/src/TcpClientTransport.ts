@@ -10,7 +10,7 @@
  * A connection on which nothing was heard for a while asks for a sign of life, and is given up when none
  * comes: a node that is stopped, or whose machine is gone, keeps its connections open.
  */
-import type { ClientAnswer, Welcome } from "@effect-raft/core/ClientMessage"
+import type { ClientAnswer, ClientRequest, Welcome } from "@effect-raft/core/ClientMessage"
 import { ConnectFailed, RaftClientTransport } from "@effect-raft/core/RaftClientTransport"
 import type { ClientConnection, ConnectOptions } from "@effect-raft/core/RaftClientTransport"
 import * as Effect from "effect/Effect"
@@ -107,9 +107,18 @@ const connect: (
       Effect.annotateLogs({ fiber: `client connection with ${endpoint}` }),
       Effect.forkScoped
     )
-    return { welcome, send: (request) => socket.post(ClientCodec.requestToParcel(request)) }
+    const send = (request: ClientRequest): boolean => {
+      const isPosted = socket.post(ClientCodec.requestToParcel(request))
+      if (isAnsweredAlone(request)) socket.hurry()
+      return isPosted
+    }
+    return { welcome, send }
   }
 )
+
+/** Others share a flush or a round on the node, so the more of them come together the better. */
+const isAnsweredAlone = (request: ClientRequest): boolean =>
+  request._tag === "Query" && request.consistency === "stale"
 
 /** The handshake, and who hears of the end of the connection: before it, who connects; after it, the handler. */
 class Calling {

@@ -3,6 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import type { ClientAnswer, ClientRequest } from "@effect-raft/core/ClientMessage"
+import { NodeId } from "@effect-raft/core/NodeId"
 import { RaftErrorReason } from "@effect-raft/core/RaftError"
 import * as ClientCodec from "@effect-raft/transport-tcp/ClientCodec"
 import * as ClientHandshake from "@effect-raft/transport-tcp/ClientHandshake"
@@ -22,7 +23,8 @@ const Request = Schema.Union([
     query: Schema.Uint8Array
   }),
   Schema.TaggedStruct("OpenSession", { id: Id }),
-  Schema.TaggedStruct("Session", { id: Id, record: Schema.Uint8Array })
+  Schema.TaggedStruct("Session", { id: Id, record: Schema.Uint8Array }),
+  Schema.TaggedStruct("AwaitLeader", { id: Id, otherThan: NodeId })
 ])
 
 const Answer = Schema.Union([

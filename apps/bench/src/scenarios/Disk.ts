@@ -2,15 +2,19 @@
  * The write-ahead log alone, beside what the disk can do: appends per second with 1, 16 and 256 callers
  * who wait together (what waits shares a flush), and a whole node of a cluster of one on the same log.
  *
- * The limit is a bare loop of write and fdatasync, with records of the same size, in a file that was
- * filled with zeros before: once with the flush in the thread pool, once on the event loop.
+ * The limit is a bare loop of write and fdatasync, with records of the same size, round and round in a file that
+ * was filled with zeros before: once with the flush in the thread pool, once on the event loop. The log is cut as
+ * that of a node is, by a snapshot now and then, so that it, too, comes to write over what it does not need.
  */
 import * as LogEntry from "@effect-raft/core/LogEntry"
-import type { LogIndex } from "@effect-raft/core/LogIndex"
+import * as LogIndex from "@effect-raft/core/LogIndex"
+import * as Membership from "@effect-raft/core/Membership"
 import * as MemoryTransport from "@effect-raft/core/MemoryTransport"
 import type { ClusterId, GroupId, NodeId } from "@effect-raft/core/NodeId"
 import * as Raft from "@effect-raft/core/Raft"
+import { RaftConfig } from "@effect-raft/core/RaftConfig"
 import { RaftStorage } from "@effect-raft/core/RaftStorage"
+import type { LogStore } from "@effect-raft/core/RaftStorage"
 import type { Term } from "@effect-raft/core/Term"
 import { KvMachine } from "@effect-raft/kv/KvMachine"
 import * as BatchRecord from "@effect-raft/storage-file/BatchRecord"
@@ -148,17 +152,44 @@ const fileStorage = (bench: Bench, waiting: number, fresh: () => string) =>
         const store = yield* storage.open(identity)
         const payload = new Uint8Array(valueBytes).fill(1)
         const drafts = Array.from({ length: waiting }, () => ({ kind: "Command", payload }) as const)
-        let nextIndex = 1
+        let firstIndex = LogIndex.plus(LogIndex.zero, 1)
         const append = Effect.suspend(() => {
-          const firstIndex = nextIndex as LogIndex
-          nextIndex += waiting
-          const block = LogEntry.encodeBlock(drafts, { firstIndex, term: 1 as Term, timestampMillis: 0 })
-          return store.write({ blocks: [block] })
+          const block = LogEntry.encodeBlock(drafts, { firstIndex, term, timestampMillis: 0 })
+          const isCutDue = hasReached(firstIndex, waiting)
+          firstIndex = LogIndex.plus(firstIndex, waiting)
+          const written = store.write({ blocks: [block] })
+          return isCutDue ? Effect.andThen(written, cut(store, LogEntry.lastIndex(block))) : written
         })
         return yield* measured(() => measureAppends(bench, waiting, () => Effect.runPromise(append)))
       })
     ).pipe(Effect.provide(storageAt(fresh())), Effect.mapError(failed))
   )
+
+const term = 1 as Term
+const config = RaftConfig.make({})
+const entriesIn = (bytes: number): number => Math.floor(bytes / LogEntry.encodedBytes(valueBytes))
+
+/** Whether another `snapshotEveryBytes` of entries are full with these. */
+const hasReached = (firstIndex: number, count: number): boolean => {
+  const every = entriesIn(config.snapshotEveryBytes)
+  return Math.floor(firstIndex / every) !== Math.floor((firstIndex + count) / every)
+}
+
+/** What a node does after a snapshot, here one without contents. */
+const cut = (store: LogStore, lastIndex: LogIndex.LogIndex) =>
+  Effect.gen(function* () {
+    const meta = {
+      id: `at-${lastIndex}`,
+      lastIndex,
+      lastTerm: term,
+      lastTimestampMillis: 0,
+      membership: Membership.none
+    }
+    const writer = yield* store.snapshots.writer({ meta, purpose: "Take" })
+    yield* writer.commit
+    const index = LogIndex.plus(lastIndex, -entriesIn(config.snapshotTrailingBytes))
+    yield* store.write({ base: { index, term }, blocks: [] })
+  }).pipe(Effect.scoped)
 
 // --- a whole node --------------------------------------------------------------------------------------
 

@@ -11,8 +11,8 @@ import * as RaftCluster from "../cluster/RaftCluster.ts"
 import { inTurns } from "../Scenario.ts"
 import type { Scenario } from "../Scenario.ts"
 
-/** The first seconds of a process are those of its compiler. */
-const settleMillis = 5000
+/** The first seconds of a process are those of its compiler, and of a collector that tidies up after it. */
+const settleMillis = 20_000
 
 export const idle: Scenario = {
   name: "idle",

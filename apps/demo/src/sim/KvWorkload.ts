@@ -10,6 +10,7 @@ import * as Linearizability from "@effect-raft/core/testing/Linearizability"
 import type { Completed, Request, Turn, Workload } from "@effect-raft/core/testing/Workload"
 import type { KvCommand, KvReply } from "@effect-raft/kv/KvCommand"
 import type { KvView } from "@effect-raft/kv/KvMachine"
+import * as Values from "./Values.ts"
 
 /** What a read found: the text and its revision. */
 interface Found {
@@ -17,21 +18,18 @@ interface Found {
   readonly revision: number
 }
 
-const encoder = new TextEncoder()
-const decoder = new TextDecoder()
-
 const keys = ["a", "b", "c"] as const
 
 const find =
   (key: string) =>
   (view: KvView): Found | null => {
     const stored = view.get(key)
-    return stored === undefined ? null : { text: decoder.decode(stored.value), revision: stored.revision }
+    return stored === undefined ? null : { text: Values.toText(stored.value), revision: stored.revision }
   }
 
 const next = ({ dice, client, count, last }: Turn<KvCommand, KvView>): Request<KvCommand, KvView> => {
   const key = keys[dice.within([0, keys.length - 1])]!
-  const value = encoder.encode(`${client}.${count}`)
+  const value = Values.toBytes(`${client}.${count}`)
   const seen = lastRead(last)
   // A client that has just read goes on to compare-and-set what it saw, now and then.
   if (seen !== undefined && dice.happens(0.5)) {
@@ -62,9 +60,11 @@ export const operationsOf = (
     const found = outcome.output.value as Found | null
     if (found !== null) texts.set(`${input.about}/${found.revision}`, found.text)
   }
-  return history.map(({ input, outcome, ...rest }) => ({
-    ...rest,
+  return history.map(({ client, input, callNanos, returnNanos, outcome }) => ({
+    client,
     input: inputOf(input, texts),
+    callNanos,
+    returnNanos,
     outcome: outcome._tag === "Ok" ? { _tag: "Ok", output: outputOf(input, outcome.output.value) } : outcome
   }))
 }
@@ -77,7 +77,7 @@ const inputOf = (
   const { command } = request
   const { key } = command
   if (command._tag === "Delete") return { op: "delete", key }
-  const value = decoder.decode(command.value)
+  const value = Values.toText(command.value)
   if (command.condition === undefined) return { op: "put", key, value }
   const expected =
     command.condition._tag === "IfAbsent" ? null : texts.get(`${key}/${command.condition.revision}`)!

@@ -1,21 +1,11 @@
 /**
- * A thread that runs simulations for `effect-raft sim`; see SimRuns.
+ * Where a thread of `effect-raft sim` begins; what it does is in SimThread.
+ *
+ * Effect keeps the platform's async context for every fiber that waits, which is a twentieth of a simulation's
+ * time, and no simulation asks for it. It does without where the platform has none, and looks when it is loaded:
+ * so in this thread there is none, and the rest is loaded after that.
  */
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeWorkerRunner from "@effect/platform-node/NodeWorkerRunner"
-import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as RpcServer from "effect/rpc/RpcServer"
-import { runHere, SimRpcs } from "./SimRuns.ts"
+const builtinModule = process.getBuiltinModule.bind(process)
+process.getBuiltinModule = (id: string) => (id === "node:async_hooks" ? undefined : builtinModule(id))
 
-const Handlers = SimRpcs.toLayer({
-  Run: ({ seed, settings }) => Effect.sync(() => runHere(seed, settings))
-})
-
-RpcServer.layer(SimRpcs).pipe(
-  Layer.provide(Handlers),
-  Layer.provide(RpcServer.layerProtocolWorkerRunner),
-  Layer.provide(NodeWorkerRunner.layer),
-  Layer.launch,
-  NodeRuntime.runMain
-)
+await import("./SimThread.ts")

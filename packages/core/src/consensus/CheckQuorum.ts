@@ -37,11 +37,10 @@ const withoutPause = (state: NodeState, stamp: Stamp): NodeState => {
   if (role._tag !== "Leader") return state
   const pausedMillis = stamp.nowMillis - role.beatMillis - config.heartbeatIntervalMillis
   if (pausedMillis <= config.electionTimeoutMillis) return state
-  const progress = new Map(role.progress)
-  for (const [peer, known] of progress) {
-    const contactMillis = Math.min(stamp.nowMillis, known.contactMillis + pausedMillis)
-    progress.set(peer, { ...known, contactMillis })
-  }
+  const progress = role.progress.map((known) => ({
+    ...known,
+    contactMillis: Math.min(stamp.nowMillis, known.contactMillis + pausedMillis)
+  }))
   const disk = { ...role.disk, sinceMillis: Math.min(stamp.nowMillis, role.disk.sinceMillis + pausedMillis) }
   return { ...state, role: { ...role, progress, disk } }
 }

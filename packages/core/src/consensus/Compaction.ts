@@ -52,7 +52,8 @@ const lastHeldByPeers = (
   { nowMillis }: Stamp
 ): LogIndex.LogIndex => {
   if (role._tag !== "Leader" || former === undefined) return log.lastIndex
-  return Array.from(role.progress.values())
+  return role.progress
+    .values()
     .filter((peer) => !peer.isLost && nowMillis - peer.contactMillis < config.electionTimeoutMillis)
     .map((peer) => lastHeldBy(peer, former, log.base) ?? log.lastIndex)
     .reduce(LogIndex.min, log.lastIndex)

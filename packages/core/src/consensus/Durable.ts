@@ -51,7 +51,8 @@ export const appendBlocks = (
   emit: Emit
 ): NodeState => {
   const kept = truncateFrom === undefined ? state.log : RaftLog.truncateFrom(state.log, truncateFrom)
-  const log = blocks.reduce(RaftLog.append, kept)
+  let log = kept
+  for (const block of blocks) log = RaftLog.append(log, block)
   const ticket = state.durability.issued + 1
   emit({
     _tag: "Persist",

@@ -105,13 +105,18 @@ const takeEntries = (state: NodeState, blocks: ReadonlyArray<LogEntry.EntryBlock
   if (firstNew <= state.commitIndex) {
     throw new Error(`The leader would remove the committed entry at ${firstNew} (State Machine Safety)`)
   }
-  const fresh = blocks
-    .filter((block) => LogEntry.lastIndex(block) >= firstNew)
-    .map((block) =>
-      LogEntry.slice(block, LogIndex.max(block.firstIndex, firstNew), LogEntry.lastIndex(block))
-    )
+  // Mostly all of them are new, and whole.
+  const fresh = blocks[0]!.firstIndex >= firstNew ? blocks : blocksFrom(blocks, firstNew)
   return Durable.appendBlocks(state, fresh, firstNew <= state.log.lastIndex ? firstNew : undefined, emit)
 }
+
+const blocksFrom = (
+  blocks: ReadonlyArray<LogEntry.EntryBlock>,
+  first: LogIndex.LogIndex
+): ReadonlyArray<LogEntry.EntryBlock> =>
+  blocks
+    .filter((block) => LogEntry.lastIndex(block) >= first)
+    .map((block) => LogEntry.slice(block, LogIndex.max(block.firstIndex, first), LogEntry.lastIndex(block)))
 
 const firstNewIndex = (
   state: NodeState,

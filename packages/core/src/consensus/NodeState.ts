@@ -15,7 +15,7 @@ import type { Term } from "../Term.ts"
 import * as Configurations from "./Configurations.ts"
 import type { RoundStart } from "./Lease.ts"
 import type { Transfer } from "./LeadershipTransfer.ts"
-import type { Progress } from "./Progress.ts"
+import type { PeerProgress } from "./PeerProgress.ts"
 import type { PendingRead, ReadRequest } from "./ReadIndex.ts"
 import * as RaftLog from "./RaftLog.ts"
 
@@ -59,7 +59,7 @@ export interface Leader {
   /** Index of the no-op that began its term; once that is committed, so is all before it. */
   readonly termStartIndex: LogIndex.LogIndex
   /** Every member but itself, and those who are about to leave. */
-  readonly progress: ReadonlyMap<NodeId, Progress>
+  readonly progress: PeerProgress
   /** The last configuration that was committed when the last heartbeat was due. */
   readonly settledIndex: LogIndex.LogIndex
   /** How many heartbeats were due so far. */
@@ -203,7 +203,7 @@ export const peersOf = (state: NodeState): ReadonlyArray<NodeId> =>
 
 /** Whom a leader replicates to: the other members, and those who are about to leave. */
 export const replicatedTo = ({ role }: NodeState): ReadonlyArray<NodeId> =>
-  role._tag === "Leader" ? Array.from(role.progress.keys()) : []
+  role._tag === "Leader" ? role.progress.peers : []
 
 /** Every other member that counts to a quorum. */
 export const otherVoters = (state: NodeState): ReadonlyArray<NodeId> =>

@@ -74,6 +74,8 @@ export const confirmed = (progress: Progress, startMillis: number): Progress =>
 
 /** The peer's log matches up to `matchIndex`. An old answer that says less changes nothing. */
 export const accepted = (progress: Progress, matchIndex: LogIndex.LogIndex): Progress => {
+  // Who is sent to ahead is doubted in nothing.
+  if (progress.mode === "Replicate" && matchIndex <= progress.matchIndex) return progress
   const match = LogIndex.max(progress.matchIndex, matchIndex)
   // While probing, only an answer that reaches the probe says that the point was found.
   const found = progress.mode === "Replicate" || match >= progress.nextIndex - 1

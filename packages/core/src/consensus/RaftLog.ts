@@ -81,10 +81,17 @@ export const compactTo = (log: RaftLog, index: LogIndex.LogIndex): RaftLog => {
   return fromBlocks(blocksBetween(log, LogIndex.plus(index, 1), log.lastIndex), base)
 }
 
-/** Position of the chunk that holds `index`, which must be in the log. */
+/**
+ * Position of the chunk that holds `index`, which must be in the log. Mostly that is one of the last: it is looked
+ * for in steps that double, from the end, and then between the last two of these.
+ */
 const chunkOf = (log: RaftLog, index: LogIndex.LogIndex): number => {
-  let low = 0
   let high = log.chunkCount - 1
+  let low = high
+  for (let step = 1; low > 0 && log.chunks[low]!.firstIndex > index; step *= 2) {
+    high = low - 1
+    low = Math.max(0, low - step)
+  }
   while (low < high) {
     const middle = (low + high + 1) >>> 1
     if (log.chunks[middle]!.firstIndex <= index) low = middle

@@ -131,9 +131,8 @@ export const settle = (state: NodeState, emit: Emit): NodeState => {
  * Gives the reads that are new their index and a round. A new leader does not know what is committed
  * until an entry of its own term is (section 8), so its first reads wait for that.
  */
-const startRound = (state: NodeState, role: Leader): NodeState & { readonly role: Leader } => {
-  if (state.commitIndex < role.termStartIndex || role.reads.every((read) => read.round > 0))
-    return { ...state, role }
+const startRound = (state: NodeState, role: Leader): NodeState => {
+  if (state.commitIndex < role.termStartIndex || role.reads.every((read) => read.round > 0)) return state
   const round = role.round + 1
   const reads = role.reads.map((read) =>
     read.round > 0 ? read : { ...read, readIndex: state.commitIndex, round }
@@ -142,8 +141,9 @@ const startRound = (state: NodeState, role: Leader): NodeState & { readonly role
 }
 
 /** Answers the reads whose round a quorum has answered. A leader always agrees with itself. */
-const confirm = (state: NodeState & { readonly role: Leader }, emit: Emit): NodeState => {
+const confirm = (state: NodeState, emit: Emit): NodeState => {
   const { role } = state
+  if (role._tag !== "Leader") return state
   const confirmed = Quorum.reachedBy(Membership.votingSets(state.membership), (voter) =>
     voter === state.self ? Number.POSITIVE_INFINITY : (role.progress.get(voter)?.ackedRound ?? 0)
   )

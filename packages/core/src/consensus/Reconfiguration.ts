@@ -143,13 +143,12 @@ const append = (state: Leading, membership: Membership.Membership, stamp: Stamp,
  * Those who leave keep their progress until {@link onHeartbeatDue}.
  */
 const withProgress = (state: Leading, added: ReadonlyArray<NodeId>, stamp: Stamp): NodeState => {
-  const progress = new Map(state.role.progress)
   const unknown = Progress.initial({
     nextIndex: LogIndex.plus(state.log.lastIndex, 1),
     memberSince: latestIndex(state),
     nowMillis: stamp.nowMillis
   })
-  for (const peer of added) progress.set(peer, unknown)
+  const progress = added.reduce((known, peer) => known.with(peer, unknown), state.role.progress)
   return { ...state, role: { ...state.role, progress } }
 }
 
@@ -191,15 +190,12 @@ export const onHeartbeatDue = (state: NodeState, stamp: Stamp, emit: Emit): Node
 const withoutDeparted = (state: Leading, stamp: Stamp): Leading => {
   const { progress, settledIndex: toldIndex } = state.role
   const index = latestIndex(state)
-  const departed = Array.from(progress).filter(
-    ([peer, { matchIndex, contactMillis }]) =>
-      !Membership.isMember(state.membership, peer) &&
-      (Math.min(toldIndex, matchIndex) >= index ||
-        stamp.nowMillis - contactMillis >= state.config.electionTimeoutMillis)
-  )
+  const hasDeparted = (peer: NodeId, { matchIndex, contactMillis }: Progress.Progress): boolean =>
+    !Membership.isMember(state.membership, peer) &&
+    (Math.min(toldIndex, matchIndex) >= index ||
+      stamp.nowMillis - contactMillis >= state.config.electionTimeoutMillis)
+  const staying = progress.filter((known, peer) => !hasDeparted(peer, known))
   const settledIndex = index <= state.commitIndex ? index : toldIndex
-  if (departed.length === 0 && settledIndex === toldIndex) return state
-  const staying = new Map(progress)
-  for (const [peer] of departed) staying.delete(peer)
+  if (staying.size === progress.size && settledIndex === toldIndex) return state
   return { ...state, role: { ...state.role, progress: staying, settledIndex } }
 }

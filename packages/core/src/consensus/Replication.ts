@@ -17,6 +17,7 @@ import * as Durable from "./Durable.ts"
 import * as Lease from "./Lease.ts"
 import type { Leader, NodeState, Stamp } from "./NodeState.ts"
 import { peersOf } from "./NodeState.ts"
+import { PeerProgress } from "./PeerProgress.ts"
 import * as Progress from "./Progress.ts"
 import * as RaftLog from "./RaftLog.ts"
 import * as ReadIndex from "./ReadIndex.ts"
@@ -33,7 +34,7 @@ export const beginTerm = (state: NodeState, stamp: Stamp, emit: Emit): NodeState
     role: {
       _tag: "Leader",
       termStartIndex: noOpIndex,
-      progress: new Map(peersOf(state).map((peer) => [peer, progress])),
+      progress: PeerProgress.of(peersOf(state), progress),
       settledIndex: LogIndex.zero,
       transfer: undefined,
       hasUrged: false,
@@ -135,7 +136,7 @@ export const onPeerLost = (state: NodeState, peer: NodeId): NodeState => {
   const { role } = state
   const known = role._tag === "Leader" ? role.progress.get(peer) : undefined
   if (role._tag !== "Leader" || known === undefined) return state
-  return { ...state, role: { ...role, progress: new Map(role.progress).set(peer, Progress.lost(known)) } }
+  return { ...state, role: { ...role, progress: role.progress.with(peer, Progress.lost(known)) } }
 }
 
 /**
@@ -166,9 +167,10 @@ const onAnswer = (
   const progress = change(state.config.leaseReads ? Lease.confirm(role, contacted, round) : contacted)
   const answered: NodeState = {
     ...state,
-    role: { ...role, progress: new Map(role.progress).set(from, progress) }
+    role: { ...role, progress: role.progress.with(from, progress) }
   }
-  const advanced = progress.matchIndex > known.matchIndex ? Commitment.advance(answered) : answered
+  const isFurther = progress.matchIndex > LogIndex.max(known.matchIndex, state.commitIndex)
+  const advanced = isFurther ? Commitment.advance(answered) : answered
   return ReadIndex.settle(advanced, emit)
 }
 
@@ -248,16 +250,12 @@ const bareHeartbeat = (state: NodeState, role: Leader): AppendEntries => ({
 })
 
 /** Starts over when the rules say so, and never sends again what already matches. */
-const catchUp = (cursor: Cursor, progress: Progress.Progress): Cursor =>
-  cursor.epoch === progress.epoch && cursor.memberSince === progress.memberSince
-    ? { ...cursor, nextIndex: LogIndex.max(cursor.nextIndex, LogIndex.plus(progress.matchIndex, 1)) }
-    : {
-        ...cursor,
-        memberSince: progress.memberSince,
-        epoch: progress.epoch,
-        nextIndex: progress.nextIndex,
-        hasProbed: false
-      }
+const catchUp = (cursor: Cursor, progress: Progress.Progress): Cursor => {
+  const { epoch, matchIndex, memberSince, nextIndex } = progress
+  if (cursor.epoch !== epoch || cursor.memberSince !== memberSince)
+    return { ...cursor, memberSince, epoch, nextIndex, hasProbed: false }
+  return cursor.nextIndex > matchIndex ? cursor : { ...cursor, nextIndex: LogIndex.plus(matchIndex, 1) }
+}
 
 const entriesToSend = (
   state: NodeState,

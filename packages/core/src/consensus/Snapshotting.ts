@@ -162,7 +162,7 @@ export const onInstallReply = (
       : { ...heard, transfer: { snapshotId, offset } }
   const told: NodeState = {
     ...state,
-    role: { ...role, progress: new Map(role.progress).set(from, progress) }
+    role: { ...role, progress: role.progress.with(from, progress) }
   }
   return ReadIndex.settle(Commitment.advance(told), emit)
 }

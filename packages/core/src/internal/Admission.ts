@@ -18,7 +18,7 @@ export type Verdict =
   /** A copy, or too old to tell. */
   | "Ignore"
 
-/** Ids remembered for each sender and term. An older one counts as a copy. */
+/** Ids remembered for each sender and term that came out of turn. An older one counts as a copy. */
 const windowSize = 100_000
 
 /** Terms of office that are remembered. */
@@ -71,20 +71,31 @@ export class Admission {
   }
 }
 
-/** A sliding window over ids that arrive roughly in order. */
+/** Ids that arrive roughly in order: all from a first to a last one, and those that came out of turn. */
 class TakenIds {
-  private readonly ids = new Set<number>()
+  /** Empty at first. */
+  private first = 0
+  private last = -1
+  private readonly outOfTurn = new Set<number>()
+  /** Too old to tell. */
   private floor = -1
 
   has(id: number): boolean {
-    return id <= this.floor || this.ids.has(id)
+    return (id >= this.first && id <= this.last) || id <= this.floor || this.outOfTurn.has(id)
   }
 
   add(id: number): void {
-    this.ids.add(id)
-    if (this.ids.size <= windowSize) return
-    const [oldest] = this.ids
-    this.ids.delete(oldest!)
+    if (this.last < this.first) this.first = id
+    else if (id !== this.last + 1) return this.addOutOfTurn(id)
+    this.last = id
+    while (this.outOfTurn.delete(this.last + 1)) this.last += 1
+  }
+
+  private addOutOfTurn(id: number): void {
+    this.outOfTurn.add(id)
+    if (this.outOfTurn.size <= windowSize) return
+    const [oldest] = this.outOfTurn
+    this.outOfTurn.delete(oldest!)
     this.floor = Math.max(this.floor, oldest!)
   }
 }

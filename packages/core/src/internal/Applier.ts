@@ -54,6 +54,8 @@ export const make = <Command, Reply, View>(options: {
   readonly snapshots: SnapshotStore
   /** Told after each portion. */
   readonly onPortion: (moment: Moment) => void
+  /** Told when the machine has its state from a snapshot of this size. */
+  readonly onRestored: (snapshotBytes: number) => void
 }): Effect.Effect<Applier<View>> =>
   Effect.gen(function* () {
     const { machine, slots, tracer } = options
@@ -73,7 +75,9 @@ export const make = <Command, Reply, View>(options: {
       const answers: Array<Answer> = []
       try {
         for (const block of RaftLog.blocksBetween(log, LogIndex.plus(applied, 1), last)) {
-          for (const entry of LogEntry.entries(block)) {
+          const blockEnd = LogEntry.lastIndex(block)
+          for (let index = block.firstIndex; index <= blockEnd; index = LogIndex.plus(index, 1)) {
+            const entry = LogEntry.entryAt(block, index)
             const reply = applyEntry(replica, entry, slots, answers)
             applied = entry.index
             place = entry
@@ -113,6 +117,7 @@ export const make = <Command, Reply, View>(options: {
       applied = lastIndex
       place = { index: lastIndex, term: lastTerm, timestampMillis: lastTimestampMillis }
       tracer.onRestored?.(lastIndex)
+      options.onRestored(reader.sizeBytes)
       slots.failUpTo(lastIndex)
     }).pipe(Effect.scoped)
 

@@ -11,7 +11,7 @@
  * applied, or when the leader loses its office.
  */
 import type { ClientEntrance, Visit, VisitOptions } from "../ClientEntrance.ts"
-import type { ClientRequest, QueryRequest } from "../ClientMessage.ts"
+import type { AwaitLeaderRequest, ClientRequest, QueryRequest } from "../ClientMessage.ts"
 import * as NodeState from "../consensus/NodeState.ts"
 import type { ProposalKind } from "../LogEntry.ts"
 import type { ClusterId, GroupId, NodeId } from "../NodeId.ts"
@@ -22,6 +22,7 @@ import type { RaftNode } from "../RaftNode.ts"
 import * as SessionAnswer from "../sessions/SessionAnswer.ts"
 import * as SessionRecord from "../sessions/SessionRecord.ts"
 import type { BinaryCodec, StateMachine } from "../StateMachine.ts"
+import type { LeaderNews, Question } from "./LeaderNews.ts"
 import type { Proposal } from "./LocalProposal.ts"
 import type { Position, ProposalSlot } from "./ReplySlots.ts"
 import * as SessionCalls from "./SessionCalls.ts"
@@ -39,16 +40,27 @@ export interface Options<Command, Reply, View> {
   readonly config: RaftConfig
   /** Where requests wait while nobody leads. */
   readonly room: WaitingRoom
+  /** Where clients wait to hear of another leader. */
+  readonly news: LeaderNews
+}
+
+/** Where the leader of whom a node knows listens for clients: at another node, or here. */
+interface LeaderPlace {
+  readonly leader: NodeId
+  /** `null` for the node itself. */
+  readonly at: string | null
 }
 
 export const make = <Command, Reply, View>(
   options: Options<Command, Reply, View>
 ): ClientEntrance["Service"] => {
   const { clusterId, config, groupId, node, nodeId, room } = options
-  const leaderAt = (): string | null => {
-    if (room.isOpen()) return null
-    const leader = NodeState.leaderOf(node.state())
-    return leader === null || leader === nodeId ? null : (node.attributesOf(leader)[clientAttribute] ?? null)
+  const leaderPlace = (): LeaderPlace | undefined => {
+    const leader = room.isOpen() ? null : NodeState.leaderOf(node.state())
+    if (leader === null) return undefined
+    if (leader === nodeId) return { leader, at: null }
+    const at = node.attributesOf(leader)[clientAttribute]
+    return at === undefined ? undefined : { leader, at }
   }
   return {
     welcome: () => ({
@@ -56,25 +68,30 @@ export const make = <Command, Reply, View>(
       groupId,
       nodeId,
       maxInFlight: config.maxClientRequests,
-      leaderAt: leaderAt()
+      leaderAt: leaderPlace()?.at ?? null
     }),
-    admit: (visit) => new VisitOfNode(options, visit, leaderAt)
+    admit: (visit) => new VisitOfNode(options, visit, leaderPlace)
   }
 }
 
 class VisitOfNode<Command, Reply, View> implements Visit {
   private readonly options: Options<Command, Reply, View>
   private readonly visitor: VisitOptions
-  private readonly leaderAt: () => string | null
+  private readonly leaderPlace: () => LeaderPlace | undefined
   /** Waits for a quorum round that are under way. */
   private readonly reads = new Set<number>()
+  private readonly questions = new Set<Question>()
   private inFlight = 0
   private hasEnded = false
 
-  constructor(options: Options<Command, Reply, View>, visitor: VisitOptions, leaderAt: () => string | null) {
+  constructor(
+    options: Options<Command, Reply, View>,
+    visitor: VisitOptions,
+    leaderPlace: () => LeaderPlace | undefined
+  ) {
     this.options = options
     this.visitor = visitor
-    this.leaderAt = leaderAt
+    this.leaderPlace = leaderPlace
   }
 
   take(requests: ReadonlyArray<ClientRequest>): void {
@@ -84,6 +101,8 @@ class VisitOfNode<Command, Reply, View> implements Visit {
       this.inFlight += 1
       if (this.inFlight > maxClientRequests) {
         this.failed(request.id, new Overloaded({ bound: "maxClientRequests", limit: maxClientRequests }))
+      } else if (request._tag === "AwaitLeader") {
+        this.awaitLeader(request)
       } else if (request._tag !== "Query") {
         this.propose(request)
       } else if (request.consistency === "stale") {
@@ -99,11 +118,13 @@ class VisitOfNode<Command, Reply, View> implements Visit {
     this.hasEnded = true
     for (const readId of this.reads) this.options.node.forgetRead(readId)
     this.reads.clear()
+    for (const question of this.questions) this.options.news.forget(question)
+    this.questions.clear()
   }
 
   // --- commands ---------------------------------------------------------------------------------------
 
-  private propose(request: Exclude<ClientRequest, QueryRequest>): void {
+  private propose(request: Commanding): void {
     const { config, machine, node } = this.options
     const proposal = proposalOf(request, config, machine.command)
     if ("_tag" in proposal) this.failed(request.id, proposal)
@@ -180,6 +201,20 @@ class VisitOfNode<Command, Reply, View> implements Visit {
     return !this.hasEnded && reason._tag === "NotLeader" && room.isOpen() && room.admit(guest)
   }
 
+  // --- who leads --------------------------------------------------------------------------------------
+
+  private awaitLeader({ id, otherThan }: AwaitLeaderRequest): void {
+    const question = (): boolean => {
+      const place = this.leaderPlace()
+      if (place === undefined || place.leader === otherThan) return false
+      this.questions.delete(question)
+      this.done(id, utf8.encode(place.at ?? ""))
+      return true
+    }
+    this.questions.add(question)
+    this.options.news.ask(question)
+  }
+
   // --- answers ----------------------------------------------------------------------------------------
 
   private done(id: number, bytes: Uint8Array): void {
@@ -190,10 +225,15 @@ class VisitOfNode<Command, Reply, View> implements Visit {
   failed(id: number, reason: RaftErrorReason): void {
     this.inFlight -= 1
     if (this.hasEnded) return
-    const leaderAt = reason._tag === "NotLeader" ? this.leaderAt() : null
+    const leaderAt = reason._tag === "NotLeader" ? (this.leaderPlace()?.at ?? null) : null
     this.visitor.answer({ _tag: "Failed", id, reason, leaderAt })
   }
 }
+
+const utf8 = new TextEncoder()
+
+/** Requests that become entries of the log. */
+type Commanding = Exclude<ClientRequest, QueryRequest | AwaitLeaderRequest>
 
 /** What a client may bring into the log. */
 interface Admitted extends Proposal {
@@ -204,11 +244,7 @@ interface Admitted extends Proposal {
  * What goes into the log for a request, or why nothing does. What no node could read must not get there:
  * every node would stop at it.
  */
-const proposalOf = (
-  request: Exclude<ClientRequest, QueryRequest>,
-  config: RaftConfig,
-  codec: Reads
-): Admitted | RaftErrorReason => {
+const proposalOf = (request: Commanding, config: RaftConfig, codec: Reads): Admitted | RaftErrorReason => {
   switch (request._tag) {
     case "OpenSession":
       return { kind: "Session", payload: SessionRecord.encode(SessionCalls.openRecord(config)) }

@@ -14,9 +14,12 @@ export interface Work {
   readonly slots: ReadonlyArray<ProposalSlot>
 }
 
+const none: ReadonlyArray<ProposalSlot> = []
+
 /** Calls that were given up before their turn came are left out. */
 export const workOf = (batch: Mailbox.Batch, readSlots: ReadSlots): Work => {
   const { events } = batch
+  if (batch.requests.length === 0) return { events, slots: none }
   const proposed: Array<ProposalSlot> = []
   const readIds: Array<number> = []
   const leaseReadIds: Array<number> = []

@@ -37,6 +37,8 @@ export interface Mailbox {
   readonly drainRequests: () => ReadonlyArray<Request>
 }
 
+const none: ReadonlyArray<Request> = []
+
 /** `ring` is called whenever something was put in. */
 export const make = (config: RaftConfig, ring: () => void): Mailbox => {
   let protocol: Array<Event> = []
@@ -44,9 +46,9 @@ export const make = (config: RaftConfig, ring: () => void): Mailbox => {
   let queuedMessages = 0
 
   const takeAll = (): Batch => {
-    const batch = { events: protocol, requests: clients }
+    const batch = { events: protocol, requests: clients.length === 0 ? none : clients }
     protocol = []
-    clients = []
+    if (clients.length > 0) clients = []
     queuedMessages = 0
     return batch
   }

@@ -20,10 +20,15 @@ export class Outbox {
       if (action._tag === "SendNow") this.send(action.to, action.message)
       else if (action._tag === "SendWhenDurable") this.holdBack(action)
     }
-    if (this.heldBack.length === 0 || this.heldBack.every((held) => held.ticket > persisted)) return
-    const due = this.heldBack.filter((held) => held.ticket <= persisted)
-    this.heldBack = this.heldBack.filter((held) => held.ticket > persisted)
-    for (const held of due) this.send(held.to, held.message)
+    if (this.heldBack.length > 0) this.releaseUpTo(persisted)
+  }
+
+  private releaseUpTo(persisted: number): void {
+    const due = this.heldBack.filter(({ ticket }) => ticket <= persisted)
+    if (due.length === 0) return
+    this.heldBack =
+      due.length === this.heldBack.length ? [] : this.heldBack.filter(({ ticket }) => ticket > persisted)
+    for (const { message, to } of due) this.send(to, message)
   }
 
   /** While a disk hangs, heartbeats ask for the same acknowledgement again and again: once is enough. */

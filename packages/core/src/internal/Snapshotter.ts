@@ -16,6 +16,14 @@ import type { SnapshotMeta } from "../Snapshot.ts"
 import type { ReplicaSnapshot } from "./Replica.ts"
 import type { Term } from "../Term.ts"
 
+/**
+ * How many bytes of log gather until a snapshot is taken. While it is twice as many as the snapshot has,
+ * snapshots make the disk write half as much again at most, and a node has no more log to keep and to apply again
+ * than its state is worth.
+ */
+export const bytesUntilDue = (config: RaftConfig, snapshotBytes: number): number =>
+  Math.min(config.snapshotEveryBytes, Math.max(config.snapshotAtLeastBytes, 2 * snapshotBytes))
+
 /** What an entry leaves behind when its command is applied: where it stood, and the leader's clock in it. */
 export interface Place {
   readonly index: LogIndex.LogIndex
@@ -41,6 +49,8 @@ export interface Snapshotter {
   readonly consider: (moment: Moment) => void
   /** A leader's snapshot was installed: the next own one is counted from there. */
   readonly startAfter: (index: LogIndex.LogIndex) => void
+  /** The machine has its state from a snapshot of this size. */
+  readonly restored: (snapshotBytes: number) => void
   /** Writes for ever; fails with the disk. */
   readonly run: Effect.Effect<never, StorageError>
 }
@@ -58,21 +68,26 @@ export const make = (options: {
     const { config, store } = options
     const inbox = yield* Queue.dropping<Taken>(1)
     let lastIndex = options.lastIndex
+    /** The size of the newest snapshot. */
+    let snapshotBytes = 0
     let isBusy = false
 
     const isDue = ({ log, place: { index } }: Moment): boolean =>
       index - lastIndex >= config.snapshotEveryEntries ||
-      RaftLog.bytesBetween(log, LogIndex.plus(lastIndex, 1), index) >= config.snapshotEveryBytes
+      RaftLog.bytesBetween(log, LogIndex.plus(lastIndex, 1), index) >= bytesUntilDue(config, snapshotBytes)
 
     const write = ({ meta, pieces }: Taken) =>
       Effect.gen(function* () {
         const writer = yield* store.writer({ meta, purpose: "Take" })
+        let written = 0
         for (const piece of pieces) {
           yield* writer.write(piece)
+          written += piece.byteLength
           // A piece at a time: a large state must not hold up the event loop.
           yield* Effect.yieldNow
         }
         yield* writer.commit
+        snapshotBytes = written
         options.onTaken({ _tag: "SnapshotTaken", snapshot: meta })
       }).pipe(
         Effect.scoped,
@@ -96,6 +111,9 @@ export const make = (options: {
       },
       startAfter: (index) => {
         lastIndex = LogIndex.max(lastIndex, index)
+      },
+      restored: (bytes) => {
+        snapshotBytes = bytes
       },
       run: Effect.forever(Effect.flatMap(Queue.take(inbox), write), { disableYield: true })
     }

@@ -132,14 +132,14 @@ export const make = <View>(node: Knowledge, parts: Parts<View>): Turns => {
       actions.push(action)
     }
     for (const event of events) step(event, stamp, actions, emit)
-    let unwritten = actions.filter(isPersist)
+    let unwritten = persistsFrom(actions, 0)
     // In memory it is durable within the turn.
     let done = logWriter.writeNow(unwritten)
     while (done !== undefined) {
       const firstAction = actions.length
       events.push(done)
       step(done, stamp, actions, emit)
-      unwritten = actions.slice(firstAction).filter(isPersist)
+      unwritten = persistsFrom(actions, firstAction)
       done = logWriter.writeNow(unwritten)
     }
     return unwritten
@@ -210,6 +210,20 @@ export const make = <View>(node: Knowledge, parts: Parts<View>): Turns => {
 }
 
 export const isPersist = (action: Action): action is Persist => action._tag === "Persist"
+
+const nothing: ReadonlyArray<Persist> = []
+
+/** What is to be written of the actions from `first` on; mostly nothing. */
+const persistsFrom = (actions: ReadonlyArray<Action>, first: number): ReadonlyArray<Persist> => {
+  let found: Array<Persist> | undefined
+  for (let at = first; at < actions.length; at++) {
+    const action = actions[at]!
+    if (!isPersist(action)) continue
+    if (found === undefined) found = [action]
+    else found.push(action)
+  }
+  return found ?? nothing
+}
 
 /** What those who watch a node are told of. */
 const isNotable = (before: NodeState.NodeState, after: NodeState.NodeState): boolean =>

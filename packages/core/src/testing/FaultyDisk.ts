@@ -56,8 +56,10 @@ export type DiskEvent =
   | "failedWrites"
   /** A segment was full, and the log went on in the next. */
   | "segmentsRolled"
-  /** A snapshot made a segment needless, and it was removed. */
+  /** A snapshot made a segment needless, and it was removed, or put aside to be written over. */
   | "segmentsRemoved"
+  /** One that was put aside was prepared to become the next. */
+  | "segmentsReused"
   /** A start that cut off a write that had not come to its end. */
   | "tailsCut"
 

@@ -59,7 +59,7 @@ interface Pending<Input, Output> {
   readonly client: number
   readonly input: Input
   readonly callNanos: number
-  ended: { readonly returnNanos: number; readonly outcome: Outcome<Output> } | undefined
+  ended: Operation<Input, Output> | undefined
 }
 
 /** A recorder on the present `Clock`. It keeps every operation until it is dropped itself. */
@@ -75,7 +75,7 @@ export const make = <Input, Output>(): Effect.Effect<Recorder<Input, Output>> =>
           const outcome: Outcome<Output> = Exit.isSuccess(exit)
             ? { _tag: "Ok", output: output(exit.value) }
             : { _tag: isSureFailure(exit.cause, didNotHappen) ? "Fail" : "Unknown" }
-          pending.ended = { returnNanos: stamp(), outcome }
+          pending.ended = { client, input, callNanos: pending.callNanos, returnNanos: stamp(), outcome }
           return outcome
         }
       }
@@ -87,12 +87,10 @@ export const make = <Input, Output>(): Effect.Effect<Recorder<Input, Output>> =>
             return Effect.onExit(effect, (exit) => Effect.sync(() => void end(exit)))
           }),
         operations: Effect.sync(() =>
-          begun.map(({ client, input, callNanos, ended }) => ({
-            client,
-            input,
-            callNanos,
-            ...(ended ?? { returnNanos: stamp(), outcome: { _tag: "Unknown" } })
-          }))
+          begun.map(
+            ({ client, input, callNanos, ended }) =>
+              ended ?? { client, input, callNanos, returnNanos: stamp(), outcome: { _tag: "Unknown" } }
+          )
         )
       }
     })

@@ -22,7 +22,8 @@ import { RaftTransport } from "../RaftTransport.ts"
 import * as Alarm from "./Alarm.ts"
 import { Dice, drawDelay, hashText, isReply, lost, reliable } from "./LinkFaults.ts"
 import type { LinkSettings } from "./LinkFaults.ts"
-import { raftMessageSize } from "./RaftMessageSize.ts"
+import { leavesMillis } from "./NetworkLink.ts"
+import type { Link, Parcel } from "./NetworkLink.ts"
 import { keyOf, Topology } from "./Topology.ts"
 import type { Direction } from "./Topology.ts"
 import { TrafficCount } from "./TrafficCount.ts"
@@ -88,17 +89,11 @@ export interface MemoryNetwork {
 /** More than this a paused node does not keep waiting; the rest is lost. */
 const maxHeldMessages = 100_000
 
-interface Link extends Direction {
-  readonly room: Room
-  readonly seed: number
-  settings: LinkSettings
-  cut: boolean
-  /** Messages sent on this link so far. */
-  sent: number
-  /** When the latest of its messages is due. */
-  lastDueMillis: number
-  /** Up to then it is busy with the messages that were sent, where it carries only so many bytes a second. */
-  busyUntilMillis: number
+/** An open node, as the network sees it. */
+interface Sender {
+  /** To whom it has sent, also in its lives before. */
+  readonly links: Map<NodeId, Link>
+  isSilenced: boolean
 }
 
 /** Makes a network. It delivers until the scope closes. */
@@ -108,36 +103,36 @@ export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwor
     const setAlarm = yield* Alarm.make
 
     const topology = new Topology()
-    const traffic = new TrafficCount()
     const dice = new Dice()
     const observe = options.observe
     const ownSettings = new Map<string, LinkSettings>()
     const links = new Map<Room, Map<NodeId, Map<NodeId, Link>>>()
+    const senders = new Map<Station, Sender>()
     const held = new Map<NodeId, Array<() => void>>()
-    const silenced = new WeakSet<Station>()
-    const due = new Map<number, Array<() => void>>()
+    const due = new Map<number, Array<Parcel>>()
     let settings = options.settings ?? reliable
 
     // --- links ----------------------------------------------------------------------------------
 
-    const linkOf = (room: Room, from: NodeId, to: NodeId): Link => {
-      const found = links.get(room)?.get(from)?.get(to)
-      if (found !== undefined) return found
-      const link: Link = {
-        room,
-        from,
-        to,
-        seed: hashText(`${options.seed}/${room.name}/${from}>${to}`),
-        settings: settingsOf({ from, to }),
-        cut: topology.isCut({ from, to }),
-        sent: 0,
-        lastDueMillis: 0,
-        busyUntilMillis: 0
-      }
-      const bySender = getOrMake(links, room, () => new Map<NodeId, Map<NodeId, Link>>())
-      getOrMake(bySender, from, () => new Map<NodeId, Link>()).set(to, link)
-      return link
-    }
+    const senderOf = (station: Station): Sender =>
+      getOrMake(senders, station, () => {
+        const bySender = getOrMake(links, station.room, () => new Map<NodeId, Map<NodeId, Link>>())
+        const ownLinks = getOrMake(bySender, station.nodeId, () => new Map<NodeId, Link>())
+        return { links: ownLinks, isSilenced: false }
+      })
+
+    const newLink = (room: Room, { from, to }: Direction): Link => ({
+      room,
+      from,
+      to,
+      seed: hashText(`${options.seed}/${room.name}/${from}>${to}`),
+      traffic: new TrafficCount(),
+      settings: settingsOf({ from, to }),
+      cut: topology.isCut({ from, to }),
+      sent: 0,
+      lastDueMillis: 0,
+      busyUntilMillis: 0
+    })
 
     const eachLink = (change: (link: Link) => void) => {
       for (const bySender of links.values()) {
@@ -159,7 +154,7 @@ export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwor
       })
     }
 
-    const report = (_tag: NetworkEvent["_tag"], link: Link, number: number, message: RaftMessage) =>
+    const report = (_tag: NetworkEvent["_tag"], { link, message, number }: Parcel) =>
       observe?.({
         _tag,
         atMillis: clock.currentTimeMillisUnsafe(),
@@ -177,26 +172,27 @@ export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwor
       else if (waiting.length < maxHeldMessages) waiting.push(act)
     }
 
-    const deliver = (link: Link, number: number, message: RaftMessage): void => {
+    const deliver = (parcel: Parcel): void => {
+      const { link, message } = parcel
       const receiver = link.room.stations.get(link.to)
       if (link.cut || receiver === undefined) {
-        report("Lost", link, number, message)
+        report("Lost", parcel)
       } else if (held.has(link.to)) {
-        unlessPaused(link.to, () => deliver(link, number, message))
+        unlessPaused(link.to, () => deliver(parcel))
       } else {
-        report("Delivered", link, number, message)
+        report("Delivered", parcel)
         receiver.handler.onMessage(link.from, message)
       }
     }
 
-    const deliverAt = (dueMillis: number, nowMillis: number, delivery: () => void) => {
+    const deliverAt = (dueMillis: number, nowMillis: number, parcel: Parcel) => {
       const together = due.get(dueMillis)
       if (together !== undefined) {
-        together.push(delivery)
+        together.push(parcel)
       } else if (dueMillis <= nowMillis) {
-        delivery()
+        deliver(parcel)
       } else {
-        due.set(dueMillis, [delivery])
+        due.set(dueMillis, [parcel])
         setAlarm(dueMillis - nowMillis, () => deliverDue(dueMillis))
       }
     }
@@ -204,41 +200,44 @@ export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwor
     const deliverDue = (dueMillis: number): void => {
       const together = due.get(dueMillis) ?? []
       // What a delivery sends without delay comes after what was due before it: the list may still grow.
-      for (const delivery of together) delivery()
+      for (const parcel of together) deliver(parcel)
       due.delete(dueMillis)
     }
 
-    const travel = (link: Link, number: number, message: RaftMessage, delayMillis: number) => {
+    const travel = (parcel: Parcel, delayMillis: number) => {
+      const { link } = parcel
       const nowMillis = clock.currentTimeMillisUnsafe()
-      const arrivesMillis = leavesMillis(link, nowMillis, message) + delayMillis
+      const arrivesMillis = leavesMillis(parcel, nowMillis) + delayMillis
       const dueMillis = link.settings.inOrder ? Math.max(arrivesMillis, link.lastDueMillis) : arrivesMillis
       link.lastDueMillis = dueMillis
-      deliverAt(dueMillis, nowMillis, () => deliver(link, number, message))
+      deliverAt(dueMillis, nowMillis, parcel)
     }
 
     const dispatch = (link: Link, message: RaftMessage) => {
       const number = link.sent++
-      traffic.add(link.from, message)
-      report("Sent", link, number, message)
+      const parcel = { link, number, message }
+      link.traffic.add(message)
+      report("Sent", parcel)
       const reply = isReply(message._tag)
       dice.reset(link.seed, number)
       const delayMillis = drawDelay(dice, link.settings, reply)
       // The double is drawn before anything is delivered: a delivery may send, and so throw the same dice.
       const doubled = dice.happens(link.settings.duplication)
       const doubleDelayMillis = doubled ? drawDelay(dice, link.settings, reply) : lost
-      if (link.cut || delayMillis === lost) report("Lost", link, number, message)
-      else travel(link, number, message, delayMillis)
-      if (!link.cut && doubleDelayMillis !== lost) travel(link, number, message, doubleDelayMillis)
+      if (link.cut || delayMillis === lost) report("Lost", parcel)
+      else travel(parcel, delayMillis)
+      if (!link.cut && doubleDelayMillis !== lost) travel(parcel, doubleDelayMillis)
     }
 
     const carry = (from: Station, to: NodeId, message: RaftMessage): boolean => {
-      if (silenced.has(from)) return false
+      const sender = senderOf(from)
+      if (sender.isSilenced) return false
       const receiver = from.room.stations.get(to)
       const known =
         to !== from.nodeId &&
         (receiver === undefined ? from.peers.has(to) : MemoryTransport.linked(from, receiver))
       if (!known) return false
-      const link = linkOf(from.room, from.nodeId, to)
+      const link = getOrMake(sender.links, to, () => newLink(from.room, { from: from.nodeId, to }))
       // Who hears of broken connections knows that there is nobody to send to.
       if (receiver === undefined && options.notifyLost !== false && !link.cut) return false
       if (held.has(from.nodeId)) unlessPaused(from.nodeId, () => dispatch(link, message))
@@ -260,6 +259,7 @@ export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwor
     const transport = MemoryTransport.makeWith({
       carry,
       closed: (station) => {
+        senders.delete(station)
         if (options.notifyLost !== false) tellPeersLost(station)
       }
     })
@@ -300,23 +300,20 @@ export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwor
       silence: (node) => {
         for (const room of links.keys()) {
           const station = room.stations.get(node)
-          if (station !== undefined) silenced.add(station)
+          if (station !== undefined) senderOf(station).isSilenced = true
         }
       },
-      traffic: (filter) => traffic.total(filter),
-      resetTraffic: () => traffic.clear(),
+      traffic: ({ from, tag } = {}) => {
+        const sum = { messages: 0, bytes: 0 }
+        eachLink((link) => {
+          if (from === undefined || from === link.from) link.traffic.addTo(sum, tag)
+        })
+        return sum
+      },
+      resetTraffic: () => eachLink(({ traffic }) => traffic.clear()),
       inFlight: () => total(due) + total(held)
     }
   })
-
-/** When the last byte of a message is on its way. */
-const leavesMillis = (link: Link, nowMillis: number, message: RaftMessage): number => {
-  const { bytesPerSecond } = link.settings
-  if (bytesPerSecond === undefined) return nowMillis
-  const transmissionMillis = (1000 * raftMessageSize(message)) / bytesPerSecond
-  link.busyUntilMillis = Math.max(nowMillis, link.busyUntilMillis) + transmissionMillis
-  return Math.ceil(link.busyUntilMillis)
-}
 
 const total = (lists: ReadonlyMap<unknown, ReadonlyArray<unknown>>): number => {
   let sum = 0

@@ -215,12 +215,13 @@ const life = <Self, Command, Reply, View>(
     yield* Effect.raceAllFirst([work, cluster.violated, Deferred.await(failed)]).pipe(
       Effect.onError(() => Nemesis.letGo(target))
     )
-    const believed = Oracle.attemptsOf(notes.history(), machine.machine.command.encode)
+    const history = notes.history()
+    const believed = Oracle.attemptsOf(history, machine.machine.command.encode)
     yield* judge(
       Oracle.check(believed, (index) => sessions.unwrap(cluster.appliedAt(index))),
       "Oracle"
     )
-    yield* judge(workload.check?.(notes.history()), "History")
+    yield* judge(workload.check?.(history), "History")
   }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None"))
 
 const linkSettings = ({ network }: Plan.Plan): LinkSettings => ({

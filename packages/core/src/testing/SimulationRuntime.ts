@@ -170,7 +170,13 @@ class ReadyTasks {
   }
 
   private takeAny(dice: Dice): TaskLine | undefined {
-    return this.lines.splice(Math.floor(dice.next() * this.lines.length), 1)[0]
+    const { lines } = this
+    const chosen = Math.floor(dice.next() * lines.length)
+    const line = lines[chosen]
+    // As `splice` does, which makes an array for each.
+    for (let at = chosen; at < lines.length - 1; at++) lines[at] = lines[at + 1]!
+    lines.pop()
+    return line
   }
 }
 

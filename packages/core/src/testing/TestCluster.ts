@@ -192,10 +192,9 @@ export const make = <Self, Command, Reply, View>(
     const running = new Map<NodeId, Scope.Closeable>()
     const starting = new Set<NodeId>()
     const handles = new Map<NodeId, Raft.Raft<Command, Reply, View>>()
-    const states = new Map<NodeId, NodeState>()
-    const appliedBy = new Map<NodeId, Array<LogEntry>>()
-    const appliedIndexes = new Map<NodeId, LogIndex.LogIndex>()
-    const everApplied = new Map<LogIndex.LogIndex, LogEntry>()
+    const books = new Map<NodeId, Book>()
+    /** What any node applied at an index, last. */
+    const everApplied: Array<LogEntry | undefined> = []
     const starts = new Map<NodeId, number>()
     /** One start or stop of a node at a time: on a slow disk a start takes a while. */
     const doors = new Map(nodeIds.map((nodeId) => [nodeId, Semaphore.makeUnsafe(1)]))
@@ -203,25 +202,31 @@ export const make = <Self, Command, Reply, View>(
     // --- nodes ------------------------------------------------------------------------------------
 
     const tracerOf = (nodeId: NodeId): RaftTracer =>
-      RaftTrace.all([record(nodeId), invariants.tracerOf(nodeId), observe(nodeId), books(nodeId)])
+      RaftTrace.all([record(nodeId), invariants.tracerOf(nodeId), observe(nodeId), keepBook(nodeId)])
 
-    const books = (nodeId: NodeId): RaftTracer => ({
-      onStart: (initial) => {
-        states.set(nodeId, initial)
-        appliedBy.set(nodeId, [])
-        appliedIndexes.set(nodeId, LogIndex.zero)
-      },
-      onTurn: ({ after }) => states.set(nodeId, after),
-      onRestored: (index) => appliedIndexes.set(nodeId, index),
-      onApplied: (entry) => {
-        const known = everApplied.get(entry.index)
-        // Every node reads the entry anew; one copy of it is enough to remember.
-        const kept = known?.term === entry.term ? known : entry
-        if (known !== kept) everApplied.set(entry.index, kept)
-        appliedBy.get(nodeId)?.push(kept)
-        appliedIndexes.set(nodeId, entry.index)
+    const keepBook = (nodeId: NodeId): RaftTracer => {
+      let book: Book
+      return {
+        onStart: (state) => {
+          book = { state, applied: [], appliedIndex: LogIndex.zero }
+          books.set(nodeId, book)
+        },
+        onTurn: ({ after }) => {
+          book.state = after
+        },
+        onRestored: (index) => {
+          book.appliedIndex = index
+        },
+        onApplied: (entry) => {
+          const known = everApplied[entry.index]
+          // Every node reads the entry anew; one copy of it is enough to remember.
+          const kept = known?.term === entry.term ? known : entry
+          if (known !== kept) everApplied[entry.index] = kept
+          book.applied.push(kept)
+          book.appliedIndex = entry.index
+        }
       }
-    })
+    }
 
     const environment = Layer.mergeAll(
       Layer.succeed(RaftTransport, network.transport),
@@ -288,7 +293,7 @@ export const make = <Self, Command, Reply, View>(
       })
 
     const raft = (nodeId: NodeId) => handles.get(nodeId) ?? neverStarted(nodeId)
-    const state = (nodeId: NodeId) => states.get(nodeId) ?? neverStarted(nodeId)
+    const state = (nodeId: NodeId) => books.get(nodeId)?.state ?? neverStarted(nodeId)
 
     // --- time -------------------------------------------------------------------------------------
 
@@ -382,15 +387,23 @@ export const make = <Self, Command, Reply, View>(
       awaitLeader,
       propose: (command, at) => drive(Effect.suspend(() => raft(at ?? anyUp()).propose(command))),
       read: (f, at) => drive(Effect.suspend(() => raft(at ?? anyUp()).read(f))),
-      applied: (nodeId) => appliedBy.get(nodeId) ?? [],
-      appliedIndex: (nodeId) => appliedIndexes.get(nodeId) ?? LogIndex.zero,
-      appliedAt: (index) => everApplied.get(index),
+      applied: (nodeId) => books.get(nodeId)?.applied ?? [],
+      appliedIndex: (nodeId) => books.get(nodeId)?.appliedIndex ?? LogIndex.zero,
+      appliedAt: (index) => everApplied[index],
       trace: () => trace.lines(),
       traceEvents: () => trace.events,
       violated: Deferred.await(violated),
       check
     }
   })
+
+/** What is written down of one life of a node. */
+interface Book {
+  /** After its last turn. */
+  state: NodeState
+  readonly applied: Array<LogEntry>
+  appliedIndex: LogIndex.LogIndex
+}
 
 /** How a node ends that says no farewell. */
 const powerLost = Exit.die(new Error("the power was lost"))

@@ -57,15 +57,16 @@ export class TimerHeap {
   private sink(): void {
     let at = 0
     while (true) {
-      const left = 2 * at + 1
-      let first = at
-      for (const child of [left, left + 1]) {
-        if (child < this.heap.length && isBefore(this.heap[child]!, this.heap[first]!)) first = child
-      }
+      const first = this.firstOf(this.firstOf(at, 2 * at + 1), 2 * at + 2)
       if (first === at) return
       this.swap(at, first)
       at = first
     }
+  }
+
+  /** Which of two places has the timer that is due first; `b` may be past the end. */
+  private firstOf(a: number, b: number): number {
+    return b < this.heap.length && isBefore(this.heap[b]!, this.heap[a]!) ? b : a
   }
 
   private swap(a: number, b: number): void {

@@ -22,37 +22,27 @@ interface Tally {
   bytes: number
 }
 
+/** What one link has carried. */
 export class TrafficCount {
-  private readonly tallies = new Map<NodeId, Map<RaftMessage["_tag"], Tally>>()
+  private readonly byTag = new Map<RaftMessage["_tag"], Tally>()
 
-  add(from: NodeId, message: RaftMessage): void {
-    const tally = this.tallyOf(from, message._tag)
+  add(message: RaftMessage): void {
+    let tally = this.byTag.get(message._tag)
+    if (tally === undefined) this.byTag.set(message._tag, (tally = { messages: 0, bytes: 0 }))
     tally.messages += 1
     tally.bytes += raftMessageSize(message)
   }
 
-  total(filter: TrafficFilter = {}): Traffic {
-    const sum = { messages: 0, bytes: 0 }
-    for (const [from, byTag] of this.tallies) {
-      if (filter.from !== undefined && filter.from !== from) continue
-      for (const [tag, tally] of byTag) {
-        if (filter.tag !== undefined && filter.tag !== tag) continue
-        sum.messages += tally.messages
-        sum.bytes += tally.bytes
-      }
+  /** Adds what it counted of one kind, or of all, to a sum. */
+  addTo(sum: Tally, only: RaftMessage["_tag"] | undefined): void {
+    for (const [tag, tally] of this.byTag) {
+      if (only !== undefined && only !== tag) continue
+      sum.messages += tally.messages
+      sum.bytes += tally.bytes
     }
-    return sum
   }
 
   clear(): void {
-    this.tallies.clear()
-  }
-
-  private tallyOf(from: NodeId, tag: RaftMessage["_tag"]): Tally {
-    let byTag = this.tallies.get(from)
-    if (byTag === undefined) this.tallies.set(from, (byTag = new Map<RaftMessage["_tag"], Tally>()))
-    let tally = byTag.get(tag)
-    if (tally === undefined) byTag.set(tag, (tally = { messages: 0, bytes: 0 }))
-    return tally
+    this.byTag.clear()
   }
 }

@@ -4,12 +4,13 @@
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { ClientAnswer, ClientRequest } from "../../src/ClientMessage.ts"
+import { leaderOf } from "../../src/consensus/NodeState.ts"
 import type { NodeId } from "../../src/NodeId.ts"
 import * as ClientServer from "../../src/ClientServer.ts"
 import { LogIndex } from "../../src/LogIndex.ts"
 import * as SessionRecord from "../../src/sessions/SessionRecord.ts"
 import { Term } from "../../src/Term.ts"
-import { clientTest } from "./ClientTest.ts"
+import { addressOf, clientTest } from "./ClientTest.ts"
 import type { TallyCluster } from "./ClientTest.ts"
 import { Tally } from "./Tally.ts"
 
@@ -125,5 +126,79 @@ clientTest(
       assert.isTrue(answer?._tag === "Failed" && answer.reason._tag === "NotLeader")
       assert.strictEqual(answer?._tag === "Failed" ? answer.leaderAt : null, leaderAt)
       assert.strictEqual(doors.hall.connections(), 0)
+    })
+)
+
+const awaitLeader = (otherThan: NodeId): ClientRequest => ({ _tag: "AwaitLeader", id: 7, otherThan })
+const placesIn = (answers: ReadonlyArray<ClientAnswer>) =>
+  answers.map((answer) =>
+    answer._tag === "Done" ? new TextDecoder().decode(answer.bytes) : answer.reason._tag
+  )
+
+clientTest("who doubts a node that does not lead hears at once who does", { size: 3 }, (cluster) =>
+  Effect.gen(function* () {
+    const leader = yield* cluster.awaitLeader()
+    const [one, other] = cluster.nodeIds.filter((nodeId) => nodeId !== leader) as [NodeId, NodeId]
+    yield* cluster.until("all know the leader", () => leaderOf(cluster.state(one)) === leader)
+    const atFollower = visit(cluster, one)
+    const atLeader = visit(cluster, leader)
+    atFollower.take([awaitLeader(other)])
+    atLeader.take([awaitLeader(other)])
+    assert.deepStrictEqual(
+      [placesIn(atFollower.answers), placesIn(atLeader.answers)],
+      [[addressOf(leader)], [""]]
+    )
+  })
+)
+
+clientTest(
+  "who doubts the leader hears of the next one as soon as the node does",
+  { size: 3 },
+  (cluster, doors) =>
+    Effect.gen(function* () {
+      const leader = yield* cluster.awaitLeader()
+      const others = cluster.nodeIds.filter((nodeId) => nodeId !== leader)
+      const visits = others.map((nodeId) => visit(cluster, nodeId))
+      const left = visit(cluster, others[0]!)
+      for (const { take } of [...visits, left]) take([awaitLeader(leader)])
+      yield* cluster.advance("2 seconds")
+      assert.deepStrictEqual(
+        visits.map(({ answers }) => answers),
+        [[], []]
+      )
+      left.end()
+      yield* doors.kill(leader)
+      for (const [at, nodeId] of others.entries()) {
+        yield* cluster.until(`${nodeId} has answered`, () => visits[at]!.answers.length === 1)
+      }
+      const next = yield* cluster.awaitLeader()
+      assert.deepStrictEqual(
+        visits.map(({ answers }) => placesIn(answers)),
+        others.map((nodeId) => [nodeId === next ? "" : addressOf(next)])
+      )
+      assert.deepStrictEqual(left.answers, [])
+    })
+)
+
+clientTest(
+  "a follower that missed a write answers a query that came after it only when it has it",
+  { size: 3 },
+  (cluster) =>
+    Effect.gen(function* () {
+      const leader = yield* cluster.awaitLeader()
+      const follower = cluster.nodeIds.find((nodeId) => nodeId !== leader)!
+      yield* cluster.propose("all have this", leader)
+      yield* cluster.advance(200)
+      cluster.network.isolate(follower)
+      yield* cluster.propose("the follower has not heard of this", leader)
+      cluster.network.heal()
+      const { answers, take } = visit(cluster, follower)
+      take([query(1)])
+      yield* cluster.until("it is answered", () => answers.length === 1)
+      const [answer] = answers
+      assert.strictEqual(
+        answer?._tag === "Done" ? Tally.machine.queries!.answer.decode(answer.bytes) : answer,
+        2
+      )
     })
 )

@@ -8,6 +8,8 @@ import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import type { Action } from "../../src/consensus/Action.ts"
 import * as NodeState from "../../src/consensus/NodeState.ts"
+import { PeerProgress } from "../../src/consensus/PeerProgress.ts"
+import * as Progress from "../../src/consensus/Progress.ts"
 import * as RaftLog from "../../src/consensus/RaftLog.ts"
 import * as Transition from "../../src/consensus/Transition.ts"
 import * as LogEntry from "../../src/LogEntry.ts"
@@ -49,7 +51,7 @@ const state = (given: Given): NodeState.NodeState => {
   const leader: NodeState.Leader = {
     _tag: "Leader",
     termStartIndex: initial.log.lastIndex,
-    progress: new Map(),
+    progress: PeerProgress.of([], Progress.initial({ nextIndex: 1 as LogIndex, nowMillis: 0 })),
     settledIndex: 0 as LogIndex,
     transfer: undefined,
     hasUrged: false,

@@ -294,7 +294,12 @@ for (const { fate, most } of [
     {
       size: 3,
       network: big.network,
-      config: { snapshotEveryEntries: 40, snapshotTrailingEntries: 0, snapshotPieceBytes: 64 * 1024 },
+      config: {
+        snapshotEveryEntries: 40,
+        snapshotAtLeastBytes: 64 * 1024 * 1024,
+        snapshotTrailingEntries: 0,
+        snapshotPieceBytes: 64 * 1024
+      },
       trace: false,
       observe: (nodeId) => ({
         onSend: (_to, message) => {

@@ -64,8 +64,8 @@ export const snapshotBugs: ReadonlyArray<Bug> = [
     name: "the log is compacted before the snapshot is on disk",
     claim: "a snapshot is durable before the log that it replaces goes (docs/ARCHITECTURE.md)",
     file: "internal/Snapshotter.ts",
-    find: "yield* writer.commit\n        options.onTaken",
-    replace: "yield* Effect.forkIn(writer.commit, yield* Effect.scope)\n        options.onTaken"
+    find: "yield* writer.commit\n        snapshotBytes",
+    replace: "yield* Effect.forkIn(writer.commit, yield* Effect.scope)\n        snapshotBytes"
   },
   {
     name: "a received snapshot is used before it is on disk",

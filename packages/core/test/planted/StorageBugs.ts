@@ -55,6 +55,39 @@ export const storageBugs: ReadonlyArray<Bug> = inFiles([
     replace: "  yield* file.write(start, 0)\n"
   },
   {
+    name: "a segment is written over before its old name is gone for good",
+    claim:
+      "under its old name a file is never read with what it holds in its next life (docs/decisions/0034)",
+    file: "SegmentFiles.ts",
+    find: "  if (segments.length > 0) yield* directory.sync\n  return retired\n",
+    replace: "  return retired\n",
+    aim: Aims.all(Aims.powerCuts, Aims.busy, Aims.compacting)
+  },
+  {
+    name: "a segment is written over with the marks of its former life",
+    claim: "what a former segment has left is not taken for what was written since (docs/decisions/0034)",
+    file: "RecordMarks.ts",
+    find: "return former !== undefined && isNear(salt, former) ? ~salt >>> 0 : salt",
+    replace: "return former ?? salt",
+    aim: Aims.all(Aims.powerCuts, Aims.busy, Aims.compacting)
+  },
+  {
+    name: "the sums of a former life are not looked at",
+    claim: "a write that was cut short is told from damage (docs/decisions/0034)",
+    file: "OverFormer.ts",
+    find: "    FormerSectors.isUntouched(view, sector) ||\n",
+    replace: "",
+    aim: Aims.all(Aims.powerCuts, Aims.busy, Aims.compacting)
+  },
+  {
+    name: "a damaged record over a former segment is cut off",
+    claim: "what was acknowledged is never thrown away (docs/decisions/0034)",
+    file: "OverFormer.ts",
+    find: "    if (sectorOf(untilByte - 1) > sectorOf(end - 1)) return false\n",
+    replace: "    return true\n",
+    unseen: "no bit changes in its files; the tests of torn-tail.test.ts change every one"
+  },
+  {
     name: "a segment is removed though an entry in it is needed",
     claim: "only what a snapshot covers may go (paper, 7)",
     file: "WriteAheadLog.ts",
@@ -73,7 +106,7 @@ export const storageBugs: ReadonlyArray<Bug> = inFiles([
     name: "a torn tail is taken for a record",
     claim: "a record counts when its checksum does (docs/decisions/0012)",
     file: "SegmentScan.ts",
-    find: "!BatchRecord.isBodyWhole(view, at, header)",
+    find: "!BatchRecord.isBodyWhole(view, at, header, life)",
     replace: "false"
   },
   {

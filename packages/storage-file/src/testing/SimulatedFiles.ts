@@ -204,6 +204,8 @@ const toSlowDirectory = (machine: Machine, directory: LogDirectory): LogDirector
     Effect.tap(directory.rename(from, to), () =>
       Effect.sync(() => {
         if ((SegmentHeader.numberOf(to) ?? 1) > 1) machine.onEvent("segmentsRolled")
+        if (SegmentHeader.numberOf(from) !== undefined) machine.onEvent("segmentsRemoved")
+        if (from.endsWith(SegmentHeader.retiredSuffix)) machine.onEvent("segmentsReused")
       })
     ),
   remove: (name) =>

@@ -6,20 +6,10 @@ import type { ClientRequest } from "../../ClientMessage.ts"
 import { OutcomeUnknown, Unreachable } from "../../RaftError.ts"
 import type { RaftErrorReason } from "../../RaftError.ts"
 
-/** A call, as its maker describes it. */
-export interface CallOptions {
-  /** The request, under the number that it has on the connection it goes out on. */
-  readonly request: (id: number) => ClientRequest
-  /** It changes nothing: what becomes of it is never in doubt, and it may be tried again at any time. */
-  readonly isQuery: boolean
-  readonly onDone: (bytes: Uint8Array) => void
-  readonly onFailed: (reason: RaftErrorReason) => void
-}
-
-export class Call {
-  readonly options: CallOptions
+/** There are many, so a call is one object: who makes it says what it asks and who hears of the answer. */
+export abstract class Call {
   /** The router's tick at which it is given up. */
-  readonly lastTick: number
+  lastTick = 0
   /** Where the router keeps it; -1 while it does not. */
   number = -1
   /** It is on its way to a node, or there. */
@@ -27,14 +17,16 @@ export class Call {
   /** It has ended, or nobody waits for it any more. */
   isOver = false
 
-  constructor(options: CallOptions, lastTick: number) {
-    this.options = options
-    this.lastTick = lastTick
-  }
+  /** It changes nothing: what becomes of it is never in doubt, and it may be tried again at any time. */
+  abstract get isQuery(): boolean
+  /** The request, under the number that it has on the connection it goes out on. */
+  abstract request(id: number): ClientRequest
+  abstract onDone(bytes: Uint8Array): void
+  abstract onFailed(reason: RaftErrorReason): void
 
   /** How it ends when nobody has said what became of it. */
   withoutAnswer(waitedMillis: number, detail: string): RaftErrorReason {
-    return this.isSent && !this.options.isQuery
+    return this.isSent && !this.isQuery
       ? new OutcomeUnknown({ detail })
       : new Unreachable({ waitedMillis, detail })
   }

@@ -6,7 +6,7 @@ import type { ClientRequest } from "../../ClientMessage.ts"
 import { because } from "../../RaftError.ts"
 import type { RaftError, RaftErrorReason } from "../../RaftError.ts"
 import type { BinaryCodec } from "../../StateMachine.ts"
-import type { CallOptions } from "./Call.ts"
+import { Call } from "./Call.ts"
 import type { Router } from "./Router.ts"
 
 /** What all exchanges of a kind have in common. */
@@ -20,44 +20,66 @@ export interface Kind<Input, Output> {
   readonly refuse: (detail: string) => RaftErrorReason
 }
 
+/**
+ * What a call ends with. Whoever wants other words than the machine's and `RaftError` says so here, and not by
+ * effects around the call: each of those costs about as much as sending a request.
+ */
+export interface Ending<Input, Output, A, E> {
+  readonly onDone: (output: Output, input: Input) => Effect.Effect<A, E>
+  readonly onFailed: (error: RaftError, input: Input) => E
+}
+
 /** Carries it out. Interrupting it gives its place back; a command that has left may still be carried out. */
-export const run = <Input, Output>(
+export const run = <Input, Output, A, E>(
   router: Router,
   kind: Kind<Input, Output>,
-  input: Input
-): Effect.Effect<Output, RaftError> =>
+  input: Input,
+  ending: Ending<Input, Output, A, E>
+): Effect.Effect<A, E> =>
   Effect.callback((resume) => {
     let bytes: Uint8Array
     try {
       bytes = kind.input.encode(input)
     } catch (cause) {
-      return resume(Effect.fail(because(kind.refuse((cause as Error).message))))
+      return resume(Effect.fail(ending.onFailed(because(kind.refuse((cause as Error).message)), input)))
     }
-    const call = router.submit(new Exchange(kind, bytes, resume))
-    return Effect.sync(() => router.abandon(call))
+    const exchange = new Exchange(kind, input, bytes, ending, resume)
+    router.submit(exchange)
+    return Effect.sync(() => router.abandon(exchange))
   })
 
-/** An exchange under way. There are many, so it is one object and not a handful of functions. */
-class Exchange<Input, Output> implements CallOptions {
+/** An exchange under way. */
+class Exchange<Input, Output, A, E> extends Call {
   private readonly kind: Kind<Input, Output>
+  private readonly input: Input
   private readonly bytes: Uint8Array
-  private readonly resume: (outcome: Effect.Effect<Output, RaftError>) => void
+  private readonly ending: Ending<Input, Output, A, E>
+  private readonly resume: (outcome: Effect.Effect<A, E>) => void
 
-  constructor(kind: Kind<Input, Output>, bytes: Uint8Array, resume: Exchange<Input, Output>["resume"]) {
+  constructor(
+    kind: Kind<Input, Output>,
+    input: Input,
+    bytes: Uint8Array,
+    ending: Ending<Input, Output, A, E>,
+    resume: Exchange<Input, Output, A, E>["resume"]
+  ) {
+    super()
     this.kind = kind
+    this.input = input
     this.bytes = bytes
+    this.ending = ending
     this.resume = resume
   }
 
-  get isQuery(): boolean {
+  override get isQuery(): boolean {
     return this.kind.isQuery
   }
 
-  request(id: number): ClientRequest {
+  override request(id: number): ClientRequest {
     return this.kind.request(id, this.bytes)
   }
 
-  onDone(answer: Uint8Array): void {
+  override onDone(answer: Uint8Array): void {
     let output: Output
     try {
       output = this.kind.output.decode(answer)
@@ -65,10 +87,16 @@ class Exchange<Input, Output> implements CallOptions {
       // A machine of another version at the other end: a defect, not an outcome.
       return this.resume(Effect.die(cause))
     }
-    this.resume(Effect.succeed(output))
+    this.resume(this.ending.onDone(output, this.input))
   }
 
-  onFailed(reason: RaftErrorReason): void {
-    this.resume(Effect.fail(because(reason)))
+  override onFailed(reason: RaftErrorReason): void {
+    this.resume(Effect.fail(this.ending.onFailed(because(reason), this.input)))
   }
 }
+
+/** In the machine's own words. */
+export const plain = <Input, Output>(): Ending<Input, Output, Output, RaftError> => ({
+  onDone: Effect.succeed,
+  onFailed: (error) => error
+})

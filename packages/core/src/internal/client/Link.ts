@@ -4,6 +4,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { ClientAnswer, FailedAnswer } from "../../ClientMessage.ts"
+import type { NodeId } from "../../NodeId.ts"
 import type { ClientConnection, ConnectionHandler } from "../../RaftClientTransport.ts"
 import { Numbered } from "../Numbered.ts"
 import type { Call } from "./Call.ts"
@@ -41,6 +42,11 @@ export class Link implements ConnectionHandler {
     return !this.hasEnded
   }
 
+  /** Whose connection it is; `undefined` where it is lost. */
+  get nodeId(): NodeId | undefined {
+    return this.connection?.welcome.nodeId
+  }
+
   /** Waits until the connection is lost, or no longer needed. */
   get ended(): Effect.Effect<void> {
     return Deferred.await(this.end)
@@ -62,7 +68,7 @@ export class Link implements ConnectionHandler {
     this.lastNumber = number
     call.isSent = true
     // On the wire a number has 32 bits.
-    if (this.connection.send(call.options.request(number >>> 0))) return true
+    if (this.connection.send(call.request(number >>> 0))) return true
     call.isSent = false
     this.underWay.take(number)
     return false

@@ -14,6 +14,7 @@ import * as SessionCalls from "../SessionCalls.ts"
 import * as Exchange from "./Exchange.ts"
 import type { Router } from "./Router.ts"
 
+const plain = Exchange.plain<unknown, SessionAnswer.SessionAnswer>()
 const refuse = (detail: string) => new InvalidCommand({ detail })
 
 const opening: Exchange.Kind<void, SessionAnswer.SessionAnswer> = {
@@ -37,8 +38,8 @@ export const make = <Command, Reply, View>(
   machine: StateMachine<Command, Reply, View>
 ): SessionOperations<Command, Reply> =>
   SessionCalls.over({
-    open: Exchange.run(router, opening, undefined),
-    tell: (record) => Exchange.run(router, telling, record),
+    open: Exchange.run(router, opening, undefined, plain),
+    tell: (record) => Exchange.run(router, telling, record, plain),
     encode: (command) =>
       Effect.try({
         try: () => machine.command.encode(command),

@@ -25,8 +25,8 @@ import type { RaftErrorReason } from "../../RaftError.ts"
 import { ConnectFailed } from "../../RaftClientTransport.ts"
 import type { RaftClientTransport } from "../../RaftClientTransport.ts"
 import { Numbered } from "../Numbered.ts"
-import { Call, verdictOf } from "./Call.ts"
-import type { CallOptions } from "./Call.ts"
+import { verdictOf } from "./Call.ts"
+import type { Call } from "./Call.ts"
 import { Endpoints } from "./Endpoints.ts"
 import { Link } from "./Link.ts"
 import * as SecondOpinion from "./SecondOpinion.ts"
@@ -88,14 +88,13 @@ export class Router implements LinkOwner, SecondOpinion.Doubter {
   // --- calls ------------------------------------------------------------------------------------------
 
   /** Takes a call on; it ends with `onDone` or `onFailed`, unless it is abandoned before. */
-  submit(options: CallOptions): Call {
-    const call = new Call(options, this.tick + ticksOfCall)
+  submit(call: Call): void {
+    call.lastTick = this.tick + ticksOfCall
     const { maxCalls } = this.settings
     if (this.isClosed) this.refuse(call, new ShuttingDown())
     else if (this.calls.size >= maxCalls)
       this.refuse(call, new Overloaded({ bound: "maxCalls", limit: maxCalls }))
     else this.begin(call)
-    return call
   }
 
   /** Nobody waits for it any more. */
@@ -116,7 +115,7 @@ export class Router implements LinkOwner, SecondOpinion.Doubter {
 
   private refuse(call: Call, reason: RaftErrorReason): void {
     call.isOver = true
-    call.options.onFailed(reason)
+    call.onFailed(reason)
   }
 
   private over(call: Call): void {
@@ -126,7 +125,7 @@ export class Router implements LinkOwner, SecondOpinion.Doubter {
 
   private fail(call: Call, reason: RaftErrorReason): void {
     this.over(call)
-    call.options.onFailed(reason)
+    call.onFailed(reason)
   }
 
   private park(call: Call): void {
@@ -177,12 +176,12 @@ export class Router implements LinkOwner, SecondOpinion.Doubter {
     if (this.setbacks > 0) this.endpoints.served(link.endpoint)
     this.setbacks = 0
     this.over(call)
-    call.options.onDone(bytes)
+    call.onDone(bytes)
   }
 
   onFailed(link: Link, call: Call, { leaderAt, reason }: FailedAnswer): void {
     const verdict = verdictOf(reason)
-    const isTold = verdict === "Tell" || (verdict === "InDoubt" && !call.options.isQuery)
+    const isTold = verdict === "Tell" || (verdict === "InDoubt" && !call.isQuery)
     // First to where the next calls can be served: who is told may call again at once.
     if (verdict !== "Tell") this.leave(link, new RaftError({ reason }).message, leaderAt)
     if (isTold) this.fail(call, reason)
@@ -198,7 +197,7 @@ export class Router implements LinkOwner, SecondOpinion.Doubter {
     this.endpoints.failed(link.endpoint)
     this.leave(link, problem, null)
     for (const call of calls) {
-      if (call.options.isQuery) this.park(call)
+      if (call.isQuery) this.park(call)
       else this.fail(call, call.withoutAnswer(0, problem))
     }
   }
@@ -255,7 +254,7 @@ export class Router implements LinkOwner, SecondOpinion.Doubter {
   }
 
   onOpinion(link: Link, endpoint: string, leaderAt: string | null): void {
-    if (this.link !== link || leaderAt === link.endpoint) return
+    if (this.link !== link) return
     this.endpoints.failed(link.endpoint)
     this.leave(link, `${link.endpoint} does not answer, and leads no more`, leaderAt ?? endpoint)
   }

@@ -4,11 +4,13 @@
  *
  * A leader that stands still, or is cut off from its peers, keeps its connections open. The transport
  * takes it for dead after a while; the other nodes know better, and sooner, for they elect another. So the
- * word of one of them is enough to go there. A leader that is only slow keeps its clients: the others say
- * that it still leads, and they are asked less and less often.
+ * word of one of them is enough to go there. It is asked once and answers when it knows of another leader; a
+ * leader that is only slow keeps its clients, for then nobody does.
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type { RaftClientTransport } from "../../RaftClientTransport.ts"
+import * as Option from "effect/Option"
+import type { ConnectionHandler, RaftClientTransport } from "../../RaftClientTransport.ts"
 import type { ClusterId, GroupId } from "../../NodeId.ts"
 import type { Link } from "./Link.ts"
 
@@ -29,55 +31,71 @@ export interface Doubter {
   readonly silentLink: () => Link | undefined
   /** A node to ask in place of this one. */
   readonly otherThan: (endpoint: string) => string | undefined
-  /** The node at `endpoint` says where the leader is; `null` when it leads itself, or knows of none. */
+  /** The node at `endpoint` says where another leader is; `null` when it leads itself. */
   readonly onOpinion: (link: Link, endpoint: string, leaderAt: string | null) => void
 }
 
-/**
- * Once it has doubts it asks twice as often, for the others need an election timeout to see what it suspects; so
- * many times, and then it takes more and more time from one question to the next.
- */
-const eagerQuestions = 12
-const eagerParts = 2
-const maxPatience = 16
+/** So many doubts long one node is asked, then another one: it might be cut off from whoever leads. */
+const doubtsOfAQuestion = 10
 
 /** Watches for as long as it is not interrupted. */
 export const watch = (router: Doubter, settings: Settings): Effect.Effect<never> => {
-  let asked = 0
-  const pauseMillis = () => {
-    const { doubtMillis } = settings
-    if (asked === 0) return doubtMillis
-    if (asked <= eagerQuestions) return doubtMillis / eagerParts
-    return doubtMillis * Math.min(maxPatience, 2 ** (asked - eagerQuestions))
-  }
+  const { doubtMillis } = settings
+
+  /** Until the node gives answers, or owes none any more. */
+  const untilHeard = (silent: Link): Effect.Effect<void> =>
+    Effect.suspend(() =>
+      router.silentLink() === silent ? Effect.delay(untilHeard(silent), doubtMillis) : Effect.void
+    )
+
   const look = Effect.suspend(() => {
     const silent = router.silentLink()
     const other = silent === undefined ? undefined : router.otherThan(silent.endpoint)
-    if (silent === undefined || other === undefined) {
-      asked = 0
-      return Effect.void
-    }
-    asked += 1
-    return Effect.map(ask(other, settings), (leaderAt) => {
+    if (silent === undefined || other === undefined) return Effect.void
+    const opinion = Effect.map(ask(other, silent, settings), (leaderAt) => {
       if (leaderAt !== undefined) router.onOpinion(silent, other, leaderAt)
     })
+    return Effect.timeoutOption(
+      Effect.raceFirst(opinion, Effect.delay(untilHeard(silent), doubtMillis)),
+      doubtMillis * doubtsOfAQuestion
+    )
   })
   return router.whileBusy.pipe(
-    Effect.andThen(Effect.suspend(() => Effect.sleep(pauseMillis()))),
+    Effect.andThen(Effect.sleep(doubtMillis)),
     Effect.andThen(look),
     Effect.forever
   )
 }
 
-/** What the node at `endpoint` says; `undefined` when it says nothing. The connection serves for nothing else. */
-const ask = (endpoint: string, settings: Settings): Effect.Effect<string | null | undefined> => {
+/**
+ * Where the leader is, as the node at `endpoint` learns; `null` when it leads itself, `undefined` when it does not say.
+ * The connection serves for nothing else.
+ */
+const ask = (
+  endpoint: string,
+  silent: Link,
+  settings: Settings
+): Effect.Effect<string | null | undefined> => {
   const { clusterId, connectTimeoutMillis, groupId, transport } = settings
-  return transport.connect({ endpoint, clusterId, groupId, handler: deaf }).pipe(
-    Effect.map(({ welcome }): string | null | undefined => welcome.leaderAt),
-    Effect.timeoutOrElse({ duration: connectTimeoutMillis, orElse: () => Effect.undefined }),
+  return Effect.gen(function* () {
+    const told = Deferred.makeUnsafe<string | null | undefined>()
+    const tell = (leaderAt: string | null | undefined) =>
+      void Deferred.doneUnsafe(told, Effect.succeed(leaderAt))
+    const handler: ConnectionHandler = {
+      onAnswers: ([answer]) => tell(answer?._tag === "Done" ? utf8.decode(answer.bytes) || null : undefined),
+      onLost: () => tell(undefined)
+    }
+    const connection = yield* transport
+      .connect({ endpoint, clusterId, groupId, handler })
+      .pipe(Effect.timeoutOption(connectTimeoutMillis))
+    const { nodeId } = silent
+    if (Option.isNone(connection) || nodeId === undefined) return undefined
+    const isAsked = connection.value.send({ _tag: "AwaitLeader", id: 1, otherThan: nodeId })
+    return isAsked ? yield* Deferred.await(told) : undefined
+  }).pipe(
     Effect.catch(() => Effect.undefined),
     Effect.scoped
   )
 }
 
-const deaf = { onAnswers: () => undefined, onLost: () => undefined }
+const utf8 = new TextDecoder()

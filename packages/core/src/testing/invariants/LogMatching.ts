@@ -21,27 +21,32 @@ interface Seen {
   readonly block: LogEntry.EntryBlock
   readonly term: Term
   readonly previousTerm: Term | undefined
+  /** One of another term, seen before at the same index. */
+  readonly other: Seen | undefined
 }
 
 export const make = (): Invariant => {
   const property = "Log Matching"
-  /** At each index seldom more than one, and those of different terms. */
-  const seen = new Map<LogIndex.LogIndex, Array<Seen>>()
-  /** Blocks that were seen whole, and the term of the entry before each. */
-  const seenBlocks = new WeakMap<LogEntry.EntryBlock, Term | undefined>()
+  /** By their index; at each seldom more than one, and those of different terms. */
+  const seen: Array<Seen | undefined> = []
+
+  const find = (index: LogIndex.LogIndex, term: Term): Seen | undefined => {
+    let known = seen[index]
+    while (known !== undefined && known.term !== term) known = known.other
+    return known
+  }
 
   const see = (nodeId: NodeId, state: NodeState, block: LogEntry.EntryBlock) => {
+    const first = find(block.firstIndex, block.firstTerm)
     const termBefore = RaftLog.termAt(state.log, LogIndex.plus(block.firstIndex, -1))
-    if (seenBlocks.has(block) && seenBlocks.get(block) === termBefore) return
-    seenBlocks.set(block, termBefore)
+    // Whose first entry was seen was seen whole.
+    if (first?.block === block && first.previousTerm === termBefore) return
     const last = LogEntry.lastIndex(block)
     for (let index = block.firstIndex; index <= last; index = LogIndex.plus(index, 1)) {
       const term = LogEntry.termAt(block, index)
       const previousTerm = RaftLog.termAt(state.log, LogIndex.plus(index, -1))
-      const atIndex = seen.get(index)
-      const known = atIndex?.find((other) => other.term === term)
-      if (atIndex === undefined) seen.set(index, [{ block, term, previousTerm }])
-      else if (known === undefined) atIndex.push({ block, term, previousTerm })
+      const known = find(index, term)
+      if (known === undefined) seen[index] = { block, term, previousTerm, other: seen[index] }
       else if (known.previousTerm !== previousTerm || !holdSame(known.block, block, index)) {
         throw new Violation(property, nodeId, `two entries at index ${index} of term ${term} differ`)
       }

@@ -49,6 +49,8 @@ export const make = (): Invariant => {
       // Until it is durable nobody was told, and a crash may take it back.
       const isDurable = after.durability.hardState <= after.durability.persisted
       if (!isDurable) return
+      const known = told.get(nodeId)
+      if (known?.currentTerm === after.currentTerm && known.votedFor === after.votedFor) return
       checkVote(nodeId, after)
       told.set(nodeId, { currentTerm: after.currentTerm, votedFor: after.votedFor })
     }

@@ -17,13 +17,13 @@ import type { Invariant } from "./Invariant.ts"
 export const make = (): Invariant => {
   const property = "Permanence"
   /** The terms of the entries that leaders have committed, by their index. */
-  const committed = new Map<LogIndex.LogIndex, Term>()
+  const committed: Array<Term | undefined> = []
   let last = LogIndex.zero
 
   const learn = (log: RaftLog.RaftLog, commitIndex: LogIndex.LogIndex) => {
     const first = LogIndex.plus(LogIndex.max(last, log.base.index), 1)
     for (let index = first; index <= commitIndex; index = LogIndex.plus(index, 1)) {
-      committed.set(index, RaftLog.termAt(log, index)!)
+      committed[index] = RaftLog.termAt(log, index)!
     }
     last = LogIndex.max(last, commitIndex)
   }
@@ -42,7 +42,7 @@ export const make = (): Invariant => {
       if (before.log !== after.log) {
         expectCommitted(nodeId, after)
         const index = LogIndex.min(last, before.log.lastIndex)
-        const term = committed.get(index)
+        const term = committed[index]
         const hadIt = term !== undefined && RaftLog.termAt(before.log, index) === term
         if (hadIt && index > after.log.base.index && RaftLog.termAt(after.log, index) !== term) {
           throw new Violation(

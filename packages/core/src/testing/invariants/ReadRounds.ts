@@ -12,7 +12,8 @@ export const make = (): Invariant => {
     property,
     onTurn: (nodeId, { after: { role }, before }) => {
       if (role._tag !== "Leader" || role === before.role) return
-      for (const [peer, { ackedRound }] of role.progress) {
+      for (const peer of role.progress.peers) {
+        const { ackedRound } = role.progress.get(peer)!
         if (ackedRound <= role.round) continue
         throw new Violation(property, nodeId, `${peer} has answered round ${ackedRound} of ${role.round}`)
       }

@@ -5,7 +5,6 @@
  * Entries are applied in order, each once in the life of a process.
  */
 import type { LogEntry } from "../../LogEntry.ts"
-import type { LogIndex } from "../../LogIndex.ts"
 import type { NodeId } from "../../NodeId.ts"
 import { Violation } from "./Invariant.ts"
 import type { Invariant } from "./Invariant.ts"
@@ -13,7 +12,8 @@ import { sameEntry } from "./sameEntry.ts"
 
 export const make = (): Invariant => {
   const property = "State Machine Safety"
-  const applied = new Map<LogIndex, LogEntry>()
+  /** What was applied first at each index. */
+  const applied: Array<LogEntry | undefined> = []
   const lastApplied = new Map<NodeId, number>()
   return {
     property,
@@ -32,8 +32,8 @@ export const make = (): Invariant => {
         throw new Violation(property, nodeId, `it applied index ${entry.index} after ${last}`)
       }
       lastApplied.set(nodeId, entry.index)
-      const known = applied.get(entry.index)
-      if (known === undefined) applied.set(entry.index, entry)
+      const known = applied[entry.index]
+      if (known === undefined) applied[entry.index] = entry
       else if (!sameEntry(known, entry)) {
         throw new Violation(
           property,

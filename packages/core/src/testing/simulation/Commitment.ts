@@ -17,12 +17,16 @@ export const tracerOf =
       const { role, currentTerm, commitIndex, log } = after
       if (role._tag !== "Leader" || commitIndex === before.commitIndex) return
       const entry = { index: commitIndex, term: RaftLog.termAt(log, commitIndex) }
-      const what = `${nodeId} leads term ${currentTerm} and commits index ${commitIndex} of term ${entry.term}`
-      if (entry.term !== currentTerm) return onTooEarly(`${what} by counting`)
+      const tell = (how: string) =>
+        onTooEarly(
+          `${nodeId} leads term ${currentTerm} and commits index ${commitIndex} of term ${entry.term}${how}`
+        )
+      if (entry.term !== currentTerm) return tell(" by counting")
       for (const voters of Membership.votingSets(after.membership)) {
-        const holding = voters.filter((nodeId) => disks.holds(nodeId, entry)).length
+        let holding = 0
+        for (const voter of voters) if (disks.holds(voter, entry)) holding += 1
         if (holding * 2 <= voters.length)
-          onTooEarly(`${what}, which is on ${holding} of the disks of its ${voters.length} voters`)
+          tell(`, which is on ${holding} of the disks of its ${voters.length} voters`)
       }
     }
   })

@@ -78,6 +78,7 @@ export const zero = (): Counters => ({
   failedWrites: 0,
   segmentsRolled: 0,
   segmentsRemoved: 0,
+  segmentsReused: 0,
   tailsCut: 0
 })
 

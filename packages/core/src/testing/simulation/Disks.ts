@@ -31,7 +31,10 @@ export const of = (
     holds: (nodeId, { index, term }) => {
       const { base, blocks } = peek(nodeId)
       if (index <= base.index) return true
-      const block = blocks.findLast(({ firstIndex }) => firstIndex <= index)
+      // Mostly it is in the last one.
+      let at = blocks.length - 1
+      while (at >= 0 && blocks[at]!.firstIndex > index) at -= 1
+      const block = blocks[at]
       return (
         block !== undefined && LogEntry.lastIndex(block) >= index && LogEntry.termAt(block, index) === term
       )

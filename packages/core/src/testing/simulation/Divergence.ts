@@ -35,7 +35,8 @@ export const repliesTracer = <Command, Reply, View>(
   machine: StateMachine<Command, Reply, View>,
   onDiverged: (diverged: Diverged) => void
 ): ((nodeId: NodeId) => RaftTracer) => {
-  const replies = new Map<LogIndex, { readonly nodeId: NodeId; readonly bytes: Uint8Array }>()
+  /** The first at each index. */
+  const replies: Array<{ readonly nodeId: NodeId; readonly bytes: Uint8Array } | undefined> = []
   /** The machine's own reply, as bytes; `undefined` where the machine was not asked. */
   const bytesOf = (kind: EntryKind, reply: unknown): Uint8Array | undefined => {
     if (kind === "Command") return machine.reply.encode(reply as Reply)
@@ -48,9 +49,9 @@ export const repliesTracer = <Command, Reply, View>(
     onApplied: ({ kind, index }, reply) => {
       const bytes = bytesOf(kind, reply)
       if (bytes === undefined) return
-      const known = replies.get(index)
+      const known = replies[index]
       if (known === undefined) {
-        replies.set(index, { nodeId, bytes })
+        replies[index] = { nodeId, bytes }
       } else if (!sameBytes(known.bytes, bytes)) {
         const values = [machine.reply.decode(known.bytes), machine.reply.decode(bytes)] as const
         onDiverged(

@@ -9,7 +9,8 @@
 import type { LogEntry } from "../../LogEntry.ts"
 import * as LogIndex from "../../LogIndex.ts"
 import { sameBytes } from "../invariants/sameBytes.ts"
-import type { Completed } from "../Workload.ts"
+import type { Outcome } from "../History.ts"
+import type { Answer, Completed } from "../Workload.ts"
 
 /** What became of one command, as its client saw it. */
 export interface Attempt {
@@ -26,15 +27,25 @@ export interface Attempt {
 export const attemptsOf = <Command, View>(
   history: ReadonlyArray<Completed<Command, View>>,
   encode: (command: Command) => Uint8Array
-): ReadonlyArray<Attempt> =>
-  history.flatMap(({ client, input, outcome }): Array<Attempt> => {
-    if (input._tag === "Read") return []
-    const payload = encode(input.command)
-    if (outcome._tag === "Ok") {
-      return [{ client, payload, outcome: { _tag: "Acknowledged", index: outcome.output.index } }]
-    }
-    return [{ client, payload, outcome: { _tag: outcome._tag === "Fail" ? "None" : "Unknown" } }]
-  })
+): ReadonlyArray<Attempt> => {
+  const attempts: Array<Attempt> = []
+  for (const { client, input, outcome } of history) {
+    if (input._tag === "Read") continue
+    attempts.push({ client, payload: encode(input.command), outcome: fateOf(outcome) })
+  }
+  return attempts
+}
+
+const fateOf = (outcome: Outcome<Answer>): Attempt["outcome"] => {
+  switch (outcome._tag) {
+    case "Ok":
+      return { _tag: "Acknowledged", index: outcome.output.index }
+    case "Fail":
+      return { _tag: "None" }
+    case "Unknown":
+      return outcome
+  }
+}
 
 /** What was applied at an index, by any node. */
 export type AppliedAt = (index: LogIndex.LogIndex) => LogEntry | undefined
@@ -57,27 +68,60 @@ const lostWrite = (attempts: ReadonlyArray<Attempt>, applied: AppliedAt): string
   return undefined
 }
 
-const wrongCount = (attempts: ReadonlyArray<Attempt>, applied: AppliedAt): string | undefined => {
-  const counts = new Map<string, { acknowledged: number; possible: number; applied: number }>()
-  const countOf = (payload: Uint8Array) => {
-    const key = textOf(payload)
-    let count = counts.get(key)
-    if (count === undefined) counts.set(key, (count = { acknowledged: 0, possible: 0, applied: 0 }))
-    return count
+/** How often one command was asked for, and applied. */
+interface Count {
+  readonly payload: Uint8Array
+  acknowledged: number
+  possible: number
+  applied: number
+  /** Of another command whose bytes have the same hash. */
+  readonly other: Count | undefined
+}
+
+/** Counts by the bytes of a command. */
+class Counts {
+  private readonly byHash = new Map<number, Count>()
+
+  of(payload: Uint8Array): Count {
+    const hash = hashOf(payload)
+    const first = this.byHash.get(hash)
+    let count = first
+    while (count !== undefined && !sameBytes(count.payload, payload)) count = count.other
+    if (count !== undefined) return count
+    const made: Count = { payload, acknowledged: 0, possible: 0, applied: 0, other: first }
+    this.byHash.set(hash, made)
+    return made
   }
+
+  *[Symbol.iterator](): Generator<Count> {
+    for (const first of this.byHash.values()) {
+      for (let count: Count | undefined = first; count !== undefined; count = count.other) yield count
+    }
+  }
+}
+
+/** FNV-1a. */
+const hashOf = (bytes: Uint8Array): number => {
+  let hash = 0x811c9dc5
+  for (let at = 0; at < bytes.byteLength; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193)
+  return hash
+}
+
+const wrongCount = (attempts: ReadonlyArray<Attempt>, applied: AppliedAt): string | undefined => {
+  const counts = new Counts()
   for (const { payload, outcome } of attempts) {
     if (outcome._tag === "None") continue
-    const count = countOf(payload)
+    const count = counts.of(payload)
     if (outcome._tag === "Acknowledged") count.acknowledged += 1
     count.possible += 1
   }
-  for (const entry of entriesOf(applied)) if (entry.kind === "Command") countOf(entry.payload).applied += 1
-  for (const [key, count] of counts) {
-    if (count.applied > count.possible) {
-      return `the command ${key} was applied ${count.applied} times, but at most ${count.possible} may have happened`
+  for (const entry of entriesOf(applied)) if (entry.kind === "Command") counts.of(entry.payload).applied += 1
+  for (const { acknowledged, applied, payload, possible } of counts) {
+    if (applied > possible) {
+      return `the command ${textOf(payload)} was applied ${applied} times, but at most ${possible} may have happened`
     }
-    if (count.applied < count.acknowledged) {
-      return `the command ${key} was acknowledged ${count.acknowledged} times and applied ${count.applied} times`
+    if (applied < acknowledged) {
+      return `the command ${textOf(payload)} was acknowledged ${acknowledged} times and applied ${applied} times`
     }
   }
   return undefined
@@ -116,9 +160,5 @@ const timeGoneBack = (applied: AppliedAt): string | undefined => {
   return undefined
 }
 
-/** Bytes as a key of a map, a character for each. Most commands are too short for a decoder to be worth its call. */
-const textOf = (bytes: Uint8Array): string => {
-  let text = ""
-  for (const byte of bytes) text += String.fromCharCode(byte)
-  return text
-}
+/** Bytes for a person, a character for each. */
+const textOf = (bytes: Uint8Array): string => String.fromCharCode(...bytes)

@@ -3,6 +3,7 @@
  * full cluster for the same term" (paper, section 5.2). The moment it takes office these votes are on the
  * disks of those who gave them, unless they have gone on to a later term since.
  */
+import type { NodeState } from "../../consensus/NodeState.ts"
 import * as Membership from "../../Membership.ts"
 import type { NodeId } from "../../NodeId.ts"
 import type { RaftTracer } from "../../RaftTrace.ts"
@@ -12,9 +13,8 @@ import type { Disks } from "./Disks.ts"
 /** Tells of a leader that was not elected, in a sentence. */
 export const tracerOf =
   (disks: Disks, onUnelected: (what: string) => void) =>
-  (nodeId: NodeId): RaftTracer => ({
-    onTurn: ({ before, after: { currentTerm, membership, role } }) => {
-      if (role._tag !== "Leader" || before.role._tag === "Leader") return
+  (nodeId: NodeId): RaftTracer => {
+    const expectElected = ({ currentTerm, membership }: NodeState): void => {
       for (const voters of Membership.votingSets(membership)) {
         const votes = voters.filter((voter) => mayHaveVoted(disks, voter, { currentTerm, candidate: nodeId }))
         if (votes.length * 2 <= voters.length) {
@@ -23,7 +23,12 @@ export const tracerOf =
         }
       }
     }
-  })
+    return {
+      onTurn: ({ before, after }) => {
+        if (after.role._tag === "Leader" && before.role._tag !== "Leader") expectElected(after)
+      }
+    }
+  }
 
 const mayHaveVoted = (
   disks: Disks,
