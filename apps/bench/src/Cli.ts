@@ -67,6 +67,17 @@ const flags = {
     Flag.withDescription("How long `memory` watches the servers; 20 by default, half a minute with --quick"),
     Flag.optional
   ),
+  generators: Flag.Int("generators").pipe(
+    Flag.filter(
+      (generators) => generators >= 1,
+      () => "a whole number of at least 1"
+    ),
+    Flag.withDescription(
+      "Processes that the clients of `versus` are divided among, of every system alike; 1 by default. Times are then " +
+        "those of the slowest"
+    ),
+    Flag.withDefault(1)
+  ),
   only: Flag.String("only").pipe(
     Flag.withMetavar("TEXT"),
     Flag.withDescription("Only the cases whose description contains this, such as `clients 64`"),
@@ -101,6 +112,7 @@ const bench = Command.make(
             directory,
             isQuick: input.quick,
             only: input.only,
+            generators: input.generators,
             rounds: Option.getOrElse(input.rounds, () => (input.quick ? 1 : 5)),
             seconds: Option.getOrElse(input.seconds, () => (input.quick ? 1 : 4)),
             minutes: Option.getOrElse(input.minutes, () => (input.quick ? 0.5 : 20)),

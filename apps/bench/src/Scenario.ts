@@ -34,6 +34,8 @@ export interface Bench {
   readonly seconds: number
   /** How long the servers run that are watched for growth. */
   readonly minutes: number
+  /** Processes that the clients of `versus` are divided among, of every system alike. */
+  readonly generators: number
   /** A fraction of the usual sizes will do: a look whether it works, not a figure to be quoted. */
   readonly isQuick: boolean
   /** Only the cases whose description contains this are measured. */

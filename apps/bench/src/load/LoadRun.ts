@@ -46,10 +46,49 @@ export const generate = (
     return Effect.sync(() => child.kill("SIGKILL"))
   })
 
+/**
+ * Runs the load from several processes at once, the clients divided among them. Times are those of the slowest: a
+ * percentile of all together is no worse.
+ */
+const generateTogether = (
+  spec: LoadSpec,
+  generators: number,
+  onBegun: () => void
+): Effect.Effect<LoadNews & { readonly _tag: "Done" }, BenchFailed> => {
+  const shares = Array.from({ length: generators }, (_, at) => Math.floor((spec.clients + at) / generators))
+  const specs = shares.filter((clients) => clients > 0).map((clients) => ({ ...spec, clients }))
+  let begun = 0
+  const onOneBegun = () => {
+    begun += 1
+    if (begun === specs.length) onBegun()
+  }
+  return Effect.map(
+    Effect.forEach(specs, (one) => generate(one, { onBegun: onOneBegun }), { concurrency: "unbounded" }),
+    together
+  )
+}
+
+/** What is counted is added up; of a cost for each operation it is the mean, of anything else the worst. */
+const together = (
+  runs: ReadonlyArray<LoadNews & { readonly _tag: "Done" }>
+): LoadNews & { readonly _tag: "Done" } => {
+  const operations = runs.reduce((sum, run) => sum + run.operations, 0)
+  const figure = (name: string): number => {
+    const values = runs.map((run) => run.figures[name] ?? 0)
+    const sum = values.reduce((total, value) => total + value, 0)
+    if (name === "perSecond" || name === "failed") return sum
+    if (!name.endsWith("PerOp")) return Math.max(...values)
+    return runs.reduce((total, run, at) => total + values[at]! * run.operations, 0) / Math.max(1, operations)
+  }
+  const names = Object.keys(runs[0]?.figures ?? {})
+  return { _tag: "Done", operations, figures: Object.fromEntries(names.map((name) => [name, figure(name)])) }
+}
+
 /** Runs the load, and adds to its figures what an operation costs the servers. */
 export const measure = (
   cluster: Cluster,
-  spec: LoadSpec
+  spec: LoadSpec,
+  { generators = 1 }: { readonly generators?: number } = {}
 ): Effect.Effect<Readonly<Record<string, number>>, BenchFailed> =>
   Effect.gen(function* () {
     const pids = cluster.members.map(({ pid }) => pid())
@@ -60,7 +99,10 @@ export const measure = (
     })
     let before = read()
     const probesBefore = yield* probeAll(cluster)
-    const { figures, operations } = yield* generate(spec, { onBegun: () => (before = read()) })
+    const begin = () => {
+      before = read()
+    }
+    const { figures, operations } = yield* generateTogether(spec, generators, begin)
     const after = read()
     const probesAfter = yield* probeAll(cluster)
     const perOp = (whole: number) => whole / Math.max(1, operations)

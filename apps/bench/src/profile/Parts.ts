@@ -1,5 +1,5 @@
 /**
- * The parts that the time of a put is divided into, by the file that was running: the nearest file of
+ * The parts that the time of an operation is divided into, by the file that was running: the nearest file of
  * this project, counting from the function that was at work outwards. So what Node and Effect do on
  * behalf of a file counts as that file's.
  */
@@ -15,7 +15,8 @@ const rules: ReadonlyArray<Rule> = [
   ["log", /consensus\/RaftLog|core\/src\/(LogEntry|LogIndex)/],
   ["replicate", /consensus\/(Replication|Progress|LogMatching)|roles\/|internal\/RoleScope/],
   ["apply", /internal\/Applier|core\/src\/sessions|kv\/src\/(KvMachine|ForkableMap|KvSnapshot)/],
-  ["step", /core\/src\/consensus\/|core\/src\/RaftNode/],
+  ["step", /core\/src\/consensus\/|core\/src\/RaftNode|internal\/Turns/],
+  ["client's call", /internal\/client\//],
   ["reply", /internal\/|core\/src\//],
   ["command codec", /kv\/src\//],
   ["load generator", /bench\/src\/(load|ClosedLoop)/]

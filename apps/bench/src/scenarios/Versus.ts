@@ -9,7 +9,7 @@ import { startAll } from "../cluster/Cluster.ts"
 import * as EtcdCluster from "../cluster/EtcdCluster.ts"
 import * as RaftCluster from "../cluster/RaftCluster.ts"
 import * as LoadRun from "../load/LoadRun.ts"
-import type { Operation } from "../load/LoadSpec.ts"
+import type { LoadSpec, Operation } from "../load/LoadSpec.ts"
 import { BenchFailed, inTurns } from "../Scenario.ts"
 import type { Bench, Scenario, Variant } from "../Scenario.ts"
 import type { Layout } from "../Summary.ts"
@@ -122,11 +122,16 @@ const nameOf = ({ clients, name, valueBytes }: VersusCase): string =>
 
 const variantOf = (bench: Bench, one: VersusCase, cluster: Cluster): Variant<BenchFailed, never> => ({
   subject: cluster.subject,
-  case: { operation: one.name, clients: one.clients, valueBytes: one.valueBytes },
+  case: {
+    operation: one.name,
+    clients: one.clients,
+    valueBytes: one.valueBytes,
+    ...(bench.generators === 1 ? {} : { generators: bench.generators })
+  },
   measure: Effect.gen(function* () {
     const leader = yield* cluster.leader
     const target = one.at === "leader" ? leader : cluster.members.find((member) => member !== leader)!
-    return yield* LoadRun.measure(cluster, {
+    const spec: LoadSpec = {
       protocol: cluster.protocol,
       endpoints: [cluster.addressOf(target)],
       queryAt: one.at === "leader" ? "leader" : "any",
@@ -136,6 +141,7 @@ const variantOf = (bench: Bench, one: VersusCase, cluster: Cluster): Variant<Ben
       keys,
       seconds: bench.seconds,
       warmUpSeconds
-    })
+    }
+    return yield* LoadRun.measure(cluster, spec, bench)
   })
 })
