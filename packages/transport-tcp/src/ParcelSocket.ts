@@ -92,7 +92,7 @@ export class ParcelSocket {
 
   /** Writes what waits now, if it is a portion. */
   hurry(): void {
-    if (this.waiting.length >= portion && !this.isWriting) this.flush()
+    if (this.waiting.length >= portion) this.flush()
   }
 
   /** Writes frames of the handshake, or a sign of life. */
@@ -105,13 +105,13 @@ export class ParcelSocket {
 
   private readonly flush = (): void => {
     this.isFlushDue = false
-    if (!this.isOpen || this.waiting.length === 0) return
+    if (!this.isOpen || this.waiting.length === 0 || this.isAnythingLeft) return
     const { bytes, count } = this.nextFrame()
     const [buffer, view] = this.room(bytes)
     const size = Parcel.encode(buffer, view, this.options.frameType, this.waiting, count)
     this.waiting = count === this.waiting.length ? [] : this.waiting.slice(count)
+    this.isWriting = true
     this.socket.write(buffer.subarray(0, size), this.onWritten)
-    this.isWriting = this.isAnythingLeft
   }
 
   private nextFrame(): { readonly bytes: number; readonly count: number } {
@@ -136,14 +136,17 @@ export class ParcelSocket {
     return [buffer, view]
   }
 
-  /** Mostly the system takes everything at once, and the buffer is free again when a write returns. */
+  /**
+   * The system has not taken everything, so the buffer is in use and a callback is to come. Mostly it takes all at
+   * once: the buffer is free then before the callback says so.
+   */
   private get isAnythingLeft(): boolean {
     return this.socket.writableLength > 0
   }
 
   private readonly onWritten = (): void => {
-    this.isWriting = this.isAnythingLeft
-    if (this.isWriting) return
+    if (this.isAnythingLeft) return
+    this.isWriting = false
     this.flush()
     if (this.isPaused && this.isOpen && this.waiting.length === 0) this.resume()
   }

@@ -102,7 +102,7 @@ it.live("what the other end has not taken yet is not overwritten", () =>
       sender.hurry()
       // Signs of life go in between.
       if (id % 100 === 0) sender.say(ping)
-      if (id % 7 === 0) yield* Effect.yieldNow
+      if (id % 400 === 399) yield* Effect.yieldNow
     }
     assert.isAbove(sender.queued, 0, "the other end is behind")
     const { contents } = yield* arrivals(receiver, count)

@@ -3,7 +3,8 @@
  *
  * `--only TEXT` takes the bugs with this in their name, or in that of their chapter. `--seek` searches anew: the seed for CI, how often
  * plans as they are drawn find it (`--runs N` at most, 1,000, until `--catches N`, 10), and which tests fail;
- * it writes records.json and docs/planted-bugs.md. `--what quick,drawn,tests` does a part of that.
+ * it writes records.json and docs/planted-bugs.md. `--what quick,drawn,tests` does a part of that, `--missing` only what the
+ * tables lack.
  */
 import { execFileSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
@@ -25,7 +26,8 @@ const { values } = parseArgs({
     seek: { type: "boolean", default: false },
     runs: { type: "string", default: "1000" },
     catches: { type: "string", default: "10" },
-    what: { type: "string", default: "" }
+    what: { type: "string", default: "" },
+    missing: { type: "boolean", default: false }
   }
 })
 
@@ -48,17 +50,20 @@ const huntQuickly = async (bug: Bug): Promise<boolean> => {
 
 const seek = async (bug: Bug): Promise<boolean> => {
   const known = Records.read().get(bug.name) ?? unknown
-  const quick = seeks("quick") && bug.unseen === undefined ? await QuickHunt.hunt(hunters, bug, 1) : undefined
-  const drawn = seeks("drawn") && bug.unseen === undefined ? await huntDrawn(bug) : known.drawn
-  const tests = seeks("tests") ? await test(bug) : known.tests
+  const quick =
+    seeks("quick", known.quickSeed) && bug.unseen === undefined
+      ? await QuickHunt.hunt(hunters, bug, 1)
+      : undefined
+  const drawn = seeks("drawn", known.drawn) && bug.unseen === undefined ? await huntDrawn(bug) : known.drawn
+  const tests = seeks("tests", known.tests) ? await test(bug) : known.tests
   keep({ name: bug.name, quickSeed: quick?.firstSeed ?? known.quickSeed, drawn, tests })
   print(`${bug.name}: quick ${JSON.stringify(quick)}, drawn ${JSON.stringify(drawn)}`)
   return (quick?.caught ?? 1) > 0
 }
 
-/** What is searched anew, one after the other; everything with an empty list. */
-const seeks = (what: "quick" | "drawn" | "tests"): boolean =>
-  values.what === "" || values.what.split(",").includes(what)
+/** What is searched anew; everything with an empty list, but with `--missing` not what is known. */
+const seeks = (what: "quick" | "drawn" | "tests", known: unknown): boolean =>
+  (values.what === "" || values.what.split(",").includes(what)) && !(values.missing && known !== null)
 
 const unknown = { quickSeed: 1, drawn: null, tests: null }
 

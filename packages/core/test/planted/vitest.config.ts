@@ -26,7 +26,8 @@ export default defineConfig({
     // Those of real processes, and the simulator itself.
     exclude: ["**/kill.test.ts", "**/simulated-files.test.ts"],
     testTimeout: 120_000,
-    // One process that loads everything once: a bug at a time is all that is asked.
+    // One thread that loads everything once: a bug at a time is all that is asked. It ends with its process.
+    pool: "threads",
     isolate: false,
     maxWorkers: 1,
     // What was kept of one run would be the code of the next, whose bug is another.
