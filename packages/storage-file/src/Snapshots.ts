@@ -42,6 +42,8 @@ interface Shelf extends SnapshotsOptions {
   readonly writing: Set<SnapshotPurpose>
   /** Commits come one after the other, or the older of two could end up as the newest. */
   readonly commits: Semaphore.Semaphore
+  /** While names change nobody looks one up: its file might be gone, or be another, before it is opened. */
+  readonly names: Semaphore.Semaphore
   isOpen: boolean
 }
 
@@ -73,6 +75,7 @@ export const open = Effect.fnUntraced(function* (directory: LogDirectory, option
       newest,
       writing: new Set(),
       commits: Semaphore.makeUnsafe(1),
+      names: Semaphore.makeUnsafe(1),
       isOpen: true
     })),
     (shelf) => Effect.sync(() => void (shelf.isOpen = false))
@@ -85,7 +88,7 @@ const examine = (directory: ReadableDirectory, name: string) =>
 
 const toSnapshots = (shelf: Shelf): Snapshots => ({
   newest: () => shelf.newest?.snapshot.header.meta,
-  tidy: removeOlder(shelf),
+  tidy: shelf.names.withPermit(removeOlder(shelf)),
   writer: ({ meta, purpose, resume = false }) =>
     expectOpen(shelf).pipe(
       Effect.andThen(Effect.acquireRelease(claim(shelf, purpose), () => letGo(shelf, purpose))),
@@ -103,7 +106,7 @@ const toSnapshots = (shelf: Shelf): Snapshots => ({
         Effect.acquireRelease(shelf.directory.openToRead(name), (file) => file.close),
         (file) => SnapshotFile.toReader(file, snapshot)
       )
-    })
+    }).pipe(shelf.names.withPermit)
   )
 })
 
@@ -208,9 +211,19 @@ const commit = Effect.fnUntraced(function* (
   }
   const sizeBytes = yield* SnapshotPart.finish(part)
   const name = SnapshotFormat.nameOf(header.meta)
-  yield* directory.rename(partName, name)
+  const snapshot = { location: join(directory.path, name), header, sizeBytes }
+  yield* shelf.names.withPermit(publish(shelf, partName, { name, snapshot }))
+})
+
+/**
+ * The part gets its name, also where a file has it already: a leader sends a snapshot again when it has not
+ * heard that it arrived. That file's checksums are salted otherwise, so who knew it must not open this one.
+ */
+const publish = Effect.fnUntraced(function* (shelf: Shelf, partName: string, newest: NamedSnapshot) {
+  const { directory } = shelf
+  yield* directory.rename(partName, newest.name)
   yield* directory.sync
-  shelf.newest = { name, snapshot: { location: join(directory.path, name), header, sizeBytes } }
+  shelf.newest = newest
   yield* Effect.catch(removeOlder(shelf), (error) =>
     Effect.logWarning("A snapshot that is no longer needed could not be removed", error)
   )
