@@ -106,7 +106,7 @@ const toSnapshots = (shelf: Shelf): Snapshots => ({
         Effect.acquireRelease(shelf.directory.openToRead(name), (file) => file.close),
         (file) => SnapshotFile.toReader(file, snapshot)
       )
-    }).pipe(shelf.names.withPermit)
+    }).pipe((open) => shelf.names.withPermit(open))
   )
 })
 

@@ -158,7 +158,7 @@ export const storageBugs: ReadonlyArray<Bug> = inFiles([
     claim:
       "a reader has the former snapshot or the new one, whole (docs/decisions/0013-snapshots-and-compaction-on-disk.md)",
     file: "Snapshots.ts",
-    find: "    }).pipe(shelf.names.withPermit)",
+    find: "    }).pipe((open) => shelf.names.withPermit(open))",
     replace: "    })",
     unseen: "files in memory are opened and renamed at once; the tests of readers on real files see it"
   }
