@@ -16,8 +16,8 @@ interface Bucket<V> {
   readonly entries: Map<string, V>
 }
 
-/** A map of strings to immutable values. */
-export class ForkableMap<V extends NonNullable<unknown>> {
+/** A map of strings to immutable values, none of them `undefined`. */
+export class ForkableMap<V> {
   private readonly buckets: Array<Bucket<V> | undefined>
   private token: object = {}
   private count: number
