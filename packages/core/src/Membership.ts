@@ -73,6 +73,19 @@ type VotingSets = ReadonlyArray<ReadonlyArray<NodeId>>
 /** A membership lasts for ever so long, and is asked for its sets with every answer of a peer. */
 const knownVotingSets = new WeakMap<Membership, VotingSets>()
 
+/** Every voter once, of both sets, in the order of their names. */
+export const votersByName = (membership: Membership): ReadonlyArray<NodeId> => {
+  let voters = knownVotersByName.get(membership)
+  if (voters === undefined) {
+    voters = Array.from(new Set(votingSets(membership).flat())).sort()
+    knownVotersByName.set(membership, voters)
+  }
+  return voters
+}
+
+/** A follower asks for it with every word of its leader. */
+const knownVotersByName = new WeakMap<Membership, ReadonlyArray<NodeId>>()
+
 const votingSetsIn = (membership: Membership): VotingSets => {
   const ids = (members: ReadonlyArray<Member>) => members.map((member) => member.id)
   return membership._tag === "Joint"

@@ -204,11 +204,6 @@ export const make = <Command, Reply, View>(
       describe: describePlace,
       onTaken: mailbox.signal
     })
-    const receiver = yield* SnapshotReceiver.make({
-      store: store.snapshots,
-      onReceived: mailbox.signal,
-      onProgress: (leader, snapshotId, offset) => tellProgress(leader, snapshotId, offset)
-    })
     const applier = yield* Applier.make({
       machine,
       slots,
@@ -216,6 +211,12 @@ export const make = <Command, Reply, View>(
       snapshots: store.snapshots,
       onPortion: snapshotter.consider,
       onRestored: snapshotter.restored
+    })
+    const receiver = yield* SnapshotReceiver.make({
+      store: store.snapshots,
+      onReceived: mailbox.signal,
+      onArrival: applier.arrive,
+      onProgress: (leader, snapshotId, offset) => tellProgress(leader, snapshotId, offset)
     })
     if (restored !== undefined) applier.restore(restored.lastIndex)
 

@@ -40,10 +40,44 @@ export interface Instance<Command, Reply, View> {
    * late it is consumed.
    */
   readonly snapshot: () => Iterable<Uint8Array>
-  /** Replaces the state by what `snapshot` yielded, of a copy that ran `version`. */
-  readonly restore: (pieces: Iterable<Uint8Array>, version: number) => void
+  /**
+   * Begins to replace the state by what `snapshot` yielded, of a copy that ran `version`. The present state is
+   * applied to and read until the new one is whole, if that ever comes. See also {@link restoration}.
+   */
+  readonly restore: (version: number) => Restoration
   /** The group has switched to a newer version: brings the state into its form. */
   readonly upgrade?: (from: number, to: number) => void
+}
+
+/** A state that is being put together from a snapshot. A machine has one at a time: the last that was begun. */
+export interface Restoration {
+  /**
+   * Takes the next piece; they may be cut anywhere. Its bytes never change, so they may be kept. Should take
+   * milliseconds at most.
+   */
+  readonly add: (piece: Uint8Array) => void
+  /** There are no more: this is the machine's state from now on. Throws, and leaves the state alone, where it is none. */
+  readonly finish: () => void
+}
+
+/** A restoration that needs all of the snapshot at once, which suits small states. */
+export const restoration = (replace: (snapshot: Uint8Array) => void): Restoration => {
+  const pieces: Array<Uint8Array> = []
+  return {
+    add: (piece) => void pieces.push(piece),
+    finish: () => replace(concat(pieces))
+  }
+}
+
+/** Restores an instance from all pieces of a snapshot at once. */
+export const restoreFrom = (
+  instance: Pick<Instance<never, unknown, unknown>, "restore">,
+  pieces: Iterable<Uint8Array>,
+  version = 0
+): void => {
+  const restoring = instance.restore(version)
+  for (const piece of pieces) restoring.add(piece)
+  restoring.finish()
 }
 
 /**
@@ -261,20 +295,20 @@ const reducerInstance = <Command, Reply, State>(
         }
       }
     },
-    restore: (pieces) => {
-      state = codec.decode(concat(pieces))
-    },
+    restore: () =>
+      restoration((snapshot) => {
+        state = codec.decode(snapshot)
+      }),
     upgrade: (from, to) => {
       state = machine.upgrade?.(state, { from, to }) ?? state
     }
   }
 }
 
-const concat = (pieces: Iterable<Uint8Array>): Uint8Array => {
-  const all = Array.from(pieces)
-  const bytes = new Uint8Array(all.reduce((total, piece) => total + piece.byteLength, 0))
+const concat = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const bytes = new Uint8Array(pieces.reduce((total, piece) => total + piece.byteLength, 0))
   let at = 0
-  for (const piece of all) {
+  for (const piece of pieces) {
     bytes.set(piece, at)
     at += piece.byteLength
   }

@@ -16,7 +16,7 @@ interface Bucket<V> {
   readonly entries: Map<string, V>
 }
 
-/** A map of strings to immutable values. */
+/** A map of strings to immutable values, none of them `undefined`. */
 export class ForkableMap<V> {
   private readonly buckets: Array<Bucket<V> | undefined>
   private token: object = {}
@@ -35,20 +35,23 @@ export class ForkableMap<V> {
     return this.buckets[bucketOf(key)]?.entries.get(key)
   }
 
-  set(key: string, value: V): void {
+  /** Gives what was there before. */
+  set(key: string, value: V): V | undefined {
     const entries = this.writable(bucketOf(key))
-    const before = entries.size
+    const former = entries.get(key)
     entries.set(key, value)
-    this.count += entries.size - before
+    if (former === undefined) this.count++
+    return former
   }
 
-  /** Removes a key; tells whether it was there. */
-  delete(key: string): boolean {
+  /** Removes a key; gives what was there. */
+  delete(key: string): V | undefined {
     const at = bucketOf(key)
-    if (this.buckets[at]?.entries.has(key) !== true) return false
+    const former = this.buckets[at]?.entries.get(key)
+    if (former === undefined) return undefined
     this.writable(at).delete(key)
     this.count--
-    return true
+    return former
   }
 
   *entries(): Generator<readonly [string, V]> {

@@ -6,12 +6,11 @@
  */
 import type { ApplyMeta, Instance } from "@effect-raft/core/StateMachine"
 import * as StateMachine from "@effect-raft/core/StateMachine"
-import { ForkableMap } from "./ForkableMap.ts"
 import * as KvCommand from "./KvCommand.ts"
 import * as KvQuery from "./KvQuery.ts"
 import * as KvSnapshot from "./KvSnapshot.ts"
+import { PagedValues } from "./PagedValues.ts"
 import type { Stored } from "./Stored.ts"
-import { YoungValues } from "./YoungValues.ts"
 
 /** What a read sees. What `get` gives must not be written into; it may be kept. */
 export interface KvView {
@@ -25,45 +24,42 @@ const conditionHolds = (condition: KvCommand.Condition | undefined, present: Sto
   return condition._tag === "IfAbsent" ? present === undefined : present?.revision === condition.revision
 }
 
-interface State {
-  readonly map: ForkableMap<Stored>
-  /** Writes to the map. */
-  readonly young: YoungValues
-}
-
-const stateOf = (map: ForkableMap<Stored>): State => ({ map, young: new YoungValues(map) })
-
-const applyTo = ({ map, young }: State, command: KvCommand.KvCommand, meta: ApplyMeta): KvCommand.KvReply => {
+const applyTo = (values: PagedValues, command: KvCommand.KvCommand, meta: ApplyMeta): KvCommand.KvReply => {
   // Only a conditional write needs to know what is there.
   if (command.condition !== undefined) {
-    const present = map.get(command.key)
+    const present = values.get(command.key)
     if (!conditionHolds(command.condition, present)) {
       return { _tag: "ConditionFailed", revision: present?.revision ?? null }
     }
   }
-  if (command._tag === "Delete") return { _tag: "Deleted", deleted: map.delete(command.key) }
-  young.put(command.key, command.value, meta.index)
+  if (command._tag === "Delete") return { _tag: "Deleted", deleted: values.delete(command.key) }
+  values.put(command.key, command.value, meta.index)
   return { _tag: "Written", revision: meta.index }
 }
 
 const make = (): Instance<KvCommand.KvCommand, KvCommand.KvReply, KvView> => {
-  let state = stateOf(new ForkableMap())
+  let values = new PagedValues()
   const view: KvView = {
-    get: (key) => state.map.get(key)?.shown(),
+    get: (key) => values.get(key)?.shown(),
     get size() {
-      return state.map.size
+      return values.size
     }
   }
   return {
-    apply: (command, meta) => applyTo(state, command, meta),
+    apply: (command, meta) => applyTo(values, command, meta),
     view: () => view,
     snapshot: () => {
-      const taken = state.map.fork()
-      state.young.onFork()
+      const taken = values.fork()
       return { [Symbol.iterator]: () => KvSnapshot.encode(taken) }
     },
-    restore: (pieces) => {
-      state = stateOf(KvSnapshot.decode(pieces))
+    restore: () => {
+      const reading = new KvSnapshot.Reading()
+      return {
+        add: (piece) => reading.add(piece),
+        finish: () => {
+          values = reading.finish()
+        }
+      }
     }
   }
 }

@@ -8,15 +8,19 @@
  */
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
-import { ForkableMap } from "./ForkableMap.ts"
+import type { ForkableMap } from "./ForkableMap.ts"
 import * as KvKey from "./KvKey.ts"
-import { Stored } from "./Stored.ts"
+import { Page } from "./Page.ts"
+import { PagedValues } from "./PagedValues.ts"
+import * as ShortText from "./ShortText.ts"
+import type { Stored } from "./Stored.ts"
 
 /** The largest piece of a snapshot, in bytes. */
 export const maxPieceBytes = 256 * 1024
 
 const recordHeaderBytes = 14
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+/** What ends the records: a key length of 0, and how many there were. */
+const endBytes = 10
 
 /** Writes a state in pieces of at most `maxPieceBytes`. Takes from the map as the pieces are asked for. */
 export function* encode(map: ForkableMap<Stored>): Generator<Uint8Array> {
@@ -52,24 +56,117 @@ function* parts(map: ForkableMap<Stored>): Generator<Uint8Array> {
   }
   view.setUint16(0, 0, true)
   view.setFloat64(2, map.size, true)
-  yield head.subarray(0, 10)
+  yield head.subarray(0, endBytes)
 }
 
-/** Reads a state. Keeps none of the pieces. Throws a `SchemaError` where they are no snapshot. */
-export const decode = (pieces: Iterable<Uint8Array>): ForkableMap<Stored> => {
-  const take = reader(pieces)
-  const map = new ForkableMap<Stored>()
-  for (;;) {
-    const keyBytes = dataView(take(2)).getUint16(0, true)
-    if (keyBytes === 0) break
-    const rest = dataView(take(recordHeaderBytes - 2))
-    const key = decodeKey(take(keyBytes))
-    map.set(key, Stored.of(take(rest.getUint32(0, true)), rest.getFloat64(4, true)))
+/**
+ * A state that is being read, piece by piece. Values stay where they are, in the pieces, but for those that are cut
+ * in two. Throws a `SchemaError` where the pieces are no snapshot.
+ */
+export class Reading {
+  private readonly values = new PagedValues()
+  /** A record that is not whole yet: its beginning, in one or more parts. */
+  private begun: ReadonlyArray<Uint8Array> = []
+  private begunBytes = 0
+  /** How many records there were, as the end says. */
+  private records: number | undefined
+
+  /** Takes the next piece, which must not be changed any more. */
+  add(piece: Uint8Array): void {
+    const page = new Page(piece)
+    const view = new DataView(piece.buffer, piece.byteOffset, piece.byteLength)
+    let at = this.goOn(piece)
+    while (at < piece.byteLength) {
+      const bytes = recordBytes(view, at)
+      if (bytes === undefined || bytes > piece.byteLength - at) {
+        this.begin(piece.subarray(at))
+        break
+      }
+      this.keep(page, view, at)
+      at += bytes
+    }
+    this.values.close(page)
   }
-  const records = dataView(take(8)).getFloat64(0, true)
-  if (records !== map.size) return reject(`the snapshot holds ${map.size} records, its end says ${records}`)
-  return map
+
+  /** All of it, when the last piece was added. */
+  finish(): PagedValues {
+    const { records, values } = this
+    if (records === undefined) return reject("the snapshot is cut off")
+    if (records !== values.size)
+      return reject(`the snapshot holds ${values.size} records, its end says ${records}`)
+    return values
+  }
+
+  private begin(part: Uint8Array): void {
+    this.begun = [...this.begun, part]
+    this.begunBytes += part.byteLength
+  }
+
+  /** Takes what `piece` has of the record that was begun before it, and tells how much that was. */
+  private goOn(piece: Uint8Array): number {
+    let at = 0
+    while (this.begunBytes > 0 && at < piece.byteLength) {
+      const head = viewOf(joined(this.begun, recordHeaderBytes))
+      const bytes = recordBytes(head, 0)
+      // Where not even that is known: the next byte may tell.
+      const missing = bytes === undefined ? 1 : bytes - this.begunBytes
+      const part = piece.subarray(at, at + missing)
+      this.begin(part)
+      at += part.byteLength
+      if (bytes === this.begunBytes) this.keepBegun()
+    }
+    return at
+  }
+
+  private keepBegun(): void {
+    const page = new Page(joined(this.begun, this.begunBytes))
+    this.begun = []
+    this.begunBytes = 0
+    this.keep(page, viewOf(page.bytes), 0)
+    this.values.close(page)
+  }
+
+  /** Keeps the record that is whole in `page`, from `at` on. */
+  private keep(page: Page, view: DataView, at: number): void {
+    if (this.records !== undefined) return reject("something follows the end of the snapshot")
+    const keyBytes = view.getUint16(at, true)
+    if (keyBytes === 0) {
+      this.records = view.getFloat64(at + 2, true)
+      return
+    }
+    const keyStart = at + recordHeaderBytes
+    const start = keyStart + keyBytes
+    const key = decodeKey(page.bytes.subarray(keyStart, start))
+    const byteLength = view.getUint32(at + 2, true)
+    this.values.lend(key, page, { start, byteLength, revision: view.getFloat64(at + 6, true) })
+  }
 }
+
+/** How long the record is that begins at `at`, the end included; `undefined` where too little of it is there. */
+const recordBytes = (view: DataView, at: number): number | undefined => {
+  const left = view.byteLength - at
+  if (left < 2) return undefined
+  const keyBytes = view.getUint16(at, true)
+  if (keyBytes === 0) return endBytes
+  return left < recordHeaderBytes ? undefined : recordHeaderBytes + keyBytes + view.getUint32(at + 2, true)
+}
+
+/** The first `bytes` bytes of these parts, or all where there are fewer. */
+const joined = (parts: ReadonlyArray<Uint8Array>, bytes: number): Uint8Array => {
+  const [only, ...others] = parts
+  if (only !== undefined && (others.length === 0 || only.byteLength >= bytes)) return only.subarray(0, bytes)
+  const available = parts.reduce((total, part) => total + part.byteLength, 0)
+  const whole = new Uint8Array(Math.min(bytes, available))
+  let filled = 0
+  for (const part of parts) {
+    const taken = part.subarray(0, whole.byteLength - filled)
+    whole.set(taken, filled)
+    filled += taken.byteLength
+  }
+  return whole
+}
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 const reject = (message: string): never => {
   throw new Schema.SchemaError(new SchemaIssue.InvalidValue({ message }))
@@ -77,38 +174,8 @@ const reject = (message: string): never => {
 
 const decodeKey = (bytes: Uint8Array): string => {
   try {
-    return decoder.decode(bytes)
+    return ShortText.decode(bytes)
   } catch {
     return reject("a key of the snapshot is not UTF-8")
-  }
-}
-
-const dataView = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset)
-
-/** Gives the next `wanted` bytes of the pieces, in an array of their own. */
-const reader = (pieces: Iterable<Uint8Array>): ((wanted: number) => Uint8Array) => {
-  const iterator = pieces[Symbol.iterator]()
-  let piece = new Uint8Array(0)
-  return (wanted) => {
-    // Collected before the array is made: a damaged length must not allocate what is not there.
-    const views: Array<Uint8Array> = []
-    for (let missing = wanted; missing > 0;) {
-      if (piece.byteLength === 0) {
-        const next = iterator.next()
-        if (next.done === true) return reject("the snapshot is cut off")
-        piece = next.value as Uint8Array<ArrayBuffer>
-      }
-      const view = piece.subarray(0, missing)
-      views.push(view)
-      piece = piece.subarray(view.byteLength)
-      missing -= view.byteLength
-    }
-    const bytes = new Uint8Array(wanted)
-    let filled = 0
-    for (const view of views) {
-      bytes.set(view, filled)
-      filled += view.byteLength
-    }
-    return bytes
   }
 }

@@ -1,23 +1,19 @@
 /**
- * A value and the log index of the write that put it there. What it says never changes.
+ * A value and the log index of the write that put it there. What it says never changes, though where its bytes
+ * are does.
  *
  * A class, because V8 remembers of a literal in the code how long its objects live: where the first ones stayed,
  * as keys are first written, all later ones are made in the old generation, and wait there for a major
  * collection although the next write of their key comes soon.
  */
-
-/** A buffer that values share, and whether anybody but the map may know some of them. */
-export interface Page {
-  readonly bytes: Uint8Array
-  isShown: boolean
-}
+import type { Page } from "./Page.ts"
 
 export class Stored {
   readonly revision: number
+  readonly byteLength: number
   private page: Page | undefined
   private bytes: Uint8Array
   private start: number
-  private readonly byteLength: number
 
   private constructor(
     page: Page | undefined,
@@ -49,18 +45,28 @@ export class Stored {
     return bytes.byteLength === byteLength ? bytes : bytes.subarray(start, start + byteLength)
   }
 
+  isIn(page: Page): boolean {
+    return this.page === page
+  }
+
   /** From now on somebody else has it. */
   shown(): this {
     if (this.page !== undefined) this.page.isShown = true
     return this
   }
 
-  /** Leaves its page, if it is in one, for bytes of its own. */
-  settle(): void {
-    if (this.page === undefined) return
-    // Not `slice`: of a Node Buffer that is a view.
-    this.bytes = new Uint8Array(this.value)
-    this.start = 0
+  /** The map has it no longer; who else has it still may look at it. Gives the page in which it lived. */
+  leave(): Page | undefined {
+    const { page } = this
     this.page = undefined
+    if (page !== undefined) page.liveBytes -= this.byteLength
+    return page
+  }
+
+  /** Its bytes are elsewhere from now on: in a page, or a buffer of its own. */
+  moveTo(page: Page | undefined, bytes: Uint8Array, start: number): void {
+    this.page = page
+    this.bytes = bytes
+    this.start = start
   }
 }

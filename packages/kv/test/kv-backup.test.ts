@@ -1,6 +1,7 @@
 /** `GET /backup` over a real loopback socket: what it gives, and that nobody can hold on to it for ever. */
 import * as Backup from "@effect-raft/core/Backup"
 import { NoLeader, because } from "@effect-raft/core/RaftError"
+import * as StateMachine from "@effect-raft/core/StateMachine"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
 import * as Digest from "effect/crypto/Digest"
@@ -36,7 +37,7 @@ const restored = (bytes: Stream.Stream<Uint8Array, unknown>) =>
   Effect.gen(function* () {
     const backup = yield* Backup.open(bytes)
     const instance = KvMachine.machine.make()
-    instance.restore(yield* Stream.runCollect(backup.contents), 0)
+    StateMachine.restoreFrom(instance, yield* Stream.runCollect(backup.contents))
     return { header: backup.header, view: instance.view() }
   }).pipe(Effect.scoped, Effect.provide(Digest.layerWebCrypto))
 

@@ -2,6 +2,7 @@
  * The key-value machine and its binary forms: what it answers, against a plain Map; the contract of
  * every machine; and what the codecs refuse.
  */
+import * as StateMachine from "@effect-raft/core/StateMachine"
 import * as StateMachineContract from "@effect-raft/core/testing/StateMachineContract"
 import { assert, describe, it } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
@@ -134,20 +135,21 @@ describe("the machine", () => {
     assert.isAbove(pieces.length, 2)
     for (const piece of pieces) assert.isAtMost(piece.byteLength, KvSnapshot.maxPieceBytes)
     const restored = machine.make()
-    restored.restore(pieces, 0)
+    StateMachine.restoreFrom(restored, pieces)
     assert.deepStrictEqual(plain(restored.view().get("large")), { value: large, revision: 1 })
     assert.deepStrictEqual(plain(restored.view().get("small")), { value: bytes("x"), revision: 2 })
   })
 
-  it("a snapshot that is cut off anywhere is refused and leaves the state alone", () => {
+  it("a snapshot that is cut off anywhere, or has something behind it, is refused and leaves the state alone", () => {
     const original = machine.make()
     original.apply({ _tag: "Put", key: "a", value: bytes("value") }, StateMachineContract.metaAt(0))
     const whole = Array.from(original.snapshot())[0]!
     const instance = machine.make()
     instance.apply({ _tag: "Put", key: "own", value: bytes("mine") }, StateMachineContract.metaAt(0))
     for (let length = 0; length < whole.byteLength; length++) {
-      assert.throws(() => instance.restore([whole.subarray(0, length)], 0), Schema.SchemaError)
+      assert.throws(() => StateMachine.restoreFrom(instance, [whole.subarray(0, length)]), Schema.SchemaError)
     }
+    assert.throws(() => StateMachine.restoreFrom(instance, [whole, whole]), Schema.SchemaError)
     assert.strictEqual(instance.view().get("own")?.revision, 1)
     assert.strictEqual(instance.view().size, 1)
   })

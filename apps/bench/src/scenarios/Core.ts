@@ -56,9 +56,10 @@ const makeCounter = (): StateMachine.Instance<number, number, number> => {
     apply: (by) => (total = (total + by) | 0),
     view: () => total,
     snapshot: () => [codec.encode(total)],
-    restore: (pieces) => {
-      total = codec.decode(Uint8Array.from(Array.from(pieces).flatMap((piece) => Array.from(piece))))
-    }
+    restore: () =>
+      StateMachine.restoration((snapshot) => {
+        total = codec.decode(snapshot)
+      })
   }
 }
 

@@ -179,7 +179,7 @@ export const initial = (options: {
 
 /**
  * A delay of whole milliseconds drawn from [t, 2t), t being the election timeout (section 5.2); with
- * `electionPriority` p only from the first 1/(1+p) of that.
+ * `electionPriority` p only from the first 1/(1+p) of that. Who follows a leader takes turns (ElectionTurn).
  */
 export const electionDelayMillis = (config: RaftConfig, jitter: number): number =>
   config.electionTimeoutMillis +

@@ -7,18 +7,18 @@
  * that a slow machine delays neither heartbeats nor votes. Waiting callers are answered after the portion
  * they were in, because answering runs their code.
  */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as RaftLog from "../consensus/RaftLog.ts"
 import * as LogEntry from "../LogEntry.ts"
 import * as LogIndex from "../LogIndex.ts"
-import { MachineFailure, ProgramTooOld } from "../RaftError.ts"
-import type { SnapshotReader, SnapshotStore, StorageError } from "../RaftStorage.ts"
+import type { MachineFailure, ProgramTooOld } from "../RaftError.ts"
+import type { SnapshotStore, StorageError } from "../RaftStorage.ts"
 import type { RaftTracer } from "../RaftTrace.ts"
 import type { StateMachine } from "../StateMachine.ts"
 import * as Term from "../Term.ts"
 import * as Replica from "./Replica.ts"
+import * as Restorer from "./Restorer.ts"
 import * as Doorbell from "./Doorbell.ts"
 import type { Position, ProposalSlot, ReplySlots } from "./ReplySlots.ts"
 import type { Moment, Place } from "./Snapshotter.ts"
@@ -32,6 +32,8 @@ export interface Applier<View> {
    * answered, before this returns.
    */
   readonly advance: (log: RaftLog.RaftLog, commitIndex: LogIndex.LogIndex) => void
+  /** Takes in a part of a leader's snapshot, for the case that all of it is installed. */
+  readonly arrive: Restorer.Restorer["arrive"]
   /** The newest snapshot on disk, which ends at `index`, takes the place of the machine's state. */
   readonly restore: (index: LogIndex.LogIndex) => void
   readonly appliedIndex: () => LogIndex.LogIndex
@@ -60,6 +62,7 @@ export const make = <Command, Reply, View>(options: {
   Effect.gen(function* () {
     const { machine, slots, tracer } = options
     const replica = Replica.make(machine)
+    const restorer = Restorer.make(replica, options.snapshots)
     let log = RaftLog.empty()
     let committed = LogIndex.zero
     let applied = LogIndex.zero
@@ -103,32 +106,27 @@ export const make = <Command, Reply, View>(options: {
       gate?.openUnsafe()
     }
 
-    const restoreNewest = Effect.gen(function* () {
-      const reader = yield* options.snapshots.reader
-      if (reader === undefined || reader.meta.lastIndex < restoreTo) {
-        return yield* new MachineFailure({ index: restoreTo, detail: "its snapshot is gone" })
-      }
-      const pieces = yield* readAll(reader)
-      const { lastIndex, lastTerm, lastTimestampMillis } = reader.meta
-      yield* Effect.try({
-        try: () => replica.restore(reader.meta, pieces),
-        catch: (cause) => failure(lastIndex, cause)
+    const restoreNewest = Effect.suspend(() =>
+      Effect.map(restorer.restore(restoreTo), ({ meta, sizeBytes }) => {
+        const { lastIndex, lastTerm, lastTimestampMillis } = meta
+        applied = lastIndex
+        place = { index: lastIndex, term: lastTerm, timestampMillis: lastTimestampMillis }
+        tracer.onRestored?.(lastIndex)
+        options.onRestored(sizeBytes)
+        slots.failUpTo(lastIndex)
+        release()
       })
-      applied = lastIndex
-      place = { index: lastIndex, term: lastTerm, timestampMillis: lastTimestampMillis }
-      tracer.onRestored?.(lastIndex)
-      options.onRestored(reader.sizeBytes)
-      slots.failUpTo(lastIndex)
-    }).pipe(Effect.scoped)
+    )
 
     const work = (): Effect.Effect<void, MachineFailure | ProgramTooOld | StorageError> | undefined => {
-      if (applied < restoreTo) return Effect.map(restoreNewest, release)
+      if (applied < restoreTo) return restoreNewest
       if (applied >= committed) return undefined
       try {
         applyPortion()
       } catch (cause) {
-        return Effect.fail(failure(LogIndex.plus(applied, 1), cause))
+        return Effect.fail(Restorer.failure(LogIndex.plus(applied, 1), cause))
       }
+      restorer.forget(applied)
       options.onPortion(moment())
       release()
       return applied < committed ? Effect.yieldNow : undefined
@@ -152,6 +150,7 @@ export const make = <Command, Reply, View>(options: {
         committed = commitIndex
         doorbell.knock()
       },
+      arrive: restorer.arrive,
       restore: (index) => {
         restoreTo = LogIndex.max(restoreTo, index)
         doorbell.knock()
@@ -167,20 +166,6 @@ export const make = <Command, Reply, View>(options: {
       appliedBeyond,
       run: doorbell.attend
     }
-  })
-
-/** Bytes read from a snapshot at a time. */
-const readBytes = 256 * 1024
-
-const readAll = (reader: SnapshotReader): Effect.Effect<ReadonlyArray<Uint8Array>, StorageError> =>
-  Effect.gen(function* () {
-    const pieces: Array<Uint8Array> = []
-    for (let offset = 0; offset < reader.sizeBytes;) {
-      const piece = yield* reader.read(offset, readBytes)
-      pieces.push(piece)
-      offset += piece.byteLength
-    }
-    return pieces
   })
 
 /** What a caller is told, once the portion is applied. */
@@ -202,11 +187,3 @@ const applyEntry = <View>(
   if (slot !== undefined) answers.push({ slot, position: entry, reply })
   return reply
 }
-
-const failure = (index: LogIndex.LogIndex, cause: unknown): MachineFailure | ProgramTooOld =>
-  cause instanceof ProgramTooOld
-    ? cause
-    : new MachineFailure({
-        index,
-        detail: cause instanceof Error ? cause.message : Cause.pretty(Cause.die(cause))
-      })

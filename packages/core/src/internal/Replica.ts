@@ -10,7 +10,7 @@ import type { SnapshotMeta } from "../Snapshot.ts"
 import * as SessionRecord from "../sessions/SessionRecord.ts"
 import type { SessionAnswer } from "../sessions/SessionAnswer.ts"
 import { SessionTable } from "../sessions/SessionTable.ts"
-import type { StateMachine } from "../StateMachine.ts"
+import type { Restoration, StateMachine } from "../StateMachine.ts"
 
 /** A snapshot of one moment, which later entries do not change. */
 export interface ReplicaSnapshot {
@@ -31,8 +31,8 @@ export interface Replica<View> {
   /** The machine's version in force. */
   readonly version: () => number
   readonly snapshot: () => ReplicaSnapshot
-  /** Replaces everything by what a snapshot holds; its pieces may be cut anywhere. */
-  readonly restore: (meta: SnapshotMeta, pieces: ReadonlyArray<Uint8Array>) => void
+  /** Begins to replace everything by what a snapshot holds; its pieces may be cut anywhere. */
+  readonly restore: (meta: SnapshotMeta) => Restoration
 }
 
 export const make = <Command, Reply, View>(machine: StateMachine<Command, Reply, View>): Replica<View> => {
@@ -89,13 +89,28 @@ export const make = <Command, Reply, View>(machine: StateMachine<Command, Reply,
             pieces: inFront(section, pieces)
           }
     },
-    restore: ({ lastIndex, machineVersion, sessionBytes }, pieces) => {
-      const to = machineVersion ?? 0
+    restore: ({ lastIndex, machineVersion: to = 0, sessionBytes = 0 }) => {
       if (to > supported) throw new ProgramTooOld({ index: lastIndex, version: to, supported })
-      const { first, rest } = cutAfter(sessionBytes ?? 0, pieces)
-      sessions.restore(first.byteLength === 0 ? undefined : first)
-      instance.restore(rest, to)
-      version = to
+      const section = new Uint8Array(sessionBytes)
+      let sectionFill = 0
+      const restoration = instance.restore(to)
+      return {
+        add: (piece) => {
+          const taken = Math.min(sessionBytes - sectionFill, piece.byteLength)
+          section.set(piece.subarray(0, taken), sectionFill)
+          sectionFill += taken
+          if (taken < piece.byteLength) restoration.add(piece.subarray(taken))
+        },
+        finish: () => {
+          if (sectionFill < sessionBytes)
+            throw new RangeError(
+              `the snapshot has ${sectionFill} bytes, of which ${sessionBytes} are its sessions'`
+            )
+          sessions.restore(sessionBytes === 0 ? undefined : section)
+          restoration.finish()
+          version = to
+        }
+      }
     }
   }
 }
@@ -106,21 +121,3 @@ const inFront = (section: Uint8Array, pieces: Iterable<Uint8Array>): Iterable<Ui
     yield* pieces
   }
 })
-
-/** The first `length` bytes in one piece, and the rest. */
-const cutAfter = (
-  length: number,
-  pieces: ReadonlyArray<Uint8Array>
-): { readonly first: Uint8Array; readonly rest: ReadonlyArray<Uint8Array> } => {
-  const first = new Uint8Array(length)
-  const rest: Array<Uint8Array> = []
-  let at = 0
-  for (const piece of pieces) {
-    const taken = Math.min(length - at, piece.byteLength)
-    first.set(piece.subarray(0, taken), at)
-    at += taken
-    if (taken < piece.byteLength) rest.push(piece.subarray(taken))
-  }
-  if (at < length) throw new RangeError(`the snapshot has ${at} bytes, of which ${length} are its sessions'`)
-  return { first, rest }
-}

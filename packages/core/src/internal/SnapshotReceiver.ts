@@ -13,6 +13,7 @@ import type { KeepSnapshotPiece } from "../consensus/Action.ts"
 import type { SnapshotReceived } from "../consensus/Event.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { SnapshotStore, SnapshotWriter, StorageError } from "../RaftStorage.ts"
+import type { Arrival } from "./Restorer.ts"
 
 /** Pieces that wait for the disk; more are dropped, and sent again by the leader. */
 const maxWaitingPieces = 16
@@ -39,6 +40,8 @@ type Piece = KeepSnapshotPiece["piece"]
 export const make = (options: {
   readonly store: SnapshotStore
   readonly onReceived: (event: SnapshotReceived) => void
+  /** Told of all bytes of a snapshot that arrive here, in order. */
+  readonly onArrival: (arrival: Arrival) => void
   /** Tells the leader which byte is wanted next. */
   readonly onProgress: (leader: NodeId, snapshotId: string, offset: number) => void
 }): Effect.Effect<SnapshotReceiver> =>
@@ -61,6 +64,16 @@ export const make = (options: {
         const writer = yield* Scope.provide(opening, scope)
         current = { snapshotId: snapshot.id, writer, scope, held: [] }
         return current
+      })
+
+    /** Writes what `piece` has of the bytes that are wanted next. */
+    const writeRest = (writer: SnapshotWriter, { data, offset, snapshot }: Piece) =>
+      Effect.suspend(() => {
+        const known = writer.offset() - offset
+        if (known < 0 || known >= data.byteLength) return Effect.void
+        const rest = data.subarray(known)
+        options.onArrival({ snapshot, offset: offset + known, data: rest })
+        return writer.write(rest)
       })
 
     const keep = ({ from, piece }: KeepSnapshotPiece) =>
@@ -86,9 +99,3 @@ export const make = (options: {
       run: Effect.forever(Effect.flatMap(Queue.take(inbox), keep), { disableYield: true })
     }
   })
-
-/** Writes what `piece` has of the bytes that are wanted next. */
-const writeRest = (writer: SnapshotWriter, { offset, data }: Piece): Effect.Effect<void, StorageError> => {
-  const known = writer.offset() - offset
-  return known >= 0 && known < data.byteLength ? writer.write(data.subarray(known)) : Effect.void
-}

@@ -17,6 +17,7 @@
 import * as Arbitrary from "effect/Arbitrary"
 import type * as Schema from "effect/Schema"
 import type { LogIndex } from "../LogIndex.ts"
+import { restoreFrom } from "../StateMachine.ts"
 import type { ApplyMeta, Instance, StateMachine } from "../StateMachine.ts"
 import type { Term } from "../Term.ts"
 
@@ -99,7 +100,7 @@ export const cases: ReadonlyArray<Case> = [
       const half = Math.floor(commands.length / 2)
       const [original, restored] = [machine.make(), machine.make()]
       repliesOf(machine, original, commands.slice(0, half), 0)
-      restored.restore(Array.from(original.snapshot()), 0)
+      restoreFrom(restored, original.snapshot())
       expectSame(stateOf(restored), stateOf(original), "the restored state")
       expectSameAll(
         repliesOf(machine, restored, commands.slice(half), half),
@@ -142,8 +143,23 @@ export const cases: ReadonlyArray<Case> = [
     check: (machine, commands) => {
       const [full, empty] = [machine.make(), machine.make()]
       repliesOf(machine, full, commands, 0)
-      full.restore(Array.from(empty.snapshot()), 0)
+      restoreFrom(full, empty.snapshot())
       expectSame(stateOf(full), stateOf(empty), "the state after restoring an empty one")
+    }
+  },
+  {
+    name: "a state that is being restored is not seen before it is whole",
+    check: (machine, commands) => {
+      const half = Math.floor(commands.length / 2)
+      const [original, going, quiet] = [machine.make(), machine.make(), machine.make()]
+      repliesOf(machine, original, commands, 0)
+      const restoring = going.restore(0)
+      for (const piece of original.snapshot()) restoring.add(piece)
+      repliesOf(machine, going, commands.slice(0, half), 0)
+      repliesOf(machine, quiet, commands.slice(0, half), 0)
+      expectSame(stateOf(going), stateOf(quiet), "the state while another is restored")
+      restoring.finish()
+      expectSame(stateOf(going), stateOf(original), "the restored state")
     }
   },
   {
@@ -152,9 +168,9 @@ export const cases: ReadonlyArray<Case> = [
       const [original, restored] = [machine.make(), machine.make()]
       repliesOf(machine, original, commands, 0)
       const bytes = stateOf(original)
-      restored.restore(
-        Array.from(bytes, (byte) => Uint8Array.of(byte)),
-        0
+      restoreFrom(
+        restored,
+        Array.from(bytes, (byte) => Uint8Array.of(byte))
       )
       expectSame(stateOf(restored), bytes, "the state restored byte by byte")
     }

@@ -92,9 +92,9 @@ export const snapshotBugs: ReadonlyArray<Bug> = [
   {
     name: "a machine goes on from its old state after a snapshot was installed",
     claim: "the machine is reset from the snapshot (paper, figure 13, step 8)",
-    file: "internal/Applier.ts",
-    find: "try: () => replica.restore(reader.meta, pieces),",
-    replace: "try: () => undefined,"
+    file: "internal/Restorer.ts",
+    find: "prepared.restoration.finish()",
+    replace: "undefined"
   },
   {
     name: "a snapshot is said to cover one entry more than it does",

@@ -9,6 +9,7 @@ import * as LogIndex from "../../src/LogIndex.ts"
 import type { SessionAnswer } from "../../src/sessions/SessionAnswer.ts"
 import * as SessionRecord from "../../src/sessions/SessionRecord.ts"
 import type { SnapshotMeta } from "../../src/Snapshot.ts"
+import * as StateMachine from "../../src/StateMachine.ts"
 import { Term } from "../../src/Term.ts"
 import { Journal } from "../cluster/Journal.ts"
 import { limits } from "./TableDriver.ts"
@@ -54,6 +55,9 @@ const metaOf = (sessionBytes: number): SnapshotMeta => ({
 const bytesOf = (pieces: Iterable<Uint8Array>): Uint8Array =>
   Uint8Array.from([...pieces].flatMap((piece) => [...piece]))
 
+const restore = (replica: Replica.Replica<unknown>, meta: SnapshotMeta, pieces: Iterable<Uint8Array>): void =>
+  StateMachine.restoreFrom({ restore: () => replica.restore(meta) }, pieces)
+
 /** Cut in pieces of one size, as a disk gives them back. */
 const cut = (bytes: Uint8Array, size: number): ReadonlyArray<Uint8Array> =>
   Array.from({ length: Math.ceil(bytes.byteLength / size) }, (_, i) =>
@@ -69,7 +73,7 @@ describe("Replica", () => {
     assert.isAbove(sessionBytes, 0)
     for (const size of [1, 7, sessionBytes - 1, sessionBytes, sessionBytes + 1, bytes.byteLength]) {
       const other = Replica.make(machine)
-      other.restore(metaOf(sessionBytes), cut(bytes, size))
+      restore(other, metaOf(sessionBytes), cut(bytes, size))
       assert.deepStrictEqual(other.view(), ["a", "b"])
       const again = other.apply(ofSession(4, 1, "b")) as object
       assert.deepInclude(again, { _tag: "Applied", index: 3, isRepeated: true })
@@ -83,7 +87,7 @@ describe("Replica", () => {
     const { pieces, sessionBytes } = one.snapshot()
     one.apply(ofSession(3, 2, "b"))
     const other = Replica.make(machine)
-    other.restore(metaOf(sessionBytes), [...pieces])
+    restore(other, metaOf(sessionBytes), pieces)
     assert.deepInclude(other.apply(ofSession(3, 2, "b")) as object, { isRepeated: false })
     assert.deepStrictEqual(other.view(), ["a", "b"])
   })
@@ -94,7 +98,7 @@ describe("Replica", () => {
     const { pieces, sessionBytes } = one.snapshot()
     assert.strictEqual(sessionBytes, 0)
     const instance = machine.make()
-    instance.restore(pieces, 0)
+    StateMachine.restoreFrom(instance, pieces)
     assert.deepStrictEqual(instance.view(), ["a"])
   })
 
@@ -108,12 +112,12 @@ describe("Replica", () => {
     })
     const one = Replica.make(machine)
     one.apply(opening)
-    one.restore(metaOf(0), [...instance.snapshot()])
+    restore(one, metaOf(0), instance.snapshot())
     assert.deepStrictEqual(one.view(), ["old"])
     assert.strictEqual((one.apply(ofSession(3, 1, "x")) as SessionAnswer)._tag, "Expired")
   })
 
   it("refuses a snapshot that is shorter than its sessions", () => {
-    assert.throws(() => Replica.make(machine).restore(metaOf(100), [new Uint8Array(99)]), /99 bytes/)
+    assert.throws(() => restore(Replica.make(machine), metaOf(100), [new Uint8Array(99)]), /99 bytes/)
   })
 })

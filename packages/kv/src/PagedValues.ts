@@ -1,0 +1,121 @@
+/**
+ * The map, and its values, many to a buffer.
+ *
+ * A buffer of its own is the dearest part of a value: to make it takes longer than all the rest of a write, and
+ * it takes more memory than a short value has. So values share pages. A new one is copied into the page that is
+ * being filled. Many values are overwritten soon, so a page is looked at when a few later ones are full: if
+ * little of it lives by then, that moves elsewhere and the page is filled again, unless somebody may still look
+ * into it, a snapshot or whoever was shown one of its values. Otherwise it is closed, and stays as it is.
+ *
+ * A value keeps all of its page in memory. So where less than half of a closed page lives, what lives moves out:
+ * pages take at most about twice what is in them, and no byte is copied more often than others become free.
+ *
+ * The pieces of a snapshot become closed pages as they come: a large state is restored without copying it.
+ */
+import { ForkableMap } from "./ForkableMap.ts"
+import { Page } from "./Page.ts"
+import { Stored } from "./Stored.ts"
+
+const pageBytes = 64 * 1024
+
+/** A larger value has a buffer of its own. */
+const maxSharedBytes = pageBytes / 16
+
+/** So many pages are young; what they hold beside live values is all that this costs. */
+const youngPages = 8
+
+const emptyPage = (): Page => new Page(new Uint8Array(pageBytes))
+
+export class PagedValues {
+  private readonly map = new ForkableMap<Stored>()
+  /** The oldest first; the last one is being filled. */
+  private young: ReadonlyArray<Page> = []
+  private filling: Page | undefined
+  /** Is being filled with values that had to move. */
+  private refuge = emptyPage()
+
+  get size(): number {
+    return this.map.size
+  }
+
+  get(key: string): Stored | undefined {
+    return this.map.get(key)
+  }
+
+  /** Puts a copy of `value` under `key`. */
+  put(key: string, value: Uint8Array, revision: number): void {
+    const stored =
+      value.byteLength > maxSharedBytes
+        ? Stored.of(new Uint8Array(value), revision)
+        : this.pageFor(value.byteLength).put(value, revision)
+    this.drop(this.map.set(key, stored))
+  }
+
+  /** Removes a key; tells whether it was there. */
+  delete(key: string): boolean {
+    const former = this.map.delete(key)
+    this.drop(former)
+    return former !== undefined
+  }
+
+  /** All as it is now. What comes later does not change it. */
+  fork(): ForkableMap<Stored> {
+    for (const page of this.young) page.isShown = true
+    return this.map.fork()
+  }
+
+  /** Puts a value that is in `page` already, a piece of a snapshot. */
+  lend(
+    key: string,
+    page: Page,
+    value: { readonly start: number; readonly byteLength: number; readonly revision: number }
+  ): void {
+    this.drop(this.map.set(key, page.lend(value.start, value.byteLength, value.revision)))
+  }
+
+  /** A page gets no more values. */
+  close(page: Page): void {
+    page.isClosed = true
+    if (page.isSparse) this.vacate(page)
+  }
+
+  private drop(former: Stored | undefined): void {
+    const page = former?.leave()
+    if (page?.isClosed === true && page.isSparse) this.vacate(page)
+  }
+
+  private pageFor(bytes: number): Page {
+    if (this.filling?.hasRoomFor(bytes) === true) return this.filling
+    const [oldest, ...others] = this.young
+    const isFull = oldest !== undefined && this.young.length === youngPages
+    const page = isFull ? this.succeed(oldest) : emptyPage()
+    this.young = [...(isFull ? others : this.young), page]
+    this.filling = page
+    return page
+  }
+
+  /** What is filled in the place of a page that is young no longer: the same one, if that can be. */
+  private succeed(page: Page): Page {
+    if (!page.isSparse) {
+      page.isClosed = true
+      return emptyPage()
+    }
+    this.vacate(page)
+    return page.isShown ? emptyPage() : page
+  }
+
+  private readonly settle = (stored: Stored): void => {
+    const { byteLength } = stored
+    // Not `slice`: of a Node Buffer that is a view.
+    if (byteLength > maxSharedBytes) return stored.moveTo(undefined, new Uint8Array(stored.value), 0)
+    if (!this.refuge.hasRoomFor(byteLength)) {
+      this.refuge.isClosed = true
+      this.refuge = emptyPage()
+    }
+    this.refuge.adopt(stored)
+  }
+
+  private vacate(page: Page): void {
+    page.clear(this.settle)
+  }
+}
