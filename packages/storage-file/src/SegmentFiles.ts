@@ -76,27 +76,38 @@ const fillSpare = (directory: LogDirectory, number: number, fileBytes: number) =
  * or has another size than segments have now, or an older format, which may have anything in the place of a stamp.
  */
 const renewSpare = (directory: LogDirectory, number: number, former: number, fileBytes: number) =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(directory.open(SegmentHeader.retiredNameOf(former)), (file) =>
-      restore(
-        Effect.gen(function* () {
-          const name = SegmentHeader.retiredNameOf(former)
-          const start = yield* file.read(0, SegmentHeader.headerBytes)
-          const header = SegmentHeader.decode(start, name, yield* file.sizeBytes)
-          if ("_tag" in header || !isFit(header, former, fileBytes)) {
-            yield* file.close
-            yield* directory.remove(name)
-            return undefined
-          }
-          yield* directory.rename(name, unfinishedNameOf(number))
-          return { file, number, fileBytes, formerSalt: header.salt } satisfies Spare
-        })
-      ).pipe(Effect.onError(() => file.close))
+  Effect.uninterruptibleMask((restore) => {
+    const name = SegmentHeader.retiredNameOf(former)
+    return Effect.flatMap(directory.open(name), (file) =>
+      restore(readHeader(file, name)).pipe(
+        Effect.map((header) => (isFit(header, former, fileBytes) ? header : undefined)),
+        Effect.tap((header) =>
+          header === undefined ? directory.remove(name) : directory.rename(name, unfinishedNameOf(number))
+        ),
+        Effect.onError(() => file.close),
+        Effect.flatMap((header) =>
+          header === undefined
+            ? Effect.as(file.close, undefined)
+            : Effect.succeed<Spare>({ file, number, fileBytes, formerSalt: header.salt })
+        )
+      )
     )
-  )
+  })
 
-const isFit = (header: SegmentHeader.SegmentHeader, number: number, fileBytes: number): boolean =>
-  header.version === SegmentHeader.formatVersion && header.number === number && header.fileBytes === fileBytes
+const readHeader = Effect.fnUntraced(function* (file: LogFile, name: string) {
+  const start = yield* file.read(0, SegmentHeader.headerBytes)
+  const header = SegmentHeader.decode(start, name, yield* file.sizeBytes)
+  return "_tag" in header ? undefined : header
+})
+
+const isFit = (
+  header: SegmentHeader.SegmentHeader | undefined,
+  number: number,
+  fileBytes: number
+): header is SegmentHeader.SegmentHeader =>
+  header?.version === SegmentHeader.formatVersion &&
+  header.number === number &&
+  header.fileBytes === fileBytes
 
 /** Makes a spare in the background, of a retired segment where there is one. What goes wrong is heard by who takes it. */
 export const prepareSpare = (
