@@ -62,7 +62,7 @@ const noted =
 
 const calls = ["open", "close", "read", "write", "writev", "fsync", "fdatasync", "ftruncate", "fstat"]
 const callsByPath = ["rename", "unlink", "readdir", "stat", "mkdir"]
-const fs: Record<string, unknown> = NodeModule.createRequire(import.meta.url)("node:fs")
+const fs: Record<string, unknown> = process.getBuiltinModule("node:fs")
 for (const name of [...calls, ...callsByPath].flatMap((call) => [call, `${call}Sync`])) {
   const call = fs[name]
   if (typeof call === "function") fs[name] = noted(name, (...args) => Reflect.apply(call, fs, args))
