@@ -166,7 +166,7 @@ export const timing = {
   electionTimeoutMillis: intAtLeast("election-timeout", 20).pipe(
     Flag.withMetavar("MILLIS"),
     Flag.withDescription(
-      "How long a follower waits for its leader before it campaigns, drawn anew from [t, 2t); 500 by default"
+      "How long a follower waits for its leader before it campaigns, at least; always less than twice that. 500 by default"
     ),
     Flag.withDefault(500)
   ),

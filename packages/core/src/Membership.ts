@@ -73,11 +73,30 @@ type VotingSets = ReadonlyArray<ReadonlyArray<NodeId>>
 /** A membership lasts for ever so long, and is asked for its sets with every answer of a peer. */
 const knownVotingSets = new WeakMap<Membership, VotingSets>()
 
+/** Every voter once, of both sets, in the order of their names. */
+export const votersByName = (membership: Membership): ReadonlyArray<NodeId> => {
+  let voters = knownVotersByName.get(membership)
+  if (voters === undefined) {
+    voters = Array.from(new Set(votingSets(membership).flat())).sort()
+    knownVotersByName.set(membership, voters)
+  }
+  return voters
+}
+
+/** A follower asks for it with every word of its leader. */
+const knownVotersByName = new WeakMap<Membership, ReadonlyArray<NodeId>>()
+
 const votingSetsIn = (membership: Membership): VotingSets => {
   const ids = (members: ReadonlyArray<Member>) => members.map((member) => member.id)
   return membership._tag === "Joint"
     ? [ids(membership.voters), ids(membership.outgoing)]
     : [ids(membership.voters)]
+}
+
+/** Everybody who counts to a quorum, in either set, once. */
+export const voters = (membership: Membership): ReadonlyArray<NodeId> => {
+  const [set, ...others] = votingSets(membership)
+  return others.length === 0 ? set! : Array.from(new Set([...others.flat(), ...set!]))
 }
 
 /** Whether `id` counts to a quorum, in either set. */

@@ -22,9 +22,10 @@ const enabled = Schema.Boolean.pipe(Schema.withConstructorDefault(Effect.succeed
 export class RaftConfig extends Schema.Class<RaftConfig>("effect-raft/RaftConfig")(
   Schema.Struct({
     /**
-     * How long a follower waits for its leader before it campaigns, in milliseconds. Each wait is drawn
-     * anew from [t, 2t) (paper, section 5.2). Smaller: faster fail-over. Too small for the network or
-     * the machine: needless elections.
+     * How long a follower waits for its leader before it campaigns, in milliseconds: at least t, and less than
+     * 2t (paper, section 5.2). The followers of one leader take turns, a heartbeat interval apart, the first after t;
+     * who knows no leader draws each wait anew. Smaller: faster fail-over. Too small for the network or the
+     * machine: needless elections.
      */
     electionTimeoutMillis: positive(500),
     /** How often an idle leader says that it is alive, in milliseconds. */
@@ -46,8 +47,9 @@ export class RaftConfig extends Schema.Class<RaftConfig>("effect-raft/RaftConfig
      */
     maxClockDriftPercent: natural(10),
     /**
-     * Who should rather lead: with priority p a node waits only the first 1/(1+p) of the time from which others
-     * draw, so it mostly stands first. Safety does not depend on it, nor does anybody wait longer for it.
+     * Who should rather lead: a node with a priority stands in the first turn, whosever that is, and with priority
+     * p waits only the first 1/(1+p) of the time from which others draw, so it mostly stands first. Safety does
+     * not depend on it, nor does anybody wait longer for it.
      */
     electionPriority: natural(0),
     /** Entries of one append message, in bytes; at least one entry is always sent. */

@@ -131,7 +131,7 @@ const shownElsewhere = ["Dropped"]
 describe("a trace", () => {
   it.effect("has every kind of event and of message", () =>
     Effect.gen(function* () {
-      const { events } = yield* eventfulLife("17")
+      const { events } = yield* eventfulLife("21")
       const kinds = Object.keys(TraceEvent.cases).filter((tag) => !shownElsewhere.includes(tag))
       assert.deepStrictEqual(tagsOf(events), kinds.sort())
       const messages = TracedMessage.members.map((member) => member.fields._tag.schema.literal).sort()

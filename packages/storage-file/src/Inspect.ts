@@ -13,6 +13,7 @@ import { LogFileSystem, ownerFileName } from "./LogFileSystem.ts"
 import type { ReadableDirectory } from "./LogFileSystem.ts"
 import * as Recovery from "./Recovery.ts"
 import * as SegmentHeader from "./SegmentHeader.ts"
+import * as SegmentLayout from "./SegmentLayout.ts"
 import * as SnapshotFormat from "./SnapshotFormat.ts"
 import * as StoreDirectory from "./StoreDirectory.ts"
 
@@ -107,7 +108,8 @@ const judge = (directory: ReadableDirectory, { log, names, newest }: Findings): 
   const detail = RaftStorage.uncovered({ base: state.base, blocks: [] }, newest?.report.meta ?? undefined)
   if (detail !== undefined) return damaged(directory.path, 0, detail)
   const file = join(directory.path, SegmentHeader.nameOf(segment.number))
-  return tornBytes === 0 ? { _tag: "Sound" } : { _tag: "TornTail", file, offset: position, bytes: tornBytes }
+  const offset = SegmentLayout.offsetOf(segment, position)
+  return tornBytes === 0 ? { _tag: "Sound" } : { _tag: "TornTail", file, offset, bytes: tornBytes }
 }
 
 const refusal = (problem: InspectFiles.Problem): Verdict => {

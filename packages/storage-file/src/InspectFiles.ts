@@ -9,6 +9,7 @@ import type { EntryRange, PartReport, SegmentReport, SnapshotReport } from "./In
 import { useFile } from "./LogFileSystem.ts"
 import type { ReadableDirectory } from "./LogFileSystem.ts"
 import * as SegmentHeader from "./SegmentHeader.ts"
+import * as SegmentLayout from "./SegmentLayout.ts"
 import * as SegmentScan from "./SegmentScan.ts"
 import * as SnapshotFile from "./SnapshotFile.ts"
 
@@ -38,12 +39,13 @@ export const segment = (directory: ReadableDirectory, number: number) => {
     const header = SegmentHeader.decode(file, join(directory.path, name))
     if ("_tag" in header)
       return { identity: null, problem: header, report: unreadSegment(name, file, header) }
-    const scan = SegmentScan.scan(file, header)
-    const { entries, problem } = entriesOf(file, scan)
+    const found = SegmentLayout.recordsOf(header, file)
+    const scan = SegmentScan.scan(found, header)
+    const { entries, problem } = entriesOf(found, scan)
     const report = {
       name,
       fileBytes: file.byteLength,
-      usedBytes: scan.end,
+      usedBytes: SegmentLayout.offsetOf(header, scan.end),
       formatVersion: header.version,
       records: scan.records.length,
       entries,

@@ -1,5 +1,5 @@
 /**
- * What is missing of a write into a file that was a segment before.
+ * What is missing of a write into a file that was a segment before, in format 3.
  *
  * It has left what stood there. Of a sector that lies in the record from end to end the sums of the former life
  * tell it (`FormerSectors`). The sector in which a record begins has the end of the one before it, too, and
@@ -12,9 +12,8 @@ import * as BatchRecord from "./BatchRecord.ts"
 import * as FormerSectors from "./FormerSectors.ts"
 import * as OverZeros from "./OverZeros.ts"
 import * as RecordMarks from "./RecordMarks.ts"
+import { sectorBytes } from "./StampedSectors.ts"
 import type { Ground } from "./TornTail.ts"
-
-const { sectorBytes } = FormerSectors
 
 /** `file` is the whole file, with its sums. */
 export const of = (file: Uint8Array, { marks }: RecordMarks.SegmentLife): Ground => {

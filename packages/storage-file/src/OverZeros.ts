@@ -1,11 +1,11 @@
 /**
- * What is missing of a write into a file that was zeros before.
+ * What is missing of a write into a file that was zeros before, in formats before 4.
  *
  * It has left zeros: its end, or a sector of it, or (when an earlier recovery was clearing it away and was cut
  * short itself) its beginning. Nothing else ends in zeros, or is zeros for a whole sector, but a payload.
  */
 import * as BatchRecord from "./BatchRecord.ts"
-import { sectorBytes } from "./FormerSectors.ts"
+import { sectorBytes } from "./StampedSectors.ts"
 import type { Ground } from "./TornTail.ts"
 
 export const of = (file: Uint8Array): Ground => {

@@ -19,6 +19,8 @@ export interface SegmentLife {
   /** Goes into the checksum of every record header. */
   readonly salt: number
   readonly marks: RecordMarks
+  /** At the end of every sector (`StampedSectors`). Before format 4 nowhere. */
+  readonly stamp: number
 }
 
 const fixed: RecordMarks = { start: 0xa55ac33c, headerEnd: 0x3cc35aa5, end: 0x5aa53cc3 }
@@ -34,6 +36,7 @@ export const lifeOf = ({
   readonly version: number
 }): SegmentLife => ({
   salt,
+  stamp: ((salt << 8) | (salt >>> 24)) >>> 0,
   marks:
     version < ownMarksSince
       ? fixed

@@ -18,11 +18,10 @@ import * as Term from "@effect-raft/core/Term"
 import * as BatchRecord from "./BatchRecord.ts"
 import * as FormerSectors from "./FormerSectors.ts"
 import type { ReadableDirectory } from "./LogFileSystem.ts"
-import * as OverFormer from "./OverFormer.ts"
-import * as OverZeros from "./OverZeros.ts"
 import * as RecordMarks from "./RecordMarks.ts"
 import * as SegmentFiles from "./SegmentFiles.ts"
 import * as SegmentHeader from "./SegmentHeader.ts"
+import * as SegmentLayout from "./SegmentLayout.ts"
 import * as SegmentScan from "./SegmentScan.ts"
 import * as TornTail from "./TornTail.ts"
 
@@ -37,24 +36,30 @@ export interface RecoveredLog {
   readonly closed: ReadonlyArray<SegmentFiles.ClosedSegment>
   /** Numbers of segments that were to be removed already. */
   readonly needless: ReadonlyArray<number>
-  /** Where in the last segment the next record goes. */
+  /** Where among the records of the last segment the next one goes. */
   readonly position: number
   readonly nextSequence: number
   /** The last record of the last segment, which may never have been flushed. */
   readonly lastRecord: Uint8Array | undefined
-  /** Bytes from `position` that a write left behind which was cut short. */
+  /** Bytes of the file, from that position on, that a write left behind which was cut short. */
   readonly tornBytes: number
 }
 
 interface Segment {
   readonly location: string
   readonly file: Uint8Array
+  /** The header and the records of the file, back to back. */
+  readonly records: Uint8Array
   readonly header: SegmentHeader.SegmentHeader
   readonly scan: SegmentScan.SegmentScan
 }
 
 const damaged = (location: string, offset: number, detail: string) =>
   new RaftStorage.StorageError({ reason: new RaftStorage.DamagedStore({ location, offset, detail }) })
+
+/** Damage at a position among the records of a segment. */
+const damagedAt = ({ header, location }: Segment, position: number, detail: string) =>
+  damaged(location, SegmentLayout.offsetOf(header, position), detail)
 
 /** A log while it is read back. */
 interface Replay {
@@ -110,8 +115,8 @@ const begin = (segment: Segment): Replay => {
 /** The place up to which no entry was seen; nobody asks for its term. */
 const beforeKnown = (index: LogIndex.LogIndex): RaftStorage.LogBase => ({ index, term: Term.zero })
 
-const openingOf = ({ file, scan }: Segment): BatchRecord.Opening | undefined =>
-  scan.opening && BatchRecord.readOpening(file, scan.opening.at, scan.opening.header)
+const openingOf = ({ records, scan }: Segment): BatchRecord.Opening | undefined =>
+  scan.opening && BatchRecord.readOpening(records, scan.opening.at, scan.opening.header)
 
 /** The opening of a segment says what the segments before it add up to. */
 const expectContinued = ({ base, state }: Replay, segment: Segment) => {
@@ -162,10 +167,11 @@ const readSegment = Effect.fnUntraced(function* (
   }
   if (header.number !== number)
     return yield* damaged(location, 0, `this is segment ${header.number}, renamed`)
-  const scan = SegmentScan.scan(file, header)
+  const records = SegmentLayout.recordsOf(header, file)
+  const scan = SegmentScan.scan(records, header)
   if (SegmentHeader.hasOpening(header) && scan.opening === undefined)
     return yield* damaged(location, SegmentHeader.headerBytes, "the first record of the segment is not whole")
-  return { location, file, header, scan } satisfies Segment
+  return { location, file, records, header, scan } satisfies Segment
 })
 
 const isSame = (a: StorageIdentity, b: StorageIdentity): boolean =>
@@ -179,27 +185,28 @@ const absorbClosed = Effect.fnUntraced(function* (replay: Replay, segment: Segme
   const due = next.header.firstSequence
   const { end, nextSequence } = segment.scan
   if (nextSequence !== due && nextSequence !== due - 1)
-    return yield* damaged(segment.location, end, `record ${nextSequence} of ${due - 1} is not whole`)
-  const maxIndex = yield* absorbRecords(replay, segment, segment.file)
+    return yield* damagedAt(segment, end, `record ${nextSequence} of ${due - 1} is not whole`)
+  const maxIndex = yield* absorbRecords(replay, segment, segment.records)
   replay.closed.push(SegmentFiles.closed(segment.header, maxIndex))
 })
 
 const absorbLast = Effect.fnUntraced(function* (replay: Replay, segment: Segment) {
-  const { file, header, location, scan } = segment
+  const { header, location, records, scan } = segment
   if (scan.isSealed) {
     const next = SegmentHeader.nameOf(header.number + 1)
-    return yield* damaged(location, scan.end, `the log goes on in ${next}, which is missing`)
+    return yield* damagedAt(segment, scan.end, `the log goes on in ${next}, which is missing`)
   }
   const tail = yield* judgeTail(segment)
-  if (tail._tag === "Damaged") return yield* damaged(location, scan.end, tail.detail)
+  if (tail._tag === "Damaged") return yield* damagedAt(segment, scan.end, detailOf(segment, tail))
   // The blocks are views and keep their file in memory: leave the unused space out.
-  const kept = file.slice(0, scan.end)
+  const kept = records.slice(0, scan.end)
   const maxIndex = yield* absorbRecords(replay, segment, kept)
-  const tornBytes = tail._tag === "Torn" ? tail.untilByte - scan.end : 0
+  const offset = SegmentLayout.offsetOf(header, scan.end)
+  const tornBytes = tail._tag === "Torn" ? SegmentLayout.offsetOf(header, tail.untilByte) - offset : 0
   const lastRecord = scan.records.at(-1) ?? scan.opening
   return {
     state: replay.state,
-    notes: tornBytes === 0 ? [] : [tornNote(location, scan.end, tornBytes)],
+    notes: tornBytes === 0 ? [] : [tornNote(location, offset, tornBytes)],
     segment: header,
     position: scan.end,
     nextSequence: scan.nextSequence,
@@ -209,7 +216,7 @@ const absorbLast = Effect.fnUntraced(function* (replay: Replay, segment: Segment
   }
 })
 
-const judgeTail = ({ file, header, location, scan }: Segment) =>
+const judgeTail = ({ file, header, location, records, scan }: Segment) =>
   Effect.suspend(() => {
     const life = RecordMarks.lifeOf(header)
     const sums = header.formerSums
@@ -217,10 +224,15 @@ const judgeTail = ({ file, header, location, scan }: Segment) =>
       const at = FormerSectors.startOf(file.byteLength)
       return Effect.fail(damaged(location, at, "the sums of what was in the file before have changed"))
     }
-    const ground = sums === undefined ? OverZeros.of(file) : OverFormer.of(file, life)
-    const view = new DataView(file.buffer, file.byteOffset, SegmentHeader.roomBytes(header))
+    const view = new DataView(records.buffer, records.byteOffset, records.byteLength)
+    const ground = SegmentLayout.groundOf(header, file, records)
     return Effect.succeed(TornTail.judge(view, scan.end, { sequence: scan.nextSequence, life }, ground))
   })
+
+const detailOf = ({ header }: Segment, { laterAt }: Extract<TornTail.Tail, { _tag: "Damaged" }>): string =>
+  laterAt === undefined
+    ? "the record here was written whole and has changed since"
+    : `no whole record begins here, but a later one does at byte ${SegmentLayout.offsetOf(header, laterAt)}`
 
 const tornNote = (location: string, at: number, bytes: number): string =>
   `${location}: cut off ${bytes} bytes at byte ${at}, a write that was under way when the node stopped and was never acknowledged`
@@ -229,16 +241,15 @@ const tornNote = (location: string, at: number, bytes: number): string =>
 const absorbRecords = (
   replay: Replay,
   segment: Segment,
-  file: Uint8Array
+  records: Uint8Array
 ): Effect.Effect<LogIndex.LogIndex, StorageError> =>
   Effect.suspend(() => {
     let maxIndex = LogIndex.zero
     for (const { at, header } of segment.scan.records) {
-      const batch = BatchRecord.readBatch(file, at, header)
-      if (batch instanceof LogEntry.MalformedBlock)
-        return Effect.fail(damaged(segment.location, at, batch.message))
+      const batch = BatchRecord.readBatch(records, at, header)
+      if (batch instanceof LogEntry.MalformedBlock) return Effect.fail(damagedAt(segment, at, batch.message))
       const problem = absorb(replay, batch)
-      if (problem !== undefined) return Effect.fail(damaged(segment.location, at, problem))
+      if (problem !== undefined) return Effect.fail(damagedAt(segment, at, problem))
       for (const block of batch.blocks) maxIndex = LogIndex.max(maxIndex, LogEntry.lastIndex(block))
     }
     return Effect.succeed(maxIndex)

@@ -4,7 +4,7 @@
  * A segment is made at its full size, filled with zeros, under another name, and gets its own name when it
  * is durable. Filling takes far longer than a write, so the next one is filled while the present one is
  * still being written. A segment goes once the log begins after all that is in it, the oldest first; some of
- * those are kept under another name, and become the next segment without being filled (`FormerSectors`).
+ * those are kept under another name, and become the next segment as they are (`StampedSectors`).
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -14,11 +14,11 @@ import type * as Scope from "effect/Scope"
 import type { StorageError, StorageIdentity } from "@effect-raft/core/RaftStorage"
 import type { LogIndex } from "@effect-raft/core/LogIndex"
 import * as BatchRecord from "./BatchRecord.ts"
-import { checksum } from "./Checksum.ts"
-import * as FormerSectors from "./FormerSectors.ts"
 import type { LogDirectory, LogFile } from "./LogFileSystem.ts"
 import * as RecordMarks from "./RecordMarks.ts"
 import * as SegmentHeader from "./SegmentHeader.ts"
+import * as SegmentLayout from "./SegmentLayout.ts"
+import * as StampedSectors from "./StampedSectors.ts"
 
 export interface SegmentOptions {
   readonly identity: StorageIdentity
@@ -49,13 +49,14 @@ export interface Spare {
   readonly number: number
   readonly fileBytes: number
   /** Of the former segment. */
-  readonly former: { readonly salt: number; readonly sums: number } | undefined
+  readonly formerSalt: number | undefined
 }
 
 const pageBytes = 4096
 
-const fileBytesFor = (segmentBytes: number, neededBytes = 0): number =>
-  Math.ceil(Math.max(segmentBytes, neededBytes) / pageBytes) * pageBytes
+/** The size of a segment whose records reach up to `neededEnd` at least. */
+const fileBytesFor = (segmentBytes: number, neededEnd = SegmentHeader.headerBytes): number =>
+  Math.ceil(Math.max(segmentBytes, StampedSectors.offsetOf(neededEnd)) / pageBytes) * pageBytes
 
 const unfinishedNameOf = (number: number): string =>
   SegmentHeader.nameOf(number) + SegmentHeader.unfinishedSuffix
@@ -64,29 +65,49 @@ const fillSpare = (directory: LogDirectory, number: number, fileBytes: number) =
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(restore(directory.create(unfinishedNameOf(number), fileBytes)), (file) =>
       restore(file.sync).pipe(
-        Effect.as<Spare>({ file, number, fileBytes, former: undefined }),
+        Effect.as<Spare>({ file, number, fileBytes, formerSalt: undefined }),
         Effect.onError(() => file.close)
       )
     )
   )
 
-/** Makes a spare of a retired segment, which has the size of every other. */
-const renewSpare = (directory: LogDirectory, number: number, retired: string) =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(directory.open(retired), (file) =>
-      restore(
-        Effect.gen(function* () {
-          const fileBytes = yield* file.sizeBytes
-          const salt = SegmentHeader.saltIn(yield* file.read(0, SegmentHeader.headerBytes))
-          const sums = yield* FormerSectors.take(file, fileBytes)
-          yield* file.write([sums], FormerSectors.startOf(fileBytes))
-          yield* file.sync
-          yield* directory.rename(retired, unfinishedNameOf(number))
-          return { file, number, fileBytes, former: { salt, sums: checksum(sums) } } satisfies Spare
-        })
-      ).pipe(Effect.onError(() => file.close))
+/**
+ * Makes a spare of the retired segment `former`; `undefined` where its file is not what it was when it was retired,
+ * or has another size than segments have now, or an older format, which may have anything in the place of a stamp.
+ */
+const renewSpare = (directory: LogDirectory, number: number, former: number, fileBytes: number) =>
+  Effect.uninterruptibleMask((restore) => {
+    const name = SegmentHeader.retiredNameOf(former)
+    return Effect.flatMap(directory.open(name), (file) =>
+      restore(readHeader(file, name)).pipe(
+        Effect.map((header) => (isFit(header, former, fileBytes) ? header : undefined)),
+        Effect.tap((header) =>
+          header === undefined ? directory.remove(name) : directory.rename(name, unfinishedNameOf(number))
+        ),
+        Effect.onError(() => file.close),
+        Effect.flatMap((header) =>
+          header === undefined
+            ? Effect.as(file.close, undefined)
+            : Effect.succeed<Spare>({ file, number, fileBytes, formerSalt: header.salt })
+        )
+      )
     )
-  )
+  })
+
+const readHeader = Effect.fnUntraced(function* (file: LogFile, name: string) {
+  const start = yield* file.read(0, SegmentHeader.headerBytes)
+  const header = SegmentHeader.decode(start, name, yield* file.sizeBytes)
+  return "_tag" in header ? undefined : header
+})
+
+const isFit = (
+  header: SegmentHeader.SegmentHeader | undefined,
+  number: number,
+  fileBytes: number
+): header is SegmentHeader.SegmentHeader =>
+  header?.version === SegmentHeader.formatVersion &&
+  header.number === number &&
+  header.fileBytes === fileBytes
 
 /** Makes a spare in the background, of a retired segment where there is one. What goes wrong is heard by who takes it. */
 export const prepareSpare = (
@@ -95,14 +116,17 @@ export const prepareSpare = (
     readonly number: number
     readonly segmentBytes: number
     readonly scope: Scope.Scope
-    readonly retired: string | undefined
+    /** The number that it had. */
+    readonly retired: number | undefined
   }
 ): Effect.Effect<Fiber.Fiber<Spare, StorageError>> =>
-  Effect.suspend((): Effect.Effect<Spare, StorageError> =>
-    options.retired === undefined
-      ? fillSpare(directory, options.number, fileBytesFor(options.segmentBytes))
-      : renewSpare(directory, options.number, options.retired)
-  ).pipe(
+  Effect.gen(function* () {
+    const { number, retired } = options
+    const fileBytes = fileBytesFor(options.segmentBytes)
+    const renewed =
+      retired === undefined ? undefined : yield* renewSpare(directory, number, retired, fileBytes)
+    return renewed ?? (yield* fillSpare(directory, number, fileBytes))
+  }).pipe(
     Effect.annotateLogs({ fiber: "spare segment" }),
     Effect.forkIn(options.scope, { startImmediately: true })
   )
@@ -118,7 +142,7 @@ export const closeSpare = (exit: Exit.Exit<Spare, StorageError>): Effect.Effect<
 export interface NewSegment {
   readonly header: SegmentHeader.SegmentHeader
   readonly file: LogFile
-  /** Where its second record goes. */
+  /** Where among its records the second one goes. */
   readonly position: number
 }
 
@@ -135,39 +159,38 @@ export const create = Effect.fnUntraced(function* (
   }
 ) {
   const { firstSequence, identity, number, opening, segmentBytes } = options
-  const startBytes = SegmentHeader.headerBytes + BatchRecord.openingBytes(opening)
-  const neededBytes = startBytes + options.recordBytes + BatchRecord.emptyRecordBytes
-  const spare = yield* fitting(directory, options.spare, neededBytes)
+  const position = SegmentHeader.headerBytes + BatchRecord.openingBytes(opening)
+  const neededEnd = position + options.recordBytes + BatchRecord.emptyRecordBytes
+  const spare = yield* fitting(directory, options.spare, neededEnd)
   const header: SegmentHeader.SegmentHeader = {
     version: SegmentHeader.formatVersion,
     identity,
-    salt: RecordMarks.saltOf(yield* Random.next, spare?.former?.salt),
+    salt: RecordMarks.saltOf(yield* Random.next, spare?.formerSalt),
     number,
     firstSequence,
-    fileBytes: spare?.fileBytes ?? fileBytesFor(segmentBytes, neededBytes),
-    formerSums: spare?.former?.sums
+    fileBytes: spare?.fileBytes ?? fileBytesFor(segmentBytes, neededEnd),
+    formerSums: undefined
   }
   const place = { sequence: firstSequence, life: RecordMarks.lifeOf(header) }
-  const start = BatchRecord.makeEncoder().opening(opening, place)
+  const first = BatchRecord.makeEncoder().opening(opening, place)
+  const { parts } = SegmentLayout.makePlace()(header, first.parts, SegmentHeader.headerBytes)
   return yield* Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(
       spare === undefined
         ? directory.create(unfinishedNameOf(number), header.fileBytes)
         : Effect.succeed(spare.file),
       (file) =>
-        restore(giveName(directory, file, number, [SegmentHeader.encode(header), ...start.parts])).pipe(
-          Effect.as<NewSegment>({ header, file, position: startBytes }),
+        restore(giveName(directory, file, number, [SegmentHeader.encode(header), ...parts])).pipe(
+          Effect.as<NewSegment>({ header, file, position }),
           Effect.onError(() => file.close)
         )
     )
   )
 })
 
-const roomOf = ({ fileBytes, former }: Spare): number =>
-  SegmentHeader.roomBytes({ fileBytes, formerSums: former?.sums })
-
-const fitting = (directory: LogDirectory, spare: Spare | undefined, neededBytes: number) => {
-  if (spare === undefined || roomOf(spare) >= neededBytes) return Effect.succeed(spare)
+const fitting = (directory: LogDirectory, spare: Spare | undefined, neededEnd: number) => {
+  if (spare === undefined || StampedSectors.roomBytes(spare.fileBytes) >= neededEnd)
+    return Effect.succeed(spare)
   return Effect.as(removeSpare(directory, spare), undefined)
 }
 
@@ -197,30 +220,39 @@ export const removeAll = Effect.fnUntraced(function* (
 })
 
 /**
- * Lets the oldest segments go, of which `kept` may be written over again: those lose only their names, and are
- * given as what they are called now. That is durable first: under its old name a file must never be read with
- * what it holds in its next life.
+ * Lets the oldest segments go, of which `kept` may be written over again: those lose only their names, and their
+ * numbers are returned. That is durable first: under its old name a file must never be read with what it holds in
+ * its next life.
  */
 export const retire = Effect.fnUntraced(function* (
   directory: LogDirectory,
   segments: ReadonlyArray<ClosedSegment>,
   { kept, segmentBytes }: { readonly kept: number; readonly segmentBytes: number }
 ) {
-  const retired: Array<string> = []
+  const retired: Array<number> = []
   for (const { fileBytes, number } of segments) {
     const name = SegmentHeader.nameOf(number)
     if (retired.length < kept && fileBytes === fileBytesFor(segmentBytes)) {
-      const retiredName = name + SegmentHeader.retiredSuffix
-      yield* directory.rename(name, retiredName)
-      retired.push(retiredName)
+      yield* directory.rename(name, SegmentHeader.retiredNameOf(number))
+      retired.push(number)
     } else yield* directory.remove(name)
   }
   if (segments.length > 0) yield* directory.sync
   return retired
 })
 
-/** Removes what a crash has left of segments that were being made, or waited to be written over. */
-export const removeUnfinished = Effect.fnUntraced(function* (directory: LogDirectory) {
+/**
+ * Removes what a crash has left of segments that were being made. Of those that wait to be written over it keeps
+ * the oldest, up to `kept`, and returns their numbers: they were needless before they were renamed. One whose
+ * former name is there as well is the same file.
+ */
+export const tidy = Effect.fnUntraced(function* (directory: LogDirectory, kept: number) {
   const names = yield* directory.list
-  yield* Effect.forEach(names.filter(SegmentHeader.isUnfinished), directory.remove, { discard: true })
+  const retired = SegmentHeader.retiredNumbersOf(names)
+    .filter((number) => !names.includes(SegmentHeader.nameOf(number)))
+    .slice(0, kept)
+  const keptNames = retired.map(SegmentHeader.retiredNameOf)
+  const needless = names.filter((name) => SegmentHeader.isUnfinished(name) && !keptNames.includes(name))
+  yield* Effect.forEach(needless, directory.remove, { discard: true })
+  return retired
 })

@@ -14,14 +14,13 @@
  * | 32 | 8 | bytes of the file (float64) |
  * | 40 | 2 | length of the identity |
  * | 42 | … | the identity, in JSON |
- * | 500 | 4 | since 3: 1 if the file was a segment before, so that there are sums at its end (`FormerSectors`), else 0 |
- * | 504 | 4 | since 3: checksum of those sums, else 0 |
+ * | 500 | 4 | in 3: 1 if the file was a segment before, so that there are sums at its end (`FormerSectors`); else 0 |
+ * | 504 | 4 | in 3: checksum of those sums; else 0 |
  * | 508 | 4 | checksum of the 508 bytes before |
  */
 import * as Schema from "effect/Schema"
 import { DamagedStore, StorageIdentity, UnsupportedFormat } from "@effect-raft/core/RaftStorage"
 import { checksum } from "./Checksum.ts"
-import * as FormerSectors from "./FormerSectors.ts"
 
 export interface SegmentHeader {
   readonly version: number
@@ -31,7 +30,7 @@ export interface SegmentHeader {
   readonly firstSequence: number
   /** A segment has its full size from the moment it has its name: a shorter file has lost something. */
   readonly fileBytes: number
-  /** Checksum of the sums of what stood in the file before; `undefined` where that was zeros. */
+  /** In format 3: checksum of the sums of what stood in the file before; `undefined` where that was zeros. */
   readonly formerSums: number | undefined
 }
 
@@ -41,9 +40,9 @@ export const headerBytes = 512
 /**
  * The version that this program writes, and the newest it reads. Since 2 a segment begins with an opening,
  * and a record may have a base; since 3 the marks of its records are its own, and it may lie in a file that
- * was a segment before. A segment of an older version is read, and never written to.
+ * was a segment before; since 4 each sector has a stamp. A segment of an older version is read, and nothing but its seal is written to it.
  */
-export const formatVersion = 3
+export const formatVersion = 4
 
 const magic = new TextEncoder().encode("raft-wal")
 const checksumOffset = headerBytes - 4
@@ -56,7 +55,8 @@ const identityCodec = Schema.fromJsonString(Schema.toCodecJson(StorageIdentity))
 const encodeIdentity = Schema.encodeSync(identityCodec)
 const decodeIdentity = Schema.decodeUnknownSync(identityCodec)
 
-export const encode = (header: SegmentHeader): Uint8Array => {
+/** The header of a segment of this version, in which nothing has sums any more. */
+export const encode = (header: Omit<SegmentHeader, "formerSums">): Uint8Array => {
   const bytes = new Uint8Array(headerBytes)
   const view = new DataView(bytes.buffer)
   const identity = new TextEncoder().encode(encodeIdentity(header.identity))
@@ -68,22 +68,18 @@ export const encode = (header: SegmentHeader): Uint8Array => {
   view.setFloat64(32, header.fileBytes, true)
   view.setUint16(40, identity.byteLength, true)
   bytes.set(identity, identityOffset)
-  if (header.formerSums !== undefined) {
-    view.setUint32(wasSegmentOffset, 1, true)
-    view.setUint32(formerSumsOffset, header.formerSums, true)
-  }
   view.setUint32(checksumOffset, checksum(bytes.subarray(0, checksumOffset)), true)
   return bytes
 }
 
-/** The salt in the header of a segment. */
-export const saltIn = (file: Uint8Array): number =>
-  new DataView(file.buffer, file.byteOffset, headerBytes).getUint32(saltOffset, true)
-
-/** Reads the header of the file at `location`, which is named in what is wrong with it. */
+/**
+ * Reads the header of the file at `location`, which is named in what is wrong with it. Of the file, which has
+ * `fileBytes` bytes, no more than the header is needed.
+ */
 export const decode = (
   file: Uint8Array,
-  location: string
+  location: string,
+  fileBytes = file.byteLength
 ): SegmentHeader | DamagedStore | UnsupportedFormat => {
   if (file.byteLength < headerBytes) {
     return damaged(location, file.byteLength, `the file ends here, within its header of ${headerBytes} bytes`)
@@ -97,9 +93,9 @@ export const decode = (
   if (version > formatVersion)
     return new UnsupportedFormat({ location, found: version, supported: formatVersion })
   const header = read(file, view)
-  return header.fileBytes === file.byteLength
+  return header.fileBytes === fileBytes
     ? header
-    : damaged(location, file.byteLength, `the file ends here, but was made with ${header.fileBytes} bytes`)
+    : damaged(location, fileBytes, `the file ends here, but was made with ${header.fileBytes} bytes`)
 }
 
 const read = (file: Uint8Array, view: DataView): SegmentHeader => ({
@@ -129,13 +125,6 @@ export const numberOf = (name: string): number | undefined => {
   return digits === undefined || nameOf(Number(digits)) !== name ? undefined : Number(digits)
 }
 
-/** How far records may reach. */
-export const roomBytes = ({
-  fileBytes,
-  formerSums
-}: Pick<SegmentHeader, "fileBytes" | "formerSums">): number =>
-  formerSums === undefined ? fileBytes : FormerSectors.startOf(fileBytes)
-
 /** Whether the segment begins with an opening. */
 export const hasOpening = (header: SegmentHeader): boolean => header.version >= 2
 
@@ -146,8 +135,16 @@ export const numbersOf = (names: ReadonlyArray<string>): ReadonlyArray<number> =
 /** What a segment is called while it is being made. Without worth at the next start. */
 export const unfinishedSuffix = ".new"
 
-/** What it is called between two lives. Without worth at the next start, too. */
+/** What a segment is called between two lives. */
 export const retiredSuffix = ".old"
+
+export const retiredNameOf = (number: number): string => nameOf(number) + retiredSuffix
+
+/** Numbers of the segments among these file names that are kept to be written over, in order. */
+export const retiredNumbersOf = (names: ReadonlyArray<string>): ReadonlyArray<number> =>
+  numbersOf(
+    names.flatMap((name) => (name.endsWith(retiredSuffix) ? [name.slice(0, -retiredSuffix.length)] : []))
+  )
 
 /** Whether this is a segment that is being made, or is kept to be written over. */
 export const isUnfinished = (name: string): boolean =>

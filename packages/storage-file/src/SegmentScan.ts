@@ -22,8 +22,9 @@ export interface SegmentScan {
   readonly nextSequence: number
 }
 
+/** `file` has the records of the segment back to back (`SegmentLayout.recordsOf`). */
 export const scan = (file: Uint8Array, segment: SegmentHeader.SegmentHeader): SegmentScan => {
-  const view = new DataView(file.buffer, file.byteOffset, SegmentHeader.roomBytes(segment))
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
   const life = RecordMarks.lifeOf(segment)
   const records: Array<FoundRecord> = []
   let opening: FoundRecord | undefined

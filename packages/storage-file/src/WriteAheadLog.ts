@@ -31,6 +31,7 @@ import * as RecordMarks from "./RecordMarks.ts"
 import * as Recovery from "./Recovery.ts"
 import * as SegmentFiles from "./SegmentFiles.ts"
 import * as SegmentHeader from "./SegmentHeader.ts"
+import * as SegmentLayout from "./SegmentLayout.ts"
 
 export interface WriteAheadLogOptions extends SegmentFiles.SegmentOptions {
   /** The log may begin after what this snapshot covers, and not later. */
@@ -55,11 +56,13 @@ const maxRetired = 4
 interface Log extends WriteAheadLogOptions {
   readonly directory: LogDirectory
   readonly encoder: BatchRecord.RecordEncoder
+  readonly place: SegmentLayout.Place
   /** Closes with the log, and with it what goes on in the background. */
   readonly scope: Scope.Scope
   file: LogFile
   segment: SegmentHeader.SegmentHeader
   life: RecordMarks.SegmentLife
+  /** Where among the records of the segment the next one goes. */
   position: number
   nextSequence: number
   hardState: HardState
@@ -68,8 +71,8 @@ interface Log extends WriteAheadLogOptions {
   maxIndex: LogIndex.LogIndex
   closed: ReadonlyArray<SegmentFiles.ClosedSegment>
   spare: Fiber.Fiber<SegmentFiles.Spare, StorageError> | undefined
-  /** Names of the files that wait to be written over. */
-  retired: ReadonlyArray<string>
+  /** Numbers that the files had that wait to be written over. */
+  retired: ReadonlyArray<number>
   /** Why nothing more is written. */
   ended: StorageError | undefined
   isWriting: boolean
@@ -84,9 +87,12 @@ export const open = Effect.fnUntraced(function* (directory: LogDirectory, option
   const recovered = yield* Recovery.recover(directory, options.identity, found.length === 0 ? [1] : found)
   yield* expectCovered(directory, recovered.state.base, options.newestSnapshot())
   // Not before the log is known to be whole and ours: a store that is refused stays as it is.
-  if (found.length > 0) yield* SegmentFiles.removeUnfinished(directory)
+  const retired = found.length > 0 ? yield* SegmentFiles.tidy(directory, maxRetired) : []
   const scope = yield* Effect.scope
-  const log = yield* Effect.acquireRelease(startAt(directory, options, recovered, scope), close)
+  const log = yield* Effect.acquireRelease(
+    startAt(directory, { ...options, retired, scope }, recovered),
+    close
+  )
   yield* makeDurable(log, recovered)
   yield* SegmentFiles.removeAll(directory, recovered.needless)
   yield* removeCovered(log)
@@ -111,7 +117,7 @@ export const lookInto = Effect.fnUntraced(function* (
 
 /** The first segment of a new log. */
 const begin = Effect.fnUntraced(function* (directory: LogDirectory, options: WriteAheadLogOptions) {
-  yield* SegmentFiles.removeUnfinished(directory)
+  yield* SegmentFiles.tidy(directory, 0)
   const state = RaftStorage.emptyState()
   const opening = { hardState: state.hardState, log: RaftStorage.extentOf(state) }
   const place = { number: 1, firstSequence: 1, recordBytes: 0, spare: undefined }
@@ -136,15 +142,14 @@ const expectCovered = (
 
 const startAt = (
   directory: LogDirectory,
-  options: WriteAheadLogOptions,
-  { closed, maxIndex, nextSequence, position, segment, state }: Recovery.RecoveredLog,
-  scope: Scope.Scope
+  options: WriteAheadLogOptions & Pick<Log, "retired" | "scope">,
+  { closed, maxIndex, nextSequence, position, segment, state }: Recovery.RecoveredLog
 ) =>
   Effect.map(directory.open(SegmentHeader.nameOf(segment.number)), (file): Log => ({
     ...options,
     directory,
     encoder: BatchRecord.makeEncoder(),
-    scope,
+    place: SegmentLayout.makePlace(),
     file,
     segment,
     life: RecordMarks.lifeOf(segment),
@@ -155,7 +160,6 @@ const startAt = (
     maxIndex,
     closed,
     spare: undefined,
-    retired: [],
     ended: undefined,
     isWriting: false,
     hasWritten: false,
@@ -172,8 +176,9 @@ const makeDurable = Effect.fnUntraced(function* (
   log: Log,
   { lastRecord, position, tornBytes }: Recovery.RecoveredLog
 ) {
-  if (tornBytes > 0) yield* log.file.write([new Uint8Array(tornBytes)], position)
-  if (lastRecord !== undefined) yield* log.file.write([lastRecord], position - lastRecord.byteLength)
+  const offset = SegmentLayout.offsetOf(log.segment, position)
+  if (tornBytes > 0) yield* log.file.write([new Uint8Array(tornBytes)], offset)
+  if (lastRecord !== undefined) yield* writeRecord(log, [lastRecord], position - lastRecord.byteLength)
   yield* log.file.sync
   yield* log.directory.sync
 })
@@ -277,18 +282,24 @@ const makeRoomAndAppend = (log: Log, batch: WriteBatch) =>
 /** There is always room left for the seal. A segment of an older format only gets that. */
 const hasRoom = (log: Log, recordBytes: number): boolean =>
   log.segment.version === SegmentHeader.formatVersion &&
-  log.position + recordBytes + BatchRecord.emptyRecordBytes <= SegmentHeader.roomBytes(log.segment)
+  log.position + recordBytes + BatchRecord.emptyRecordBytes <= SegmentLayout.roomBytes(log.segment)
 
 const placeOf = (log: Log): BatchRecord.RecordPlace => ({ sequence: log.nextSequence, life: log.life })
 
 const appendRecord = (log: Log, record: BatchRecord.EncodedRecord) =>
   Effect.andThen(
-    log.file.write(record.parts, log.position),
+    writeRecord(log, record.parts, log.position),
     Effect.map(log.file.sync, () => {
       log.position += record.totalBytes
       log.nextSequence++
     })
   )
+
+const writeRecord = (log: Log, record: ReadonlyArray<Uint8Array>, position: number) =>
+  Effect.suspend(() => {
+    const { offset, parts } = log.place(log.segment, record, position)
+    return log.file.write(parts, offset)
+  })
 
 /** Makes the next segment, seals the full one, and goes on in the next. */
 const nextSegment = Effect.fnUntraced(function* (log: Log, recordBytes: number) {

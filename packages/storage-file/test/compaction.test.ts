@@ -4,15 +4,12 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import { cpSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { snapshotOf, sumOf, takeSnapshot, writeAll } from "@effect-raft/core/testing/StorageContractKit"
 import * as StorageModel from "@effect-raft/core/testing/StorageModel"
 import { append, beginAfter, block, truncate, vote } from "@effect-raft/core/testing/StorageScripts"
-import type { WriteBatch } from "@effect-raft/core/RaftStorage"
-import { LogFileSystem } from "@effect-raft/storage-file/LogFileSystem"
 import * as MemoryLogFileSystem from "@effect-raft/storage-file/MemoryLogFileSystem"
 import * as NodeLogFileSystem from "@effect-raft/storage-file/NodeLogFileSystem"
 import { directory, prefixOf, temporaryDirectory, withStore } from "./support.ts"
@@ -271,68 +268,3 @@ describe.each([1, 2])("a log of format %s", (format) => {
     })
   )
 })
-
-describe("a segment that nobody needs any more", () => {
-  it.effect("is written over by a later one, and nothing of it is read again", () =>
-    Effect.gen(function* () {
-      const files = MemoryLogFileSystem.make()
-      const written: Array<WriteBatch> = []
-      for (let index = 1; index <= 120; index++) {
-        written.push(append(block(index, 1, 1, 1000)))
-        if (index % 10 === 0) written.push(beginAfter(index - 3, 1))
-      }
-      const operations: Array<string> = []
-      yield* withStore(watched(files, operations), (store) => writeAll(store, written), options)
-      const renewed = operations.filter((name) => name === "rename .wal.old .wal.new").length
-      const filled = operations.filter((name) => name === "create .wal.new").length
-      assert.isAbove(renewed, 20)
-      assert.isAbove(renewed, 2 * filled)
-      const found = yield* withStore(
-        files.layer,
-        (store) => Effect.succeed(StorageModel.ofRecovered(store.recovered)),
-        options
-      )
-      assert.isUndefined(StorageModel.difference(sumOf(written), found))
-    })
-  )
-
-  it.effect("is not kept for later where it is larger than others", () =>
-    Effect.gen(function* () {
-      const files = MemoryLogFileSystem.make()
-      const large = append(block(1, 1, 1, 9000))
-      const batches = [large, append(block(2, 1, 1, 3000)), append(block(3, 1, 1, 3000)), beginAfter(2, 1)]
-      yield* withStore(files.layer, (store) => writeAll(store, batches), options)
-      assert.deepStrictEqual(
-        files.namesOf(directory).filter((name) => name.startsWith("00000002")),
-        []
-      )
-    })
-  )
-
-  it.effect("is gone after a restart: nothing is known of what it holds", () =>
-    Effect.gen(function* () {
-      const files = MemoryLogFileSystem.make()
-      yield* withStore(files.layer, (store) => writeAll(store, [...thirty, beginAfter(20, 1)]), options)
-      const retired = () => files.namesOf(directory).filter((name) => name.endsWith(".old"))
-      assert.strictEqual(retired().length, keptSegments)
-      yield* withStore(files.layer, () => Effect.void, options)
-      assert.deepStrictEqual(retired(), [])
-    })
-  )
-})
-
-/** Notes what is made and renamed, without the numbers. */
-const watched = (files: MemoryLogFileSystem.MemoryLogFileSystem, operations: Array<string>) => {
-  const ending = (name: string) => name.slice(name.indexOf("."))
-  const note = (...words: ReadonlyArray<string>) => Effect.sync(() => void operations.push(words.join(" ")))
-  return Layer.succeed(LogFileSystem, {
-    ...files.files,
-    openDirectory: (path) =>
-      Effect.map(files.files.openDirectory(path), (opened) => ({
-        ...opened,
-        create: (name, bytes) => Effect.andThen(note("create", ending(name)), opened.create(name, bytes)),
-        rename: (from, to) =>
-          Effect.andThen(note("rename", ending(from), ending(to)), opened.rename(from, to))
-      }))
-  })
-}

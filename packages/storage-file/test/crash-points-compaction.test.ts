@@ -10,9 +10,8 @@ import { snapshotOf } from "@effect-raft/core/testing/StorageContractKit"
 import type { Snapshot } from "@effect-raft/core/testing/StorageContractKit"
 import { append, beginAfter, block, truncate, vote } from "@effect-raft/core/testing/StorageScripts"
 import * as MemoryLogFileSystem from "@effect-raft/storage-file/MemoryLogFileSystem"
-import * as SegmentHeader from "@effect-raft/storage-file/SegmentHeader"
 import { fates, isPowerOff } from "./fates.ts"
-import { directory, expectSnapshot, prefixOf, withStore } from "./support.ts"
+import { directory, expectSnapshot, isOverFormer, prefixOf, withStore } from "./support.ts"
 
 /** Small enough that the log goes through several segments, and a snapshot has several chunks. */
 const options = { directory, segmentBytes: 4096, snapshotChunkBytes: 512 }
@@ -175,7 +174,8 @@ describe.each(scripts)("B15: a power failure at any operation of a run $name", (
       const files = MemoryLogFileSystem.make()
       yield* run(files, nothing(script))
       yield* withStore(files.layer, () => Effect.void, options)
-      const names = files.namesOf(directory)
+      // Segments that wait to be written over are needed.
+      const names = files.namesOf(directory).filter((name) => !name.endsWith(".old"))
       assert.strictEqual(names.filter((name) => name.endsWith(".snapshot")).length, 1)
       assert.isAtMost(names.length, 3, names.join(" "))
     })
@@ -183,17 +183,11 @@ describe.each(scripts)("B15: a power failure at any operation of a run $name", (
 })
 
 describe("the run over former segments", () => {
-  it.effect("ends in one", () =>
+  it.effect("ends in a file that was one, and not zeros", () =>
     Effect.gen(function* () {
       const files = MemoryLogFileSystem.make()
       yield* run(files, nothing(scripts[1]!))
-      const last = files
-        .namesOf(directory)
-        .filter((name) => name.endsWith(".wal"))
-        .toSorted()
-        .at(-1)!
-      const header = SegmentHeader.decode(files.bytesOf(directory, last), last)
-      assert.isTrue(!("_tag" in header) && header.formerSums !== undefined)
+      assert.isTrue(isOverFormer(files))
     })
   )
 })

@@ -260,10 +260,10 @@ describe("the directory", () => {
       const header = SegmentHeader.decode(file, path)
       assert.isFalse("_tag" in header)
       if ("_tag" in header) return
-      file.set(SegmentHeader.encode({ ...header, version: 4 }))
+      file.set(SegmentHeader.encode({ ...header, version: 5 }))
       writeFileSync(path, file)
       const { reason } = yield* Effect.flip(open)
-      assert.deepInclude(reason, { _tag: "UnsupportedFormat", location: path, found: 4, supported: 3 })
+      assert.deepInclude(reason, { _tag: "UnsupportedFormat", location: path, found: 5, supported: 4 })
       assert.deepStrictEqual(readFileSync(path), file)
     })
   )

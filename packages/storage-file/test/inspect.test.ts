@@ -147,7 +147,7 @@ describe("a look into a store", () => {
       const name = "00000002.wal"
       const bytes = files.bytesOf(directory, name).slice()
       const end = bytes.findLastIndex((byte) => byte !== 0) + 1
-      files.replace(directory, name, bytes.fill(0, end - 100, end))
+      files.replace(directory, name, bytes.fill(0, end - 600, end))
       const { log, verdict } = yield* inspect(files)
       assert.strictEqual(verdict._tag, "TornTail")
       assert.strictEqual(log?.lastIndex, 9)

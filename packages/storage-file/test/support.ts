@@ -12,6 +12,10 @@ import type { Snapshot } from "@effect-raft/core/testing/StorageContractKit"
 import * as StorageModel from "@effect-raft/core/testing/StorageModel"
 import * as FileStorage from "@effect-raft/storage-file/FileStorage"
 import type { LogFileSystem } from "@effect-raft/storage-file/LogFileSystem"
+import type { MemoryLogFileSystem } from "@effect-raft/storage-file/MemoryLogFileSystem"
+import * as SegmentHeader from "@effect-raft/storage-file/SegmentHeader"
+import * as SegmentLayout from "@effect-raft/storage-file/SegmentLayout"
+import * as SegmentScan from "@effect-raft/storage-file/SegmentScan"
 
 export const identity: StorageIdentity = {
   clusterId: ClusterId.make("test"),
@@ -64,3 +68,32 @@ export const expectSnapshot = (store: LogStore, { bytes, meta }: Snapshot) =>
       assert.deepStrictEqual(yield* reader?.read(0, bytes.byteLength + 1) ?? Effect.undefined, bytes)
     })
   )
+
+export const headerOf = (name: string, bytes: Uint8Array): SegmentHeader.SegmentHeader => {
+  const header = SegmentHeader.decode(bytes, name)
+  if ("_tag" in header) throw header
+  return header
+}
+
+/** Where among the records of a segment the next one is due. */
+export const endOf = (name: string, bytes: Uint8Array): number => {
+  const header = headerOf(name, bytes)
+  return SegmentScan.scan(SegmentLayout.recordsOf(header, bytes), header).end
+}
+
+export const lastSegment = (files: MemoryLogFileSystem) => {
+  const name = files
+    .namesOf(directory)
+    .filter((one) => one.endsWith(".wal"))
+    .toSorted()
+    .at(-1)!
+  return { name, bytes: files.bytesOf(directory, name) }
+}
+
+/** Whether there is something else behind the records of the last segment than zeros. */
+export const isOverFormer = (files: MemoryLogFileSystem): boolean => {
+  const { bytes, name } = lastSegment(files)
+  return bytes
+    .subarray(SegmentLayout.offsetOf(headerOf(name, bytes), endOf(name, bytes)))
+    .some((byte) => byte !== 0)
+}

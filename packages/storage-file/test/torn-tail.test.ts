@@ -5,59 +5,55 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import type { LogStore, StorageError, WriteBatch } from "@effect-raft/core/RaftStorage"
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import type { StorageError, WriteBatch } from "@effect-raft/core/RaftStorage"
 import { writeAll } from "@effect-raft/core/testing/StorageContractKit"
 import { append, beginAfter, block, truncate, vote } from "@effect-raft/core/testing/StorageScripts"
 import * as BatchRecord from "@effect-raft/storage-file/BatchRecord"
 import * as FormerSectors from "@effect-raft/storage-file/FormerSectors"
 import * as MemoryLogFileSystem from "@effect-raft/storage-file/MemoryLogFileSystem"
-import * as SegmentHeader from "@effect-raft/storage-file/SegmentHeader"
-import * as SegmentScan from "@effect-raft/storage-file/SegmentScan"
-import { directory, prefixOf, segmentBytes, withStore } from "./support.ts"
+import * as SegmentLayout from "@effect-raft/storage-file/SegmentLayout"
+import * as StampedSectors from "@effect-raft/storage-file/StampedSectors"
+import {
+  directory,
+  endOf,
+  headerOf,
+  isOverFormer,
+  lastSegment,
+  prefixOf,
+  segmentBytes,
+  withStore
+} from "./support.ts"
 
-const sectorBytes = 512
+const { sectorBytes } = StampedSectors
+
+interface WrittenLog {
+  readonly files: MemoryLogFileSystem.MemoryLogFileSystem
+  readonly segment: string
+  /** The last segment as it is now, and as it was before these batches. */
+  readonly bytes: Uint8Array
+  readonly former: Uint8Array
+  /** Where in the file each batch begins, and where the last ends. */
+  readonly boundaries: ReadonlyArray<number>
+  /** Where the last write ended: since format 4 that is with a sector. */
+  readonly writtenEnd: number
+  /** All that was written, and how much of it before these batches. */
+  readonly written: ReadonlyArray<WriteBatch>
+  readonly prepared: number
+}
+
+type End = "Killed" | "Closed"
 
 /** What was in the file of the last segment before it became that. */
 interface Ground {
   readonly name: string
-  /** Writes until the last segment lies in such a file, and gives what it wrote. */
-  readonly prepare: (
-    store: LogStore,
-    files: MemoryLogFileSystem.MemoryLogFileSystem
-  ) => Effect.Effect<ReadonlyArray<WriteBatch>, StorageError>
-  /** How finely a write into it may be torn. Disks tear sectors; over zeros each byte can be told. */
+  /** Writes the batches to be damaged; then the process dies, or closes the store. */
+  readonly write: (end: End) => Effect.Effect<WrittenLog, StorageError>
+  /** How finely a write into it may be torn. Disks tear sectors; over zeros each byte could be told before format 4. */
   readonly tornBytes: number
 }
-
-const lastSegment = (files: MemoryLogFileSystem.MemoryLogFileSystem) => {
-  const name = files
-    .namesOf(directory)
-    .filter((one) => one.endsWith(".wal"))
-    .toSorted()
-    .at(-1)!
-  const bytes = files.bytesOf(directory, name)
-  const header = SegmentHeader.decode(bytes, name)
-  if ("_tag" in header) throw header
-  return { name, bytes, header }
-}
-
-const grounds: ReadonlyArray<Ground> = [
-  { name: "in a file of zeros", prepare: () => Effect.succeed([]), tornBytes: 1 },
-  {
-    name: "over a former segment",
-    prepare: Effect.fnUntraced(function* (store, files) {
-      const written: Array<WriteBatch> = []
-      while (lastSegment(files).header.formerSums === undefined) {
-        const index = written.length + 1
-        const base = index % 20 === 0 ? beginAfter(index - 2, 1) : undefined
-        written.push({ ...base, ...append(block(index, 1, 1, 300)) })
-        yield* writeAll(store, written.slice(-1))
-      }
-      return written
-    }),
-    tornBytes: 4
-  }
-]
 
 /** What the tests damage, behind the entries up to `last`. */
 const batchesAfter = (last: number): ReadonlyArray<WriteBatch> => [
@@ -67,44 +63,88 @@ const batchesAfter = (last: number): ReadonlyArray<WriteBatch> => [
   append(block(last + 5, 2, 1, 1700))
 ]
 
-interface WrittenLog {
-  readonly files: MemoryLogFileSystem.MemoryLogFileSystem
-  readonly segment: string
-  /** The last segment as it is now, and as it was before these batches. */
-  readonly bytes: Uint8Array
-  readonly former: Uint8Array
-  /** Where each batch begins, and where the last ends. */
-  readonly boundaries: ReadonlyArray<number>
-  /** All that was written, and how much of it before these batches. */
-  readonly written: ReadonlyArray<WriteBatch>
-  readonly prepared: number
+const small = (index: number): WriteBatch => {
+  const base = index % 20 === 0 ? beginAfter(index - 2, 1) : undefined
+  return { ...base, ...append(block(index, 1, 1, 300)) }
 }
 
-/** Writes the batches; then the process dies, or closes the store. */
-const writeLog = (ground: Ground, end: "Killed" | "Closed"): Effect.Effect<WrittenLog, StorageError> =>
-  Effect.gen(function* () {
-    const files = MemoryLogFileSystem.make()
-    const log = yield* withStore(files.layer, (store) =>
-      Effect.gen(function* () {
-        const prepared = yield* ground.prepare(store, files)
-        const batches = batchesAfter(prepared.length)
-        const { bytes, header, name } = lastSegment(files)
-        const former = bytes.slice()
-        const boundaries = [SegmentScan.scan(bytes, header).end]
-        for (const batch of batches) boundaries.push(boundaries.at(-1)! + BatchRecord.sizeOf(batch))
-        yield* writeAll(store, batches)
-        if (end === "Killed") files.kill()
-        return {
-          segment: name,
-          former,
-          boundaries,
-          written: [...prepared, ...batches],
-          prepared: prepared.length
-        }
-      })
-    )
-    return { ...log, files, bytes: files.bytesOf(directory, log.segment).slice() }
-  })
+const boundariesOf = (name: string, former: Uint8Array, batches: ReadonlyArray<WriteBatch>) => {
+  const positions = [endOf(name, former)]
+  for (const batch of batches) positions.push(positions.at(-1)! + BatchRecord.sizeOf(batch))
+  const header = headerOf(name, former)
+  return positions.map((position) => SegmentLayout.offsetOf(header, position))
+}
+
+/** Writes in the present format, at first until the last segment is of the kind that is wanted. */
+const writer =
+  (isReady: (files: MemoryLogFileSystem.MemoryLogFileSystem) => boolean): Ground["write"] =>
+  (end) =>
+    Effect.gen(function* () {
+      const files = MemoryLogFileSystem.make()
+      const log = yield* withStore(files.layer, (store) =>
+        Effect.gen(function* () {
+          const written: Array<WriteBatch> = []
+          while (!isReady(files)) {
+            assert.isBelow(written.length, 1000)
+            written.push(small(written.length + 1))
+            yield* writeAll(store, written.slice(-1))
+          }
+          const batches = batchesAfter(written.length)
+          const segment = lastSegment(files).name
+          const former = lastSegment(files).bytes.slice()
+          yield* writeAll(store, batches)
+          if (end === "Killed") files.kill()
+          const boundaries = boundariesOf(segment, former, batches)
+          const writtenEnd = Math.ceil(boundaries.at(-1)! / sectorBytes) * sectorBytes
+          return {
+            segment,
+            former,
+            boundaries,
+            writtenEnd,
+            written: [...written, ...batches],
+            prepared: written.length
+          }
+        })
+      )
+      return { ...log, files, bytes: files.bytesOf(directory, log.segment).slice() }
+    })
+
+/** A log that the program wrote which had format 3, in `fixtures`. */
+const written =
+  (fixture: string, prepared: number): Ground["write"] =>
+  (end) =>
+    Effect.sync(() => {
+      const at = fileURLToPath(new URL(`./fixtures/format-3/${fixture}`, import.meta.url))
+      const read = (name: string): Uint8Array => new Uint8Array(readFileSync(join(at, name)))
+      const names = readdirSync(at)
+      const segment = names.find((name) => name.endsWith(".before"))!.slice(0, -".before".length)
+      const files = MemoryLogFileSystem.make()
+      for (const name of names.filter((one) => /\.(wal|snapshot)$/.test(one)))
+        files.replace(directory, name, read(name))
+      const former = read(`${segment}.before`)
+      const bytes = read(`${segment}.${end.toLowerCase()}`)
+      const batches = batchesAfter(prepared)
+      const before = Array.from({ length: prepared }, (_, position) => small(position + 1))
+      const boundaries = boundariesOf(segment, former, batches)
+      const writtenEnd = boundaries.at(-1)!
+      return {
+        files,
+        segment,
+        former,
+        bytes,
+        boundaries,
+        writtenEnd,
+        written: [...before, ...batches],
+        prepared
+      }
+    })
+
+const grounds: ReadonlyArray<Ground> = [
+  { name: "in a file of zeros", write: writer(() => true), tornBytes: 4 },
+  { name: "over a former segment", write: writer(isOverFormer), tornBytes: 4 },
+  { name: "in a file of zeros, in format 3", write: written("over-zeros", 0), tornBytes: 1 },
+  { name: "over a former segment, in format 3", write: written("over-former", 58), tornBytes: 4 }
+]
 
 interface Found {
   /** How many of the batches are there. */
@@ -112,8 +152,10 @@ interface Found {
   readonly notes: ReadonlyArray<string>
 }
 
-/** Opens the store on these bytes. */
+/** Opens the store on these bytes, after which there is no other segment. */
 const openOn = ({ files, prepared, segment, written }: WrittenLog, bytes: Uint8Array) => {
+  const later = files.namesOf(directory).filter((name) => name.endsWith(".wal") && name > segment)
+  for (const name of later) files.remove(directory, name)
   files.replace(directory, segment, bytes)
   return Effect.result(
     withStore(files.layer, (store): Effect.Effect<Found> => {
@@ -141,19 +183,34 @@ const flipped = (bytes: Uint8Array, at: number, bit: number): Uint8Array => {
   return copy
 }
 
+/**
+ * Whether this byte may be there after a write was cut off that ended at `cut`: since format 4 the stamp of the sector in
+ * which the record before ends, and what no disk does, a part of a sector, which counts as not written.
+ */
+const mayStay = ({ boundaries, bytes, segment }: WrittenLog, at: number, cut: number): boolean => {
+  if (headerOf(segment, bytes).version < 4) return false
+  const sector = Math.floor(at / sectorBytes)
+  return sector === Math.floor(boundaries[3]! / sectorBytes)
+    ? at % sectorBytes >= sectorBytes - 4
+    : sector === Math.floor(cut / sectorBytes)
+}
+
 describe.each(grounds)("B16: a last record that was cut short $name", (ground) => {
   it.effect("at any byte is cut off, reported, and written over", () =>
     Effect.gen(function* () {
-      const log = yield* writeLog(ground, "Killed")
-      const { boundaries, files, prepared, segment, written } = log
+      const log = yield* ground.write("Killed")
+      const { boundaries, files, prepared, segment, writtenEnd, written } = log
       const [start, end] = [boundaries[3]!, boundaries[4]!]
       for (let cut = start; cut < end; cut += ground.tornBytes) {
-        const found = yield* openOn(log, without(log, cut, end))
+        const found = yield* openOn(log, without(log, cut, writtenEnd))
         if (Result.isFailure(found)) return assert.fail(`cut at ${cut - start}: ${found.failure.message}`)
         assert.strictEqual(found.success.prefix, 3, `cut at ${cut - start}`)
         assert.strictEqual(found.success.notes.length, cut === start ? 0 : 1)
         const left = files.bytesOf(directory, segment).subarray(start, cut)
-        assert.isTrue(left.every((byte) => byte === 0))
+        assert.isTrue(
+          left.every((byte, at) => byte === 0 || mayStay(log, start + at, cut)),
+          `cut at ${cut - start}`
+        )
         yield* withStore(files.layer, (store) => store.write(written[prepared + 3]!))
         const prefix = yield* withStore(files.layer, (store) => Effect.sync(() => prefixOf(written, store)))
         assert.strictEqual(prefix, written.length)
@@ -163,18 +220,18 @@ describe.each(grounds)("B16: a last record that was cut short $name", (ground) =
 
   it.effect("in any order of its sectors is cut off", () =>
     Effect.gen(function* () {
-      const log = yield* writeLog(ground, "Killed")
-      const { boundaries, bytes, former } = log
-      const [start, end] = [boundaries[3]!, boundaries[4]!]
+      const log = yield* ground.write("Killed")
+      const { boundaries, bytes, former, writtenEnd } = log
+      const start = boundaries[3]!
       const first = Math.floor(start / sectorBytes)
-      const sectors = Math.ceil(end / sectorBytes) - first
+      const sectors = Math.ceil(writtenEnd / sectorBytes) - first
       assert.isAtLeast(sectors, 4)
       for (let subset = 0; subset < 2 ** sectors - 1; subset++) {
         const torn = bytes.slice()
         for (let sector = 0; sector < sectors; sector++) {
           if ((subset & (1 << sector)) !== 0) continue
           const from = Math.max(start, (first + sector) * sectorBytes)
-          const to = Math.min(end, (first + sector + 1) * sectorBytes)
+          const to = Math.min(writtenEnd, (first + sector + 1) * sectorBytes)
           torn.set(former.subarray(from, to), from)
         }
         const found = yield* openOn(log, torn)
@@ -185,9 +242,9 @@ describe.each(grounds)("B16: a last record that was cut short $name", (ground) =
 
   it.effect("is cut off although the recovery before was cut short while it cleared it away", () =>
     Effect.gen(function* () {
-      const log = yield* writeLog(ground, "Killed")
+      const log = yield* ground.write("Killed")
       const [start, end] = [log.boundaries[3]!, log.boundaries[4]!]
-      const torn = without(log, end - 100, end)
+      const torn = without(log, end - 100, log.writtenEnd)
       for (let cleared = start; cleared < end; cleared += 4) {
         const found = yield* openOn(log, withZeros(torn, start, cleared))
         assert.isTrue(Result.isSuccess(found) && found.success.prefix === 3, `cleared ${cleared - start}`)
@@ -197,7 +254,7 @@ describe.each(grounds)("B16: a last record that was cut short $name", (ground) =
 
   it.effect("is cut off where another one was cut off and cleared away before", () =>
     Effect.gen(function* () {
-      const log = yield* writeLog(ground, "Killed")
+      const log = yield* ground.write("Killed")
       const { boundaries, bytes, former } = log
       const [start, end] = [boundaries[3]!, boundaries[4]!]
       for (let cut = start; cut < end; cut += 4) {
@@ -213,7 +270,7 @@ describe.each(grounds)("B16: a last record that was cut short $name", (ground) =
 describe.each(grounds)("B16: damage $name", (ground) => {
   it.effect("of an earlier record names file and offset, and changes nothing", () =>
     Effect.gen(function* () {
-      const log = yield* writeLog(ground, "Killed")
+      const log = yield* ground.write("Killed")
       const { boundaries, bytes, files, segment } = log
       for (let record = 0; record < 3; record++) {
         const damaged = withZeros(bytes, boundaries[record]! + 8, boundaries[record + 1]!)
@@ -240,7 +297,7 @@ describe.each(grounds)("B16: damage $name", (ground) => {
 
   it.effect("of the last batch is found after an orderly close, even if nothing of it is left", () =>
     Effect.gen(function* () {
-      const log = yield* writeLog(ground, "Closed")
+      const log = yield* ground.write("Closed")
       const [start, end] = [log.boundaries[3]!, log.boundaries[4]!]
       for (const bytes of [withZeros(log.bytes, start, end), without(log, start, end)]) {
         const found = yield* openOn(log, bytes)
@@ -251,7 +308,7 @@ describe.each(grounds)("B16: damage $name", (ground) => {
 
   it.effect("is what a copy of an earlier record after the last one is", () =>
     Effect.gen(function* () {
-      const log = yield* writeLog(ground, "Killed")
+      const log = yield* ground.write("Killed")
       const { boundaries, bytes } = log
       for (const end of [boundaries[1]!, boundaries[1]! - 8]) {
         const copied = bytes.slice()
@@ -271,7 +328,16 @@ describe("B16: damage", () => {
       yield* withStore(files.layer, (store) => writeAll(store, many))
       const segment = "00000001.wal"
       const bytes = files.bytesOf(directory, segment).slice()
-      const log = { files, segment, bytes, former: bytes, boundaries: [], written: many, prepared: 0 }
+      const log = {
+        files,
+        segment,
+        bytes,
+        former: bytes,
+        boundaries: [],
+        writtenEnd: 0,
+        written: many,
+        prepared: 0
+      }
       const sealBytes = 72
       const used = bytes.findLastIndex((byte) => byte !== 0) + 1
       for (let at = 0; at < used - sealBytes; at += 13) {
@@ -284,10 +350,11 @@ describe("B16: damage", () => {
     })
   )
 
-  it.effect("of the sums of a former segment is found", () =>
+  it.effect("of the sums of a former segment, in format 3, is found", () =>
     Effect.gen(function* () {
-      const log = yield* writeLog(grounds[1]!, "Killed")
-      for (let at = FormerSectors.startOf(segmentBytes); at < segmentBytes; at += 3) {
+      const log = yield* written("over-former", 58)("Killed")
+      const { byteLength } = log.bytes
+      for (let at = FormerSectors.startOf(byteLength); at < byteLength; at += 3) {
         const found = yield* openOn(log, flipped(log.bytes, at, at % 8))
         assert.isTrue(Result.isFailure(found) && found.failure.reason._tag === "DamagedStore", `byte ${at}`)
       }
@@ -298,7 +365,7 @@ describe("B16: damage", () => {
 /** Either the store opens with every batch, or it does not open. */
 const expectNoBitLost = (ground: Ground, end: "Killed" | "Closed") =>
   Effect.gen(function* () {
-    const log = yield* writeLog(ground, end)
+    const log = yield* ground.write(end)
     const used = log.boundaries[4]! + (end === "Closed" ? BatchRecord.emptyRecordBytes : 0)
     let detected = 0
     for (let at = 0; at < used + 64; at++) {

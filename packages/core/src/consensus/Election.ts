@@ -10,6 +10,7 @@ import type { Emit } from "./Action.ts"
 import * as CheckQuorum from "./CheckQuorum.ts"
 import * as Configurations from "./Configurations.ts"
 import * as Durable from "./Durable.ts"
+import * as ElectionTurn from "./ElectionTurn.ts"
 import * as Following from "./Following.ts"
 import { electionDeadline } from "./Following.ts"
 import type { NodeState, Stamp } from "./NodeState.ts"
@@ -46,12 +47,16 @@ export const mayStand = ({ self, membership, configurations, commitIndex }: Node
  * The connection with a peer broke. If it was the leader's, it is no longer protected, and an election
  * comes soon: others still protect a leader that they hear, so a false alarm is harmless. With leases a
  * promise is a promise, and the timer takes its time.
+ *
+ * All voters notice at the same moment; one after the other, a fifth of a heartbeat interval apart, they do not split the
+ * vote, and the first need not wait. Whoever is gone, too, or behind, costs no more than its turn.
  */
 export const onPeerLost = (state: NodeState, peer: NodeId, stamp: Stamp, emit: Emit): NodeState => {
   const { role } = state
   if (role._tag !== "Follower" || role.leader !== peer || Lease.isPromised(state, stamp)) return state
   const soon =
-    stamp.nowMillis + Math.floor((turnAfter(state, peer) * state.config.heartbeatIntervalMillis) / 5)
+    stamp.nowMillis +
+    Math.floor((ElectionTurn.turnAfter(state, peer) * state.config.heartbeatIntervalMillis) / 5)
   const alone: NodeState = {
     ...state,
     role: {
@@ -62,18 +67,6 @@ export const onPeerLost = (state: NodeState, peer: NodeId, stamp: Stamp, emit: E
   }
   // Whose turn it is stands now, and does not wait for a timer that would ring at once.
   return onElectionDue(alone, stamp, emit)
-}
-
-/**
- * How many voters stand before this node when the leader is lost. All of them notice at the same moment;
- * one after the other, a fifth of a heartbeat interval apart, they do not split the vote, and the first
- * need not wait. Whoever is gone, too, or behind, costs no more than its turn.
- */
-const turnAfter = ({ membership, self }: NodeState, leader: NodeId): number => {
-  const voters = new Set(Membership.votingSets(membership).flat())
-  voters.delete(leader)
-  const turn = Array.from(voters).sort().indexOf(self)
-  return turn === -1 ? voters.size : turn
 }
 
 const becomePreCandidate = (state: NodeState, stamp: Stamp, emit: Emit): NodeState => {
@@ -156,7 +149,7 @@ export const protectsLeader = (state: NodeState, stamp: Stamp): boolean => {
   }
 }
 
-/** A pre-vote changes neither term nor vote, here or there. */
+/** A pre-vote changes neither term nor vote, here or there. Who grants one lets the other go first. */
 export const onPreVote = (
   state: NodeState,
   from: NodeId,
@@ -175,7 +168,12 @@ export const onPreVote = (
     { _tag: "PreVoteReply", term: state.currentTerm, requestedTerm: message.term, granted },
     emit
   )
-  return state
+  const { role } = state
+  if (!granted || role._tag !== "Follower") return state
+  const electionDeadlineMillis = ElectionTurn.deadlineAfterPreVote(state, role.electionDeadlineMillis, stamp)
+  return electionDeadlineMillis === role.electionDeadlineMillis
+    ? state
+    : { ...state, role: { ...role, electionDeadlineMillis } }
 }
 
 /**

@@ -7,6 +7,7 @@ import type { NodeId } from "../NodeId.ts"
 import type { Term } from "../Term.ts"
 import type { Emit } from "./Action.ts"
 import * as Durable from "./Durable.ts"
+import * as ElectionTurn from "./ElectionTurn.ts"
 import type { Follower, NodeState, Stamp } from "./NodeState.ts"
 import { electionDelayMillis } from "./NodeState.ts"
 import * as ReadIndex from "./ReadIndex.ts"
@@ -34,16 +35,18 @@ export const becomeFollower = (
       // Only a leader's word or a granted vote puts the own candidacy off (section 5.2): a stale
       // candidate with a high term delays nobody.
       electionDeadlineMillis:
-        options.leader === null && state.role._tag !== "Leader"
-          ? state.role.electionDeadlineMillis
-          : electionDeadline(state, stamp),
+        options.leader !== null
+          ? ElectionTurn.deadlineAfter(state, options.leader, stamp)
+          : state.role._tag === "Leader"
+            ? electionDeadline(state, stamp)
+            : state.role.electionDeadlineMillis,
       verifiedIndex: LogIndex.zero,
       reads: []
     }
   }
 }
 
-/** When to stand for election if nothing is heard until then. */
+/** When to stand for election if nothing is heard until then, and no leader was heard before. */
 export const electionDeadline = (state: NodeState, stamp: Stamp): number =>
   stamp.nowMillis + electionDelayMillis(state.config, stamp.jitter)
 
@@ -61,7 +64,7 @@ export const hearLeader = (state: NodeState, leader: NodeId, stamp: Stamp, emit:
   const heard: Follower = {
     ...state.role,
     heardMillis: stamp.nowMillis,
-    electionDeadlineMillis: electionDeadline(state, stamp)
+    electionDeadlineMillis: ElectionTurn.deadlineAfter(state, leader, stamp)
   }
   return { ...state, heardLeaderMillis: stamp.nowMillis, role: heard }
 }

@@ -72,17 +72,17 @@ export const storageBugs: ReadonlyArray<Bug> = inFiles([
     aim: Aims.all(Aims.powerCuts, Aims.busy, Aims.compacting)
   },
   {
-    name: "the sums of a former life are not looked at",
-    claim: "a write that was cut short is told from damage (docs/decisions/0034)",
-    file: "OverFormer.ts",
-    find: "    FormerSectors.isUntouched(view, sector) ||\n",
-    replace: "",
+    name: "the stamps of the sectors in a record are not looked at",
+    claim: "a write that was cut short is told from damage (docs/decisions/0036)",
+    file: "UnstampedSectors.ts",
+    find: "if (!isStamped(sector)) return true",
+    replace: "if (!isStamped(sector)) return false",
     aim: Aims.all(Aims.powerCuts, Aims.busy, Aims.compacting)
   },
   {
-    name: "a damaged record over a former segment is cut off",
-    claim: "what was acknowledged is never thrown away (docs/decisions/0034)",
-    file: "OverFormer.ts",
+    name: "a damaged record is cut off",
+    claim: "what was acknowledged is never thrown away (docs/decisions/0036)",
+    file: "UnstampedSectors.ts",
     find: "    if (sectorOf(untilByte - 1) > sectorOf(end - 1)) return false\n",
     replace: "    return true\n",
     unseen: "no bit changes in its files; the tests of torn-tail.test.ts change every one"

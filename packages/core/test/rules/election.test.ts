@@ -61,15 +61,43 @@ describe("standing for election (section 5.2)", () => {
     expect(node.requestsTo("n3")).toEqual(Build.requestVote({ term: 4, last: { index: 2, term: 3 } }))
   })
 
-  it("the timeout is drawn anew each time, from [t, 2t)", () => {
+  it("the timeout of one who hears nobody is drawn anew each time, from [t, 2t)", () => {
     const node = follower({ term: 3 })
     expect(node.electionDeadlineMillis).toBe(100)
     node.jitter = 0.5
-    node.receives("n2", Build.appendEntries({ term: 3, prev: Build.start }))
-    expect(node.electionDeadlineMillis).toBe(150)
+    node.timesOut()
+    expect(node.electionDeadlineMillis).toBe(100 + 150)
     node.jitter = 0.99
     node.timesOut()
-    expect(node.electionDeadlineMillis).toBe(150 + 199)
+    expect(node.electionDeadlineMillis).toBe(250 + 199)
+  })
+
+  it("followers of a leader stand one after the other, each in the first half of a turn of its own", () => {
+    // Of seven voters n1 comes third by name, and second where one before it leads.
+    const membership = threeOf(["n00", "n01", "n1", "n2", "n3", "n4", "n5"])
+    for (const { lead, turn } of [
+      { lead: "n00", turn: 1 },
+      { lead: "n5", turn: 2 }
+    ]) {
+      const node = follower({ term: 3, membership, config: { heartbeatIntervalMillis: 10 } })
+      for (const [jitter, part] of [
+        [0, 0],
+        [0.99, 4]
+      ] as const) {
+        node.jitter = jitter
+        node.receives(lead, Build.appendEntries({ term: 3, prev: Build.start }))
+        expect(node.electionDeadlineMillis, lead).toBe(100 + turn * 10 + part)
+      }
+    }
+  })
+
+  it("all turns fit into [t, 2t), however many vote", () => {
+    const voters = Array.from({ length: 40 }, (_, at) => `m${10 + at}`)
+    const node = follower({ term: 3, membership: threeOf([...voters, "n1"]) })
+    node.jitter = 0.99
+    node.receives("m10", Build.appendEntries({ term: 3, prev: Build.start }))
+    expect(node.electionDeadlineMillis).toBeGreaterThan(190)
+    expect(node.electionDeadlineMillis).toBeLessThan(200)
   })
 
   it("a timer that rings too early, because the deadline has moved, starts nothing", () => {

@@ -94,6 +94,31 @@ describe("who grants (thesis, section 9.6)", () => {
   })
 })
 
+describe("who grants one lets the other go first", () => {
+  // The turns are of 20 ms, and of the three n1 is the second.
+  const hearsNothing = () =>
+    followerOf("n2", { term: 3, membership: rivals }).waits(100).receives("n0", ask(4))
+
+  it("and counts its own turn from then on", () => {
+    const node = hearsNothing()
+    expect(node.sent).toEqual([["n0", granted({ by: 3, requestedTerm: 4 })]])
+    expect(node.electionDeadlineMillis).toBe(100 + 40)
+  })
+
+  it("but not for ever, however often it is asked: perhaps its answers are lost", () => {
+    const node = hearsNothing()
+    for (let asked = 0; asked < 50; asked++) node.waits(5).receives("n0", ask(4))
+    expect(node.electionDeadlineMillis).toBe(200)
+    expect(node.timesOut().role).toBe("PreCandidate")
+  })
+
+  it("who refuses one does not wait for it", () => {
+    const node = followerOf("n2", { term: 3, log: [3], membership: rivals }).waits(100)
+    const before = node.state
+    expect(node.receives("n0", ask(4)).state).toBe(before)
+  })
+})
+
 describe("who goes on", () => {
   it("a majority, itself included, makes it a candidate of the next term", () => {
     const node = preCandidate({ term: 3, voters: 5 }).receives("n2", granted({ by: 3, requestedTerm: 4 }))

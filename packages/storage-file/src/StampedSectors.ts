@@ -1,0 +1,98 @@
+/**
+ * How records lie in a segment since format 4: back to back, but of each sector they have only the first 508
+ * bytes. The other four are a stamp, which is the segment's own. Every write goes on to the end of the sector in
+ * which its record ends, with zeros and the stamp.
+ *
+ * A disk writes a sector whole or not at all, so the stamp tells of each sector whether it was written since the
+ * segment began, whatever stood there before: zeros, or what a former segment has left. A write that was cut short
+ * has left a sector without it (`UnstampedSectors`), and nothing has to be known of a file before it is written
+ * over. Here a place among the records is a `position` and a place in the file an `offset`; they are the same up to
+ * the end of the segment's header, which is a sector without a stamp.
+ */
+
+/** The least that a disk writes whole. */
+export const sectorBytes = 512
+
+const stampBytes = 4
+/** What records have of a sector. A multiple of 4, so that no mark of a record lies in two. */
+const filledBytes = sectorBytes - stampBytes
+
+/** The largest buffer that is kept from one write to the next. */
+const maxKeptBytes = 1024 * 1024
+
+/** The sector of the file with this position, which is one of records. */
+export const sectorOf = (position: number): number => Math.floor((position - sectorBytes) / filledBytes) + 1
+
+/** One past the last position in a sector. */
+export const endOf = (sector: number): number => sectorBytes + sector * filledBytes
+
+/** How far positions reach in a file of this size. */
+export const roomBytes = (fileBytes: number): number => endOf(Math.floor(fileBytes / sectorBytes) - 1)
+
+/** A position behind the last byte of a sector is in the next, behind the stamp. */
+export const offsetOf = (position: number): number => {
+  const sector = sectorOf(position)
+  return sector * sectorBytes + position - endOf(sector - 1)
+}
+
+/** Whether a sector of a file has been written since the segment with this stamp began. */
+export const isStamped = (file: DataView, sector: number, stamp: number): boolean =>
+  file.getUint32((sector + 1) * sectorBytes - stampBytes, true) === stamp
+
+/** The header and the records of a segment without the stamps: a place in it is a position. */
+export const gather = (file: Uint8Array): Uint8Array => {
+  const records = new Uint8Array(roomBytes(file.byteLength))
+  records.set(file.subarray(0, sectorBytes))
+  for (let sector = 1; endOf(sector) <= records.byteLength; sector++) {
+    const offset = sector * sectorBytes
+    records.set(file.subarray(offset, offset + filledBytes), endOf(sector - 1))
+  }
+  return records
+}
+
+/**
+ * Lays records out, `parts` back to back from a position on, as they stand in the file up to the end of the last
+ * sector. The result is valid until the next call.
+ */
+export type Spread = (parts: ReadonlyArray<Uint8Array>, position: number, stamp: number) => Uint8Array
+
+export const makeSpread = (): Spread => {
+  let kept = Buffer.alloc(0)
+  const bufferOf = (bytes: number): Buffer => {
+    if (bytes <= kept.byteLength) return kept
+    // Half as much again, so that batches which get larger and larger do not take a new buffer each.
+    const buffer = Buffer.allocUnsafeSlow(bytes + Math.floor(bytes / 2))
+    if (buffer.byteLength <= maxKeptBytes) kept = buffer
+    return buffer
+  }
+
+  return (parts, position, stamp) => {
+    const end = position + lengthOf(parts)
+    const bytes = (sectorOf(end - 1) + 1) * sectorBytes - offsetOf(position)
+    const buffer = bufferOf(bytes)
+    let at = 0
+    let left = endOf(sectorOf(position)) - position
+    for (const part of parts) {
+      for (let from = 0; from < part.byteLength;) {
+        if (left === 0) {
+          at = buffer.writeUInt32LE(stamp, at)
+          left = filledBytes
+        }
+        const count = Math.min(left, part.byteLength - from)
+        buffer.set(part.subarray(from, from + count), at)
+        from += count
+        at += count
+        left -= count
+      }
+    }
+    buffer.fill(0, at, at + left)
+    buffer.writeUInt32LE(stamp, at + left)
+    return buffer.subarray(0, bytes)
+  }
+}
+
+const lengthOf = (parts: ReadonlyArray<Uint8Array>): number => {
+  let bytes = 0
+  for (const part of parts) bytes += part.byteLength
+  return bytes
+}
