@@ -17,9 +17,9 @@ export const keep = (changes: Stream.Stream<RaftStatus>): Effect.Effect<void> =>
     Stream.mapEffect((status) => Effect.map(Clock.currentTimeMillis, (millis) => ({ ...status, millis }))),
     Stream.changesWith((one, other) => one.term === other.term),
     Stream.runForEach(({ millis, nodeId, term }) =>
-      Effect.delay(
-        Effect.logInfo(`${nodeId} leads in term ${term} since ${new Date(millis).toISOString()}`),
-        saidAfter
+      Effect.logInfo(`${nodeId} leads in term ${term} since ${new Date(millis).toISOString()}`).pipe(
+        Effect.delay(saidAfter),
+        Effect.forkChild
       )
     ),
     Effect.annotateLogs({ fiber: "leadership" })
