@@ -258,7 +258,7 @@ export const laggards: Aim = (plan) => {
   return {
     ...compacting(plan),
     size: 3,
-    config: { ...compacting(plan).config, snapshotPieceBytes: 100 },
+    config: { ...compacting(plan).config, snapshotPieceBytes: 25 },
     faults: faultsOf(plan, dice, { everyMillis: 200, longestMillis: 1_000 }, draw)
   }
 }
