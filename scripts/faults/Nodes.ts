@@ -12,6 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { Broken } from "./Report.ts"
 
 const program = path.resolve(import.meta.dirname, "../../apps/demo/src/main.ts")
+const stalls = new URL("Stalls.ts", import.meta.url).href
 
 /** How a process ended, and what it said on its standard error. */
 export interface Ended {
@@ -40,6 +41,8 @@ export interface Node {
 export interface StartOptions {
   /** The file that gets the node's trace (docs/trace.md). */
   readonly traceFile?: string
+  /** The file that gets what takes long in it (`Stalls`). */
+  readonly stallsFile?: string
 }
 
 export interface Cluster {
@@ -99,9 +102,11 @@ const makeNode = (options: {
     url: options.url,
     clients: options.clients,
     pid: () => running().child.pid ?? 0,
-    start: async ({ traceFile } = {}) => {
+    start: async ({ stallsFile, traceFile } = {}) => {
       const trace = traceFile === undefined ? [] : ["--trace", traceFile]
-      process_ = launch([program, ...options.args, ...trace])
+      const [flags, env] =
+        stallsFile === undefined ? [[], {}] : [["--import", stalls], { STALLS_FILE: stallsFile }]
+      process_ = launch([...flags, program, ...options.args, ...trace], env)
       await process_.ready
     },
     startToFail: () => {
@@ -130,9 +135,12 @@ const startMillis = 60_000
 /** What is kept of what a node says on its standard error. */
 const keptCharacters = 64 * 1024
 
-const launch = (args: ReadonlyArray<string>): Running => {
+const launch = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}): Running => {
   // Standard input is a pipe that only we hold: when we die, however we die, the node stops.
-  const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "pipe"] })
+  const child = spawn(process.execPath, args, {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: { ...process.env, ...env }
+  })
   child.stdin.on("error", () => undefined)
   let stderr = ""
   child.stderr.setEncoding("utf8").on("data", (text: string) => {

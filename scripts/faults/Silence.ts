@@ -7,6 +7,8 @@ const chunkBytes = 1024 * 1024
 
 export class Silence {
   longestMillis = 0
+  /** When the longest one began, in milliseconds since the epoch. */
+  sinceMillis = 0
   private heardMillis: number | undefined
   private position = 0
   private unfinished = ""
@@ -31,8 +33,10 @@ export class Silence {
   private hear(line: string): void {
     if (!line.startsWith('{"_tag":"Received"') || !/"AppendEntries"|"InstallSnapshot"/.test(line)) return
     const timeMillis = Number(/"timeMillis":([\d.]+)/.exec(line)?.[1])
-    if (this.heardMillis !== undefined)
-      this.longestMillis = Math.max(this.longestMillis, timeMillis - this.heardMillis)
+    const { heardMillis } = this
     this.heardMillis = timeMillis
+    if (heardMillis === undefined || timeMillis - heardMillis <= this.longestMillis) return
+    this.longestMillis = timeMillis - heardMillis
+    this.sinceMillis = heardMillis
   }
 }

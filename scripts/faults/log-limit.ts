@@ -14,6 +14,7 @@ import type { Node } from "./Nodes.ts"
 import { inMegabytes, Peaks } from "./Peaks.ts"
 import * as Report from "./Report.ts"
 import { Silence } from "./Silence.ts"
+import * as Stall from "./Stall.ts"
 
 const megabyte = 1024 * 1024
 const valueBytes = 4 * 1024
@@ -35,12 +36,15 @@ const maxMemoryBytes = 1024 * megabyte
 
 const totalBytes = Number(process.argv[2] ?? 1024) * megabyte
 
+/** Where a node notes what takes long in it. */
+const stallsOf = ({ directory }: Node): string => `${directory}.stalls`
+
 /** Puts the leader's office where no trace is written, so that what is measured is a follower. */
 const startAll = async (nodes: ReadonlyArray<Node>, traceFile: string): Promise<Node> => {
   const [n1, n2, n3] = nodes as [Node, Node, Node]
-  await Promise.all([n1.start(), n3.start()])
+  await Promise.all([n1, n3].map((node) => node.start({ stallsFile: stallsOf(node) })))
   const leader = await Nodes.leaderOf([n1, n3])
-  await n2.start({ traceFile })
+  await n2.start({ traceFile, stallsFile: stallsOf(n2) })
   await Nodes.caughtUp(n2, leader)
   return leader
 }
@@ -74,7 +78,7 @@ class Emptied {
     this.away = node
     await node.kill("SIGKILL")
     rmSync(node.directory, { recursive: true })
-    await node.start()
+    await node.start({ stallsFile: stallsOf(node) })
     this.away = undefined
     await Nodes.caughtUp(node, leader, 300_000)
     this.caughtUpAtWrite = load.writes
@@ -132,8 +136,20 @@ const watch = async (cluster: {
     `longest delay of this process itself, as a measure of the machine: ${(ownDelay.max / 1e6).toFixed(0)} ms`
   )
   Report.note(`term ${term} at the beginning, ${(await Nodes.statusOf(leader))?.term} in the end`)
+  explain(leader, nodes, silence)
   judge({ load, peaks, silence, emptied })
   Report.check((await Nodes.statusOf(leader))?.term === term, "there was no election")
+}
+
+/** What took long on each node, in all and beside the longest silence. */
+const explain = (leader: Node, nodes: ReadonlyArray<Node>, { longestMillis, sinceMillis }: Silence): void => {
+  for (const node of nodes) {
+    const office = node === leader ? "the leader" : "a follower"
+    Report.note(`longest on ${node.id}, ${office}: ${Stall.longest(stallsOf(node))}`)
+    for (const stall of Stall.between(stallsOf(node), sinceMillis, sinceMillis + longestMillis)) {
+      Report.note(`beside the longest silence on ${node.id}: ${stall}`)
+    }
+  }
 }
 
 const judge = (seen: {
@@ -145,8 +161,11 @@ const judge = (seen: {
   const { directoryBytes, memoryBytes } = seen.peaks
   Report.note(`largest directories: ${inMegabytes(directoryBytes)}`)
   Report.note(`largest processes: ${inMegabytes(memoryBytes)}`)
-  const { longestMillis } = seen.silence
-  Report.note(`longest silence of the leader, as a follower saw it: ${longestMillis.toFixed(0)} ms`)
+  const { longestMillis, sinceMillis } = seen.silence
+  const since = new Date(sinceMillis).toISOString()
+  Report.note(
+    `longest silence of the leader, as a follower saw it: ${longestMillis.toFixed(0)} ms, from ${since}`
+  )
   for (const [kind, count] of seen.load.failures) Report.note(`${count} writes were answered: ${kind}`)
   Report.check(
     [...directoryBytes.values()].every((bytes) => bytes <= maxDirectoryBytes),

@@ -2,7 +2,15 @@
  * The modules of this program that run as processes or threads of their own, wherever it lies: in its sources,
  * or bundled, where every module ends in another way.
  */
+import * as NodeModule from "node:module"
+import * as NodePath from "node:path"
+
+const parentOf = (path: string | undefined) => (path === undefined ? undefined : NodePath.dirname(path))
+
 const ending = import.meta.url.slice(import.meta.url.lastIndexOf("."))
+
+/** Where Node keeps what it has compiled of them, for every version of itself apart; `undefined` where it does not. */
+export const compileCache = parentOf(NodeModule.getCompileCacheDir())
 
 /** The program itself. */
 export const main = new URL(`./main${ending}`, import.meta.url)

@@ -44,9 +44,26 @@ const codec = Schema.fromJsonString(Schema.toCodecJson(SnapshotMeta))
 const encodeJson = Schema.encodeSync(codec)
 const decodeJson = Schema.decodeSync(codec)
 
+/** Every piece of a snapshot on its way to a follower says whose it is. */
+const payloads = new WeakMap<SnapshotMeta, Uint8Array>()
+let lastRead: { readonly payload: Uint8Array; readonly meta: SnapshotMeta } | undefined
+
 /** What a snapshot stands for as JSON in UTF-8, for messages and files. */
-export const toPayload = (meta: SnapshotMeta): Uint8Array => new TextEncoder().encode(encodeJson(meta))
+export const toPayload = (meta: SnapshotMeta): Uint8Array => {
+  const known = payloads.get(meta)
+  if (known !== undefined) return known
+  const payload = new TextEncoder().encode(encodeJson(meta))
+  payloads.set(meta, payload)
+  return payload
+}
 
 /** Reads {@link toPayload}; throws a `SchemaError` where the bytes are none. */
-export const fromPayload = (payload: Uint8Array): SnapshotMeta =>
-  decodeJson(new TextDecoder().decode(payload))
+export const fromPayload = (payload: Uint8Array): SnapshotMeta => {
+  if (lastRead !== undefined && isSame(lastRead.payload, payload)) return lastRead.meta
+  const meta = decodeJson(new TextDecoder().decode(payload))
+  lastRead = { payload: payload.slice(), meta }
+  return meta
+}
+
+const isSame = (one: Uint8Array, other: Uint8Array): boolean =>
+  one.byteLength === other.byteLength && one.every((byte, at) => byte === other[at])

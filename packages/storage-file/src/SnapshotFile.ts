@@ -61,7 +61,7 @@ const readChunks = Effect.fnUntraced(function* (
   const { header, location } = snapshot
   const start = SnapshotFormat.chunkAt(header, first)
   const bytes = yield* file.read(start, endOfChunk(snapshot, last) - start)
-  const pieces: Array<Uint8Array> = []
+  let filled = 0
   for (let number = first; number <= last; number++) {
     const at = SnapshotFormat.chunkAt(header, number)
     const end = endOfChunk(snapshot, number) - start
@@ -69,21 +69,12 @@ const readChunks = Effect.fnUntraced(function* (
     const contents = chunk && SnapshotFormat.decodeChunk(chunk, { number, salt: header.salt })
     if (contents === undefined)
       return yield* damaged(location, at, "the checksum of this part of the snapshot does not match")
-    pieces.push(contents)
+    // Over what stands between the chunks: one buffer less for each read.
+    bytes.set(contents, filled)
+    filled += contents.byteLength
   }
-  return joined(pieces)
+  return bytes.subarray(0, filled)
 })
-
-const joined = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
-  if (pieces.length === 1) return pieces[0]!
-  const whole = new Uint8Array(pieces.reduce((total, piece) => total + piece.byteLength, 0))
-  let at = 0
-  for (const piece of pieces) {
-    whole.set(piece, at)
-    at += piece.byteLength
-  }
-  return whole
-}
 
 const endOfChunk = ({ header, sizeBytes }: WholeSnapshot, number: number): number =>
   SnapshotFormat.chunkAt(header, number) +

@@ -6,6 +6,7 @@
  * bytes that the disk does not have, and take them for clean.
  */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import type { StorageError, StorageIdentity } from "@effect-raft/core/RaftStorage"
 import type { SnapshotMeta } from "@effect-raft/core/Snapshot"
@@ -25,6 +26,8 @@ export interface SnapshotPart {
   /** Chunks that were written. */
   chunks: number
   unflushedBytes: number
+  /** The flush of what was written before. There is never more than one. */
+  flushing: Fiber.Fiber<void, StorageError> | undefined
 }
 
 export interface PartOptions {
@@ -96,7 +99,8 @@ const toPart = (file: LogFile, header: SnapshotFormat.SnapshotHeader, chunks: nu
   chunk: new Uint8Array(header.chunkBytes),
   chunkFill: 0,
   chunks,
-  unflushedBytes: 0
+  unflushedBytes: 0,
+  flushing: undefined
 })
 
 export const sizeBytes = ({ chunkFill, chunks, header }: SnapshotPart): number =>
@@ -106,44 +110,62 @@ export const sizeBytes = ({ chunkFill, chunks, header }: SnapshotPart): number =
 export const write = Effect.fnUntraced(function* (part: SnapshotPart, piece: Uint8Array) {
   const { chunkBytes } = part.header
   for (let at = 0; at < piece.byteLength;) {
-    const taken = piece.subarray(at, at + chunkBytes - part.chunkFill)
+    const left = piece.byteLength - at
+    const isWhole = part.chunkFill === 0 && left >= chunkBytes
+    const taken = piece.subarray(
+      at,
+      at + (isWhole ? left - (left % chunkBytes) : chunkBytes - part.chunkFill)
+    )
     at += taken.byteLength
-    if (taken.byteLength === chunkBytes) {
-      yield* writeChunk(part, taken)
+    if (isWhole) {
+      yield* writeChunks(part, taken)
     } else {
       part.chunk.set(taken, part.chunkFill)
       part.chunkFill += taken.byteLength
-      if (part.chunkFill === chunkBytes) yield* writeChunk(part, part.chunk)
+      if (part.chunkFill === chunkBytes) yield* writeChunks(part, part.chunk)
     }
   }
 })
 
-const writeChunk = Effect.fnUntraced(function* (part: SnapshotPart, contents: Uint8Array) {
+/** Writes chunks, of which only the last one may be short, in one go. */
+const writeChunks = Effect.fnUntraced(function* (part: SnapshotPart, contents: Uint8Array) {
   const { header } = part
-  const place = { number: part.chunks, salt: header.salt }
-  const before = SnapshotFormat.encodeChunkHeader(
-    new Uint8Array(SnapshotFormat.chunkHeaderBytes),
-    contents,
-    place
-  )
-  yield* part.file.write([before, contents], SnapshotFormat.chunkAt(header, part.chunks))
-  part.chunks++
+  const parts: Array<Uint8Array> = []
+  let number = part.chunks
+  for (let at = 0; at < contents.byteLength; at += header.chunkBytes) {
+    const chunk = contents.subarray(at, at + header.chunkBytes)
+    const before = new Uint8Array(SnapshotFormat.chunkHeaderBytes)
+    parts.push(SnapshotFormat.encodeChunkHeader(before, chunk, { number, salt: header.salt }), chunk)
+    number++
+  }
+  yield* part.file.write(parts, SnapshotFormat.chunkAt(header, part.chunks))
+  part.chunks = number
   part.chunkFill = 0
   part.unflushedBytes += contents.byteLength
-  if (part.unflushedBytes < flushBytes) return
-  yield* part.file.sync
-  part.unflushedBytes = 0
+  if (part.unflushedBytes >= flushBytes) yield* beginFlush(part)
 })
+
+/** The next bytes are written while these are flushed. */
+const beginFlush = Effect.fnUntraced(function* (part: SnapshotPart) {
+  yield* endFlush(part)
+  part.unflushedBytes = 0
+  part.flushing = yield* Effect.forkChild(part.file.sync, { startImmediately: true })
+})
+
+/** Waits for the flush that was begun, if one was, and fails if that did. */
+const endFlush = (part: SnapshotPart) =>
+  Effect.suspend(() => (part.flushing === undefined ? Effect.void : Fiber.join(part.flushing)))
 
 /** Writes what is left and the footer, and returns the size of the contents. The file is whole and durable after it. */
 export const finish = Effect.fnUntraced(function* (part: SnapshotPart) {
   const { header } = part
   const size = sizeBytes(part)
-  if (part.chunkFill > 0) yield* writeChunk(part, part.chunk.subarray(0, part.chunkFill))
+  if (part.chunkFill > 0) yield* writeChunks(part, part.chunk.subarray(0, part.chunkFill))
   yield* part.file.write(
     [SnapshotFormat.encodeFooter(size, header.salt)],
     SnapshotFormat.footerAt(header, size)
   )
+  yield* endFlush(part)
   yield* part.file.sync
   return size
 })

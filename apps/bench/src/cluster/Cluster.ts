@@ -18,6 +18,8 @@ export interface Cluster {
   readonly addressOf: (member: Member) => string
   /** Who leads now; waits until somebody does. */
   readonly leader: Effect.Effect<Member, BenchFailed>
+  /** When the present leader was elected, by the wall clock; of servers that do not say it there is none. */
+  readonly electedMillis?: Effect.Effect<number, BenchFailed>
 }
 
 /** Starts all members side by side and waits until they listen, and then for a leader. */

@@ -9,6 +9,7 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as NodePath from "node:path"
+import { BenchFailed } from "../Scenario.ts"
 import * as Cluster from "./Cluster.ts"
 import type { Timing } from "./EtcdCluster.ts"
 import * as Member from "./Member.ts"
@@ -68,22 +69,37 @@ export const make = Effect.fnUntraced(function* (options: {
     })
   )
   const leader = Cluster.findLeader(members, isLeader)
+  const logFiles = places.map(({ id }) => NodePath.join(options.directory, `${id}.log`))
+  const electedMillis = Effect.provideService(lastElection(logFiles), FileSystem.FileSystem, fs)
   const nativeAddresses = new Map(places.map(({ id, native }) => [id, native]))
   const native: Cluster.Cluster = {
     subject: "effect-raft",
     protocol: "native",
     members,
     addressOf: ({ id }) => nativeAddresses.get(id)!,
-    leader
+    leader,
+    electedMillis
   }
   const http: Cluster.Cluster = {
     subject: "effect-raft over HTTP",
     protocol: "http",
     members,
     addressOf: ({ clientAddress }) => clientAddress,
-    leader
+    leader,
+    electedMillis
   }
   return { native, http }
+})
+
+/** When the last of the elections was of which these logs tell. */
+const lastElection = Effect.fnUntraced(function* (logFiles: ReadonlyArray<string>) {
+  const fs = yield* FileSystem.FileSystem
+  const logs = yield* Effect.orDie(Effect.forEach(logFiles, (file) => fs.readFileString(file)))
+  const times = logs.flatMap((log) =>
+    Array.from(log.matchAll(/ leads in term \d+ since ([\dT:.-]+Z)/g), ([, time]) => Date.parse(time!))
+  )
+  if (times.length === 0) return yield* new BenchFailed({ message: "No server says that it was elected" })
+  return Math.max(...times)
 })
 
 const isLeader = (member: Member.Member): Effect.Effect<boolean> =>

@@ -54,11 +54,12 @@ const lastRead = (last: Turn<KvCommand, KvView>["last"]) =>
 export const operationsOf = (
   history: ReadonlyArray<Completed<KvCommand, KvView>>
 ): ReadonlyArray<KvModel.KvOperation> => {
-  const texts = new Map<string, string>()
+  // A revision is a place in the log, so it is one key's.
+  const texts = new Map<number, string>()
   for (const { input, outcome } of history) {
     if (input._tag !== "Read" || outcome._tag !== "Ok") continue
     const found = outcome.output.value as Found | null
-    if (found !== null) texts.set(`${input.about}/${found.revision}`, found.text)
+    if (found !== null) texts.set(found.revision, found.text)
   }
   return history.map(({ client, input, callNanos, returnNanos, outcome }) => ({
     client,
@@ -71,7 +72,7 @@ export const operationsOf = (
 
 const inputOf = (
   request: Request<KvCommand, KvView>,
-  texts: ReadonlyMap<string, string>
+  texts: ReadonlyMap<number, string>
 ): KvModel.KvInput => {
   if (request._tag === "Read") return { op: "get", key: request.about! }
   const { command } = request
@@ -79,8 +80,7 @@ const inputOf = (
   if (command._tag === "Delete") return { op: "delete", key }
   const value = Values.toText(command.value)
   if (command.condition === undefined) return { op: "put", key, value }
-  const expected =
-    command.condition._tag === "IfAbsent" ? null : texts.get(`${key}/${command.condition.revision}`)!
+  const expected = command.condition._tag === "IfAbsent" ? null : texts.get(command.condition.revision)!
   return { op: "cas", key, expected, value }
 }
 

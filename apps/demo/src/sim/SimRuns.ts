@@ -63,7 +63,9 @@ const makeRun = (jobs: number, settings: SimSettings): Effect.Effect<Run, Worker
     : Effect.gen(function* () {
         const threads = yield* Layer.build(
           RpcClient.layerProtocolWorker({ size: jobs, concurrency: 1 }).pipe(
-            Layer.provide(NodeWorker.layer(() => new Worker(Modules.simWorker)))
+            Layer.provide(
+              NodeWorker.layer(() => new Worker(Modules.simWorker, { workerData: Modules.compileCache }))
+            )
           )
         )
         const client = yield* Effect.provide(RpcClient.make(SimRpcs), threads)

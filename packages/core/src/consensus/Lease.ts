@@ -42,17 +42,16 @@ const confirmedMillis = (state: NodeState, role: Leader): number =>
       : (role.progress.get(voter)?.confirmedMillis ?? Number.NEGATIVE_INFINITY)
   )
 
-/** With each heartbeat a round begins, so that the lease is always fresh. */
-export const beginRound = (state: NodeState, stamp: Stamp): NodeState => {
+/** With each heartbeat a round begins, so that the lease is always fresh: notes when it was. */
+export const onRoundBegun = (state: NodeState, stamp: Stamp): NodeState => {
   const { role, config } = state
   if (role._tag !== "Leader" || !config.leaseReads) return state
-  const round = role.round + 1
   const since = stamp.nowMillis - config.electionTimeoutMillis
   // What began before that gives no lease any more.
   const recent = role.roundStarts.filter(({ startMillis }) => startMillis > since)
   return {
     ...state,
-    role: { ...role, round, roundStarts: [...recent, { round, startMillis: stamp.nowMillis }] }
+    role: { ...role, roundStarts: [...recent, { round: role.round, startMillis: stamp.nowMillis }] }
   }
 }
 

@@ -74,8 +74,14 @@ export interface Leader {
   readonly hasUrged: boolean
   /** With leases: when the rounds of the last election timeout began. */
   readonly roundStarts: ReadonlyArray<RoundStart>
-  /** The newest round that peers are asked to answer (see ReadIndex). */
+  /** The newest round that peers are asked to answer (see Rounds). */
   readonly round: number
+  /** The newest that a quorum has answered. */
+  readonly answeredRound: number
+  /** Who was the first to make that quorum, without those whose connection broke since. */
+  readonly quickest: ReadonlyArray<NodeId>
+  /** Of whom the newest round is asked at once; of everybody, where nothing is said. */
+  readonly asked: ReadonlyArray<NodeId> | undefined
   readonly reads: ReadonlyArray<PendingRead>
 }
 
@@ -207,4 +213,4 @@ export const replicatedTo = ({ role }: NodeState): ReadonlyArray<NodeId> =>
 
 /** Every other member that counts to a quorum. */
 export const otherVoters = (state: NodeState): ReadonlyArray<NodeId> =>
-  peersOf(state).filter((id) => Membership.isVoter(state.membership, id))
+  Membership.voters(state.membership).filter((id) => id !== state.self)

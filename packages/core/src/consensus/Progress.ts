@@ -28,7 +28,7 @@ export interface Progress {
   readonly isLost: boolean
   /** When the newest lease round that it has answered began (see Lease). */
   readonly confirmedMillis: number
-  /** The highest round that the peer has answered (see ReadIndex). */
+  /** The highest round that the peer has answered (see Rounds). */
   readonly ackedRound: number
   /** The snapshot that it was sent last, and how far it has got with it; `undefined` when there was none. */
   readonly transfer: Transfer | undefined

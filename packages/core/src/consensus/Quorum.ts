@@ -18,17 +18,20 @@ export const reachedBy = (sets: VotingSets, valueOf: (voter: NodeId) => number):
   let reached = Number.POSITIVE_INFINITY
   for (const set of sets) {
     if (set.length === 0) continue
-    const values = sortDown(set.map(valueOf))
-    reached = Math.min(reached, values[majority(set.length) - 1]!)
+    reached = Math.min(reached, sortedDown(set, valueOf)[majority(set.length) - 1]!)
   }
   return reached
 }
 
 /** Sets are small, and this is asked with every answer of a peer: by insertion it takes a tenth of a general sort. */
-const sortDown = (values: Array<number>): Array<number> => {
-  for (let next = 1; next < values.length; next++) {
-    const value = values[next]!
-    let at = next
+const sortedDown = (
+  set: ReadonlyArray<NodeId>,
+  valueOf: (voter: NodeId) => number
+): ReadonlyArray<number> => {
+  const values: Array<number> = []
+  for (const voter of set) {
+    const value = valueOf(voter)
+    let at = values.length
     for (; at > 0 && values[at - 1]! < value; at--) values[at] = values[at - 1]!
     values[at] = value
   }

@@ -2,13 +2,11 @@
  * Linearizable reads without the log (paper, section 8; thesis, section 6.4).
  *
  * The leader notes its commit index, makes sure that it still is the leader, and lets the read run on
- * any state that has applied so far. "Still the leader" is a round: every append carries the newest
- * round's number, every answer echoes it, and once a quorum has answered a round, all reads that were
- * asked before it went out are good. Reads that arrive together share a round. A follower asks the
- * leader for an index and reads its own state.
+ * any state that has applied so far. "Still the leader" is a round (see Rounds): once a quorum has answered
+ * one, all reads that were asked before it went out are good. Reads that arrive together share a round. A
+ * follower asks the leader for an index and reads its own state.
  */
 import * as LogIndex from "../LogIndex.ts"
-import * as Membership from "../Membership.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { ReadIndex, ReadIndexReply } from "../RaftMessage.ts"
 import type { Emit } from "./Action.ts"
@@ -16,7 +14,7 @@ import type { ReadsRequested } from "./Event.ts"
 import * as Commitment from "./Commitment.ts"
 import * as Lease from "./Lease.ts"
 import type { Leader, NodeState, Stamp } from "./NodeState.ts"
-import * as Quorum from "./Quorum.ts"
+import * as Rounds from "./Rounds.ts"
 
 /** Who waits: calls on this node, or a follower that asked for them. */
 export type Reader =
@@ -133,26 +131,33 @@ export const settle = (state: NodeState, emit: Emit): NodeState => {
  */
 const startRound = (state: NodeState, role: Leader): NodeState => {
   if (state.commitIndex < role.termStartIndex || role.reads.every((read) => read.round > 0)) return state
-  const round = role.round + 1
+  // The newest round is the one that peers are asked for, so it has to do for all who wait.
+  const [asker, ...others] = new Set(role.reads.map(askerOf))
+  const asking = Rounds.begin(state, role, others.length === 0 ? asker : undefined)
   const reads = role.reads.map((read) =>
-    read.round > 0 ? read : { ...read, readIndex: state.commitIndex, round }
+    read.round > 0 ? read : { ...read, readIndex: state.commitIndex, round: asking.round }
   )
-  return { ...state, role: { ...role, round, reads } }
+  return { ...state, role: { ...asking, reads } }
 }
 
-/** Answers the reads whose round a quorum has answered. A leader always agrees with itself. */
+/** Answers the reads whose round a quorum has answered. */
 const confirm = (state: NodeState, emit: Emit): NodeState => {
   const { role } = state
   if (role._tag !== "Leader") return state
-  const confirmed = Quorum.reachedBy(Membership.votingSets(state.membership), (voter) =>
-    voter === state.self ? Number.POSITIVE_INFINITY : (role.progress.get(voter)?.ackedRound ?? 0)
-  )
-  const isConfirmed = (read: PendingRead) => read.round > 0 && read.round <= confirmed
+  const isConfirmed = (read: PendingRead) =>
+    read.round > 0 && read.round <= Rounds.answered(state, role, askerOf(read))
   const reads = role.reads.filter((read) => !isConfirmed(read))
   if (reads.length === role.reads.length) return state
-  for (const read of role.reads) if (isConfirmed(read)) answer(state, read, emit)
+  for (const read of role.reads) if (!reads.includes(read)) answer(state, read, emit)
   return { ...state, role: { ...role, reads } }
 }
+
+/**
+ * The follower that asks. Its question speaks for its own reads as an answer to their round does, but for nobody
+ * else's: it may have been long on its way.
+ */
+const askerOf = ({ reader }: PendingRead): NodeId | undefined =>
+  reader._tag === "Remote" ? reader.from : undefined
 
 const answer = (state: NodeState, read: PendingRead, emit: Emit): void => {
   const { reader, readIndex } = read

@@ -21,6 +21,7 @@ import { PeerProgress } from "./PeerProgress.ts"
 import * as Progress from "./Progress.ts"
 import * as RaftLog from "./RaftLog.ts"
 import * as ReadIndex from "./ReadIndex.ts"
+import * as Rounds from "./Rounds.ts"
 
 /**
  * A candidate has won. It knows nothing of the others' logs, and cannot commit what it inherits until an
@@ -43,6 +44,9 @@ export const beginTerm = (state: NodeState, stamp: Stamp, emit: Emit): NodeState
       beatMillis: stamp.nowMillis,
       disk: { persisted: state.durability.persisted, sinceMillis: stamp.nowMillis },
       round: 0,
+      answeredRound: 0,
+      quickest: [],
+      asked: undefined,
       reads: []
     }
   }
@@ -136,7 +140,8 @@ export const onPeerLost = (state: NodeState, peer: NodeId): NodeState => {
   const { role } = state
   const known = role._tag === "Leader" ? role.progress.get(peer) : undefined
   if (role._tag !== "Leader" || known === undefined) return state
-  return { ...state, role: { ...role, progress: role.progress.with(peer, Progress.lost(known)) } }
+  const remaining = Rounds.onPeerLost(role, peer)
+  return { ...state, role: { ...remaining, progress: role.progress.with(peer, Progress.lost(known)) } }
 }
 
 /**
@@ -165,10 +170,8 @@ const onAnswer = (
   if (role._tag !== "Leader" || known === undefined) return state
   const contacted = Progress.contacted(known, stamp.nowMillis, round)
   const progress = change(state.config.leaseReads ? Lease.confirm(role, contacted, round) : contacted)
-  const answered: NodeState = {
-    ...state,
-    role: { ...role, progress: role.progress.with(from, progress) }
-  }
+  const told: NodeState = { ...state, role: { ...role, progress: role.progress.with(from, progress) } }
+  const answered = Rounds.onAnswered(told, round)
   const isFurther = progress.matchIndex > LogIndex.max(known.matchIndex, state.commitIndex)
   const advanced = isFurther ? Commitment.advance(answered) : answered
   return ReadIndex.settle(advanced, emit)
@@ -212,7 +215,7 @@ export const nextAppend = (
   const progress = role._tag === "Leader" ? role.progress.get(peer) : undefined
   if (role._tag !== "Leader" || progress === undefined) return undefined
   const cursor = catchUp(before, progress)
-  const isDue = role.beat > cursor.beat || role.round > cursor.round
+  const isDue = role.beat > cursor.beat || (role.round > cursor.round && Rounds.asksNow(role, peer))
   if (isBehindLog(state, cursor)) {
     return isDue
       ? { message: bareHeartbeat(state, role), cursor: sent(state, role, progress, cursor, []) }

@@ -180,3 +180,7 @@ export const acknowledgedBytes = (
   if (progress === undefined || progress.matchIndex >= snapshot.lastIndex) return undefined
   return progress.transfer?.snapshotId === snapshot.id ? progress.transfer.offset : 0
 }
+
+/** The log has lost what follows `snapshot`: whoever installs it needs the next one at once. */
+export const isOutdated = ({ log }: NodeState, snapshot: SnapshotMeta): boolean =>
+  snapshot.lastIndex < log.base.index

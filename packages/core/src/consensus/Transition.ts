@@ -20,6 +20,7 @@ import type { NodeState, Stamp } from "./NodeState.ts"
 import * as ReadIndex from "./ReadIndex.ts"
 import * as Reconfiguration from "./Reconfiguration.ts"
 import * as Replication from "./Replication.ts"
+import * as Rounds from "./Rounds.ts"
 import * as Snapshotting from "./Snapshotting.ts"
 
 /** The outcome of one event. Actions are in the order in which they must be carried out. */
@@ -77,8 +78,8 @@ const onEvent = (state: NodeState, event: Event, stamp: Stamp, emit: Emit): Node
 }
 
 const onHeartbeatDue = (state: NodeState, stamp: Stamp, emit: Emit): NodeState => {
-  const checked = Lease.beginRound(CheckQuorum.onHeartbeatDue(state, stamp, emit), stamp)
-  const handingOver = LeadershipTransfer.onHeartbeatDue(checked, stamp, emit)
+  const asking = Rounds.beginWithHeartbeat(CheckQuorum.onHeartbeatDue(state, stamp, emit))
+  const handingOver = LeadershipTransfer.onHeartbeatDue(Lease.onRoundBegun(asking, stamp), stamp, emit)
   return ReadIndex.dropOverdue(Reconfiguration.onHeartbeatDue(handingOver, stamp, emit), stamp, emit)
 }
 

@@ -24,11 +24,11 @@ export class Outbox {
   }
 
   private releaseUpTo(persisted: number): void {
-    const due = this.heldBack.filter(({ ticket }) => ticket <= persisted)
-    if (due.length === 0) return
-    this.heldBack =
-      due.length === this.heldBack.length ? [] : this.heldBack.filter(({ ticket }) => ticket > persisted)
-    for (const { message, to } of due) this.send(to, message)
+    const { heldBack } = this
+    // Mostly all of them wait for the same write.
+    if (heldBack.every(({ ticket }) => ticket > persisted)) return
+    this.heldBack = heldBack.filter(({ ticket }) => ticket > persisted)
+    for (const { message, ticket, to } of heldBack) if (ticket <= persisted) this.send(to, message)
   }
 
   /** While a disk hangs, heartbeats ask for the same acknowledgement again and again: once is enough. */

@@ -16,10 +16,10 @@ import type { SnapshotStore, SnapshotWriter, StorageError } from "../RaftStorage
 import type { Arrival } from "./Restorer.ts"
 
 /** Pieces that wait for the disk; more are dropped, and sent again by the leader. */
-const maxWaitingPieces = 16
+const maxWaitingPieces = 32
 
 /** Pieces that are held until those before them come. A leader has no more than this under way. */
-const maxHeldPieces = 4
+const maxHeldPieces = 16
 
 export interface SnapshotReceiver {
   readonly keep: (piece: KeepSnapshotPiece) => void

@@ -29,6 +29,8 @@ export const makeReplicators = (node: RoleContext): Effect.Effect<Replicators, n
   Effect.gen(function* () {
     const snapshotSenders = yield* FiberMap.make<NodeId>()
     const peersByName = new Map<NodeId, Peer>()
+    // The same, to be gone through with every turn.
+    let all: ReadonlyArray<Peer> = []
 
     const start = (peer: NodeId) => {
       const gates = SnapshotSender.makeGates()
@@ -53,9 +55,10 @@ export const makeReplicators = (node: RoleContext): Effect.Effect<Replicators, n
         Effect.gen(function* () {
           for (const peer of peersByName.keys()) if (!peers.includes(peer)) yield* stop(peer)
           for (const peer of peers) if (!peersByName.has(peer)) yield* start(peer)
+          all = Array.from(peersByName.values())
         }),
       send: () => {
-        for (const { replicate, gates } of peersByName.values()) {
+        for (const { replicate, gates } of all) {
           replicate()
           gates.moved.openUnsafe()
         }

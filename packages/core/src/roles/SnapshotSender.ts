@@ -3,7 +3,7 @@
  *
  * It is a lane of its own: heartbeats, and appends to other peers, go on beside it. Pieces go out ahead of
  * the answers, within a window; when no answer comes for an election timeout it starts over from where
- * the peer has got to. It ends when the peer has it, and sleeps until it is needed again.
+ * the peer has got to, or with a newer snapshot where this one would be of no use any more. It ends when the peer has it, and sleeps until it is needed again.
  */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
@@ -12,8 +12,11 @@ import type { NodeId } from "../NodeId.ts"
 import type { SnapshotReader, StorageError } from "../RaftStorage.ts"
 import type { RoleContext } from "./Role.ts"
 
-/** Pieces under way at a time. */
-const windowPieces = 4
+/** Pieces under way at a time: as many as cover the time until a follower's answer, which writes what it gets. */
+const windowPieces = 16
+
+/** Pieces that are read from the disk at a time. */
+const readPieces = 4
 
 /** The two gates of a sender: that its peer needs the snapshot, and that something may have changed. */
 export interface Gates {
@@ -45,6 +48,7 @@ const transfer = (node: RoleContext, peer: NodeId, moved: Latch.Latch, reader: S
   Effect.gen(function* () {
     const { electionTimeoutMillis, snapshotPieceBytes } = node.state().config
     const { meta, sizeBytes } = reader
+    const pieceAt = pieces(reader, snapshotPieceBytes)
     let sent = 0
     let isWholeSent = false
     let acknowledged = 0
@@ -58,6 +62,7 @@ const transfer = (node: RoleContext, peer: NodeId, moved: Latch.Latch, reader: S
         sent = Math.max(sent, acknowledged)
         progressMillis = node.nowMillis()
       } else if (node.nowMillis() - progressMillis >= electionTimeoutMillis) {
+        if (Snapshotting.isOutdated(node.state(), meta)) return
         sent = acknowledged
         isWholeSent = false
         progressMillis = node.nowMillis()
@@ -67,7 +72,7 @@ const transfer = (node: RoleContext, peer: NodeId, moved: Latch.Latch, reader: S
         yield* Effect.timeoutOption(Latch.await(moved), electionTimeoutMillis)
         continue
       }
-      const data = yield* reader.read(sent, snapshotPieceBytes)
+      const data = yield* pieceAt(sent)
       const { currentTerm: term } = node.state()
       node.send(peer, { _tag: "InstallSnapshot", term, snapshot: meta, sizeBytes, offset: sent, data })
       sent += data.byteLength
@@ -76,3 +81,21 @@ const transfer = (node: RoleContext, peer: NodeId, moved: Latch.Latch, reader: S
       yield* Effect.yieldNow
     }
   })
+
+/** The pieces of a snapshot, read a few at a time. */
+const pieces = (
+  reader: SnapshotReader,
+  pieceBytes: number
+): ((offset: number) => Effect.Effect<Uint8Array, StorageError>) => {
+  let start = 0
+  let ahead: Uint8Array = new Uint8Array(0)
+  const cut = (offset: number) => ahead.subarray(offset - start, offset - start + pieceBytes)
+  return (offset) =>
+    offset >= start && offset < start + ahead.byteLength
+      ? Effect.succeed(cut(offset))
+      : Effect.map(reader.read(offset, readPieces * pieceBytes), (read) => {
+          start = offset
+          ahead = read
+          return cut(offset)
+        })
+}

@@ -55,28 +55,41 @@ export interface Recorder<Input, Output> {
   readonly operations: Effect.Effect<ReadonlyArray<Operation<Input, Output>>>
 }
 
-interface Pending<Input, Output> {
+/** An operation that may still run: there are many, so it is made once, and its end is written into it. */
+interface Recorded<Input, Output> {
   readonly client: number
   readonly input: Input
   readonly callNanos: number
-  ended: Operation<Input, Output> | undefined
+  returnNanos: number
+  outcome: Outcome<Output>
 }
+
+/** In the place of a return that was not yet. */
+const stillRunning = -1
+
+const unknown: Outcome<never> = { _tag: "Unknown" }
 
 /** A recorder on the present `Clock`. It keeps every operation until it is dropped itself. */
 export const make = <Input, Output>(): Effect.Effect<Recorder<Input, Output>> =>
   Clock.clockWith((clock) =>
     Effect.sync(() => {
       const stamp = makeStamp(clock)
-      const begun: Array<Pending<Input, Output>> = []
+      const begun: Array<Recorded<Input, Output>> = []
       const begin: Recorder<Input, Output>["begin"] = ({ client, input, output, didNotHappen }) => {
-        const pending: Pending<Input, Output> = { client, input, callNanos: stamp(), ended: undefined }
-        begun.push(pending)
+        const recorded: Recorded<Input, Output> = {
+          client,
+          input,
+          callNanos: stamp(),
+          returnNanos: stillRunning,
+          outcome: unknown
+        }
+        begun.push(recorded)
         return (exit) => {
-          const outcome: Outcome<Output> = Exit.isSuccess(exit)
+          recorded.returnNanos = stamp()
+          recorded.outcome = Exit.isSuccess(exit)
             ? { _tag: "Ok", output: output(exit.value) }
             : { _tag: isSureFailure(exit.cause, didNotHappen) ? "Fail" : "Unknown" }
-          pending.ended = { client, input, callNanos: pending.callNanos, returnNanos: stamp(), outcome }
-          return outcome
+          return recorded.outcome
         }
       }
       return {
@@ -87,9 +100,8 @@ export const make = <Input, Output>(): Effect.Effect<Recorder<Input, Output>> =>
             return Effect.onExit(effect, (exit) => Effect.sync(() => void end(exit)))
           }),
         operations: Effect.sync(() =>
-          begun.map(
-            ({ client, input, callNanos, ended }) =>
-              ended ?? { client, input, callNanos, returnNanos: stamp(), outcome: { _tag: "Unknown" } }
+          begun.map((recorded) =>
+            recorded.returnNanos === stillRunning ? { ...recorded, returnNanos: stamp() } : recorded
           )
         )
       }

@@ -30,6 +30,45 @@ clientTest("leaves a node that stands still when another one leads", { size: 3 }
   })
 )
 
+clientTest("stays at the node that it asked when that one leads", { size: 3 }, (cluster, doors) =>
+  Effect.gen(function* () {
+    const { entrance } = cluster.raft(yield* cluster.awaitLeader())
+    let admitted = 0
+    yield* doors.hall.listen("frozen", frozen)
+    yield* doors.hall.listen("heir", {
+      ...entrance,
+      admit: (visitor) => {
+        admitted += 1
+        return entrance.admit(visitor)
+      }
+    })
+    const client = yield* doors.client({ endpoints: ["frozen", "heir"] })
+    yield* Effect.forkScoped(client.propose("lost"))
+    yield* cluster.advance("150 millis")
+    for (const [at, command] of ["x", "y"].entries()) {
+      assert.strictEqual(yield* cluster.drive(client.propose(command), { within: "50 millis" }), at + 1)
+    }
+    // It goes on there, and asks nobody any more.
+    yield* cluster.advance("1 second")
+    assert.strictEqual(yield* cluster.drive(client.propose("z")), 3)
+    assert.strictEqual(admitted, 1)
+  })
+)
+
+clientTest("hears of it when the connection breaks that it stayed at", { size: 3 }, (cluster, doors) =>
+  Effect.gen(function* () {
+    const leader = yield* cluster.awaitLeader()
+    yield* doors.hall.listen("frozen", frozen)
+    yield* doors.hall.listen("heir", cluster.raft(leader).entrance)
+    const client = yield* doors.client({ endpoints: ["frozen", "heir", addressOf(leader)] })
+    yield* Effect.forkScoped(client.propose("lost"))
+    yield* cluster.advance("150 millis")
+    yield* cluster.drive(client.propose("x"))
+    assert.strictEqual(doors.hall.cut("heir"), 1)
+    assert.strictEqual(yield* cluster.drive(client.propose("y")), 2)
+  })
+)
+
 clientTest(
   "stays with a slow leader as long as the others say that it leads",
   { size: 3 },

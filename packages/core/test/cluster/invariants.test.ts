@@ -60,6 +60,9 @@ const state = (given: Given): NodeState.NodeState => {
     roundStarts: [],
     disk: { persisted: 0, sinceMillis: 0 },
     round: 0,
+    answeredRound: 0,
+    quickest: [],
+    asked: undefined,
     reads: []
   }
   return {

@@ -70,6 +70,19 @@ export const unnoticed: Aim = (plan) => {
   }
 }
 
+/** Leaders stand still for longer than an election, and read what was said to them meanwhile when they go on. */
+export const frozen: Aim = (plan) => {
+  const dice = diceOf(plan, "frozen")
+  const node: Victim = "leader"
+  return {
+    ...plan,
+    size: 3,
+    config: { ...plan.config, leaseReads: false },
+    network: { ...plan.network, delayMillis: [0, 10], loss: 0 },
+    faults: faultsOf(plan, dice, { everyMillis: 500, longestMillis: 2_000 }, () => ({ _tag: "Pause", node }))
+  }
+}
+
 /**
  * Voters and learners come and go by the dozen, leaders are asked to hand over, and one after the other is
  * cut off or killed in the middle of it.

@@ -218,7 +218,7 @@ export const ruleBugs: ReadonlyArray<Bug> = [
     name: "a leader reads without asking a quorum",
     claim: "a leader exchanges heartbeats with a majority before it answers a read (paper, 8)",
     file: "consensus/ReadIndex.ts",
-    find: "read.round > 0 && read.round <= confirmed",
+    find: "read.round > 0 && read.round <= Rounds.answered(state, role, askerOf(read))",
     replace: "read.round > 0",
     aim: Aims.all(Aims.unnoticed, Aims.busy)
   },
@@ -226,9 +226,26 @@ export const ruleBugs: ReadonlyArray<Bug> = [
     name: "a read is confirmed by an older round",
     claim: "the round of heartbeats begins after the read has come (thesis, 6.4)",
     file: "consensus/ReadIndex.ts",
-    find: "read.round > 0 && read.round <= confirmed",
-    replace: "read.round > 0 && read.round - 1 <= confirmed",
-    aim: Aims.all(Aims.unnoticed, Aims.busy)
+    find: "read.round <= Rounds.answered(state, role, askerOf(read))",
+    replace: "read.round - 1 <= Rounds.answered(state, role, askerOf(read))",
+    aim: Aims.all(Aims.frozen, Aims.busy)
+  },
+  {
+    name: "a follower's question confirms everybody's reads",
+    claim: "a question was sent after its own reads had come, but maybe before others (docs/decisions/0035)",
+    file: "consensus/ReadIndex.ts",
+    find: "read.round <= Rounds.answered(state, role, askerOf(read))",
+    replace:
+      "read.round <= Rounds.answered(state, role, role.reads.map(askerOf).find((asker) => asker !== undefined))",
+    aim: Aims.all(Aims.frozen, Aims.busy)
+  },
+  {
+    name: "who is asked first is one too few",
+    claim: "a round needs the answers of a quorum (thesis, 6.4)",
+    file: "consensus/Rounds.ts",
+    find: "asked.includes(voter) ? 1 : 0\n    ) >= 1",
+    replace: "asked.includes(voter) ? 1 : 0\n    ) >= 0",
+    unseen: "it costs only time: the next heartbeat asks everybody"
   },
   {
     name: "a new leader reads before its first commit",

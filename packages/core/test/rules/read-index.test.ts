@@ -208,12 +208,46 @@ describe("at a follower (thesis, section 6.4)", () => {
   })
 
   it("the leader answers it after a round, once for each time it was asked", () => {
-    const node = settledLeader({ term: 4 })
+    const node = settledLeader({ term: 4, voters: 5 })
     const ask = Build.readIndex({ term: 4, requestId: 7 })
     node.receives("n3", ask).receives("n3", ask)
     expect(node.sent).toEqual([])
     node.receives("n2", heard({ round: 1 }))
     expect(node.sent).toEqual([["n3", Build.readIndexReply({ term: 4, requestId: 7, readIndex: 1 })]])
+  })
+
+  it("who asks follows this leader: with it of three voters two are known to", () => {
+    const node = settledLeader({ term: 4 })
+    node.replicatesTo("n2")
+    node.receives("n3", Build.readIndex({ term: 4, requestId: 7 }))
+    expect(node.sent).toEqual([["n3", Build.readIndexReply({ term: 4, requestId: 7, readIndex: 1 })]])
+    expect(node.replicatesTo("n2")).toEqual([])
+  })
+
+  it("also at a leader that waits for its first commit, and only then (B43)", () => {
+    const node = leader({ term: 4, log: [1, 1] })
+    node.receives("n3", Build.readIndex({ term: 4, requestId: 7 }))
+    expect(node.sent).toEqual([])
+    node.receives("n2", Build.accepted({ term: 4, match: 3 }))
+    expect(node.sent).toEqual([["n3", Build.readIndexReply({ term: 4, requestId: 7, readIndex: 3 })]])
+  })
+
+  it("a question says nothing for reads of others, which may have come after it was sent", () => {
+    const node = settledLeader({ term: 4, voters: 5 }).reads(1)
+    node.receives("n3", Build.readIndex({ term: 4, requestId: 7 }))
+    node.receives("n2", heard({ round: 2 }))
+    expect(node.actionsOf("ReadsConfirmed")).toEqual([])
+    expect(node.sent).toEqual([["n3", Build.readIndexReply({ term: 4, requestId: 7, readIndex: 1 })]])
+    node.receives("n4", heard({ round: 1 }))
+    expect(node.actions).toEqual([confirmed([1], 1)])
+  })
+
+  it("B08: the question of a learner counts for nobody", () => {
+    const node = settledLeader({ term: 4, learners: 1 })
+    node.receives("n4", Build.readIndex({ term: 4, requestId: 7 }))
+    expect(node.sent).toEqual([])
+    node.receives("n2", heard({ round: 1 }))
+    expect(node.sent).toEqual([["n4", Build.readIndexReply({ term: 4, requestId: 7, readIndex: 1 })]])
   })
 
   it("nobody but the leader of the asker's term answers", () => {

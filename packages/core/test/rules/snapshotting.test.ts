@@ -315,7 +315,7 @@ describe("a leader whose log no longer has what a peer needs (section 7)", () =>
 
   it("sends heartbeats meanwhile that claim nothing about the peer's log", () => {
     const node = behind(2).heartbeatDue()
-    expect(node.replicatesTo("n2")).toEqual([Build.appendEntries({ term: 3, prev: Build.start })])
+    expect(node.replicatesTo("n2")).toEqual([Build.appendEntries({ term: 3, prev: Build.start, round: 1 })])
     expect(node.replicatesTo("n2")).toEqual([])
   })
 

@@ -40,8 +40,7 @@ export class Endpoints {
   /** One of those given, another each time, and not this one; `undefined` where there is no other. */
   otherThan(endpoint: string): string | undefined {
     const others = this.given.filter((given) => given !== endpoint)
-    this.asked += 1
-    return others[this.asked % others.length]
+    return others[this.asked++ % others.length]
   }
 
   /** Somebody says that the leader is at `endpoint`. Tells whether that will be followed. */

@@ -21,7 +21,7 @@ export interface LinkOwner {
 
 export class Link implements ConnectionHandler {
   readonly endpoint: string
-  private readonly owner: LinkOwner
+  private owner: LinkOwner
   private readonly underWay = new Numbered<Call>()
   private readonly end = Deferred.makeUnsafe<void>()
   private connection: ClientConnection | undefined
@@ -40,6 +40,11 @@ export class Link implements ConnectionHandler {
   open(connection: ClientConnection): boolean {
     this.connection = connection
     return !this.hasEnded
+  }
+
+  /** From now on another one hears what comes: a connection on which somebody was asked may serve calls later. */
+  moveTo(owner: LinkOwner): void {
+    this.owner = owner
   }
 
   /** Whose connection it is; `undefined` where it is lost. */

@@ -7,6 +7,7 @@
  * | link | a connection | its end |
  * | sweeper | the router | a tick, while there are calls |
  * | second opinion | a router that seeks the leader | a while, while there are calls |
+ * | question | its answer, or the connection if that is used then | another node's word |
  *
  * There is one connection in use at a time. What cannot go out is parked; the seeker goes from node to node,
  * longer and longer pauses in between, until one takes it. A connection that is no longer the right one
@@ -253,10 +254,19 @@ export class Router implements LinkOwner, SecondOpinion.Doubter {
     return this.endpoints.otherThan(endpoint)
   }
 
-  onOpinion(link: Link, endpoint: string, leaderAt: string | null): void {
-    if (this.link !== link) return
-    this.endpoints.failed(link.endpoint)
-    this.leave(link, `${link.endpoint} does not answer, and leads no more`, leaderAt ?? endpoint)
+  onOpinion(silent: Link, asked: Link, leaderAt: string | null): boolean {
+    if (this.link !== silent) return false
+    const problem = `${silent.endpoint} does not answer, and leads no more`
+    this.endpoints.failed(silent.endpoint)
+    if (leaderAt !== null) {
+      this.leave(silent, problem, leaderAt)
+      return false
+    }
+    this.setback(problem)
+    asked.moveTo(this)
+    this.use(asked, null)
+    silent.retire()
+    return true
   }
 
   /** The present link is of no use any more; what is under way on it is still answered. */
@@ -308,7 +318,7 @@ export const make = (settings: Settings): Effect.Effect<Router, never, Scope.Sco
     })
     yield* Effect.forever(sweepOnce).pipe(Effect.annotateLogs({ fiber: "client sweeper" }), Effect.forkScoped)
     if (settings.seeksLeader) {
-      yield* SecondOpinion.watch(router, settings).pipe(
+      yield* SecondOpinion.watch(router, links, settings).pipe(
         Effect.annotateLogs({ fiber: "client second opinion" }),
         Effect.forkScoped
       )

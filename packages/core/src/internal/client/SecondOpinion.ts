@@ -5,14 +5,19 @@
  * A leader that stands still, or is cut off from its peers, keeps its connections open. The transport
  * takes it for dead after a while; the other nodes know better, and sooner, for they elect another. So the
  * word of one of them is enough to go there. It is asked once and answers when it knows of another leader; a
- * leader that is only slow keeps its clients, for then nobody does.
+ * leader that is only slow keeps its clients, for then nobody does. Where the one that was asked leads itself, the
+ * connection serves the calls from then on, and none has to be made when time is dear.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import type { ConnectionHandler, RaftClientTransport } from "../../RaftClientTransport.ts"
-import type { ClusterId, GroupId } from "../../NodeId.ts"
-import type { Link } from "./Link.ts"
+import * as Fiber from "effect/Fiber"
+import * as FiberSet from "effect/FiberSet"
+import type { ClientRequest } from "../../ClientMessage.ts"
+import type { RaftClientTransport } from "../../RaftClientTransport.ts"
+import type { ClusterId, GroupId, NodeId } from "../../NodeId.ts"
+import { Call } from "./Call.ts"
+import { Link } from "./Link.ts"
+import type { LinkOwner } from "./Link.ts"
 
 export interface Settings {
   readonly transport: RaftClientTransport["Service"]
@@ -31,15 +36,22 @@ export interface Doubter {
   readonly silentLink: () => Link | undefined
   /** A node to ask in place of this one. */
   readonly otherThan: (endpoint: string) => string | undefined
-  /** The node at `endpoint` says where another leader is; `null` when it leads itself. */
-  readonly onOpinion: (link: Link, endpoint: string, leaderAt: string | null) => void
+  /**
+   * The node at the other end of `asked` says where another leader is than at `silent`; `null` when it leads itself. Tells
+   * whether calls go out on `asked` from now on.
+   */
+  readonly onOpinion: (silent: Link, asked: Link, leaderAt: string | null) => boolean
 }
 
 /** So many doubts long one node is asked, then another one: it might be cut off from whoever leads. */
 const doubtsOfAQuestion = 10
 
-/** Watches for as long as it is not interrupted. */
-export const watch = (router: Doubter, settings: Settings): Effect.Effect<never> => {
+/** Watches for as long as it is not interrupted. Connections that are used live among `links`. */
+export const watch = (
+  router: Doubter,
+  links: FiberSet.FiberSet<void>,
+  settings: Settings
+): Effect.Effect<never> => {
   const { doubtMillis } = settings
 
   /** Until the node gives answers, or owes none any more. */
@@ -48,16 +60,17 @@ export const watch = (router: Doubter, settings: Settings): Effect.Effect<never>
       router.silentLink() === silent ? Effect.delay(untilHeard(silent), doubtMillis) : Effect.void
     )
 
-  const look = Effect.suspend(() => {
+  const look = Effect.gen(function* () {
     const silent = router.silentLink()
-    const other = silent === undefined ? undefined : router.otherThan(silent.endpoint)
-    if (silent === undefined || other === undefined) return Effect.void
-    const opinion = Effect.map(ask(other, silent, settings), (leaderAt) => {
-      if (leaderAt !== undefined) router.onOpinion(silent, other, leaderAt)
-    })
-    return Effect.timeoutOption(
-      Effect.raceFirst(opinion, Effect.delay(untilHeard(silent), doubtMillis)),
-      doubtMillis * doubtsOfAQuestion
+    const doubted = silent?.nodeId
+    if (silent === undefined || doubted === undefined) return
+    const other = router.otherThan(silent.endpoint)
+    if (other === undefined) return
+    const question = new Question(router, silent, doubted, other)
+    const asking = yield* FiberSet.run(links, ask(question, settings))
+    yield* Effect.raceFirst(question.ended, Effect.delay(untilHeard(silent), doubtMillis)).pipe(
+      Effect.timeoutOption(doubtMillis * doubtsOfAQuestion),
+      Effect.ensuring(Effect.suspend(() => (question.isUsed ? Effect.void : Fiber.interrupt(asking))))
     )
   })
   return router.whileBusy.pipe(
@@ -67,35 +80,73 @@ export const watch = (router: Doubter, settings: Settings): Effect.Effect<never>
   )
 }
 
-/**
- * Where the leader is, as the node at `endpoint` learns; `null` when it leads itself, `undefined` when it does not say.
- * The connection serves for nothing else.
- */
-const ask = (
-  endpoint: string,
-  silent: Link,
-  settings: Settings
-): Effect.Effect<string | null | undefined> => {
-  const { clusterId, connectTimeoutMillis, groupId, transport } = settings
-  return Effect.gen(function* () {
-    const told = Deferred.makeUnsafe<string | null | undefined>()
-    const tell = (leaderAt: string | null | undefined) =>
-      void Deferred.doneUnsafe(told, Effect.succeed(leaderAt))
-    const handler: ConnectionHandler = {
-      onAnswers: ([answer]) => tell(answer?._tag === "Done" ? utf8.decode(answer.bytes) || null : undefined),
-      onLost: () => tell(undefined)
-    }
+/** Connects, asks, and keeps the connection as long as it is used. */
+const ask = (question: Question, { connectTimeoutMillis, ...settings }: Settings): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const { clusterId, groupId, transport } = settings
+    const { link } = question
     const connection = yield* transport
-      .connect({ endpoint, clusterId, groupId, handler })
-      .pipe(Effect.timeoutOption(connectTimeoutMillis))
-    const { nodeId } = silent
-    if (Option.isNone(connection) || nodeId === undefined) return undefined
-    const isAsked = connection.value.send({ _tag: "AwaitLeader", id: 1, otherThan: nodeId })
-    return isAsked ? yield* Deferred.await(told) : undefined
-  }).pipe(
-    Effect.catch(() => Effect.undefined),
-    Effect.scoped
-  )
+      .connect({ endpoint: link.endpoint, clusterId, groupId, handler: link })
+      .pipe(Effect.timeout(connectTimeoutMillis))
+    if (!link.open(connection) || !link.send(question)) return
+    yield* question.ended
+    if (question.isUsed) yield* link.ended
+  }).pipe(Effect.ignore, Effect.scoped, Effect.ensuring(Effect.sync(() => question.finish())))
+
+/** A question to one node who leads. On the wire it is a call like any other, but nobody made it. */
+class Question extends Call {
+  readonly link: Link
+  /** Whether the connection serves the router's calls now. */
+  isUsed = false
+  private readonly router: Doubter
+  private readonly silent: Link
+  private readonly doubted: NodeId
+  private readonly end = Deferred.makeUnsafe<void>()
+
+  constructor(router: Doubter, silent: Link, doubted: NodeId, endpoint: string) {
+    super()
+    this.router = router
+    this.silent = silent
+    this.doubted = doubted
+    this.link = new Link(endpoint, soleOwner)
+  }
+
+  /** Completes when it is answered, or will not be. */
+  get ended(): Effect.Effect<void> {
+    return Deferred.await(this.end)
+  }
+
+  finish(): void {
+    Deferred.doneUnsafe(this.end, Effect.void)
+  }
+
+  override get isQuery(): boolean {
+    return true
+  }
+
+  override request(id: number): ClientRequest {
+    return { _tag: "AwaitLeader", id, otherThan: this.doubted }
+  }
+
+  /** At once, for the connection may be lost in the next moment, and then the router must hear of it. */
+  override onDone(bytes: Uint8Array): void {
+    this.isUsed = this.router.onOpinion(this.silent, this.link, utf8.decode(bytes) || null)
+    this.finish()
+  }
+
+  override onFailed(): void {
+    this.finish()
+  }
+}
+
+/** Of a connection on which there is a question and nothing else. */
+const soleOwner: LinkOwner = {
+  onDone: (_, question, bytes) => question.onDone(bytes),
+  onFailed: (_, question, { reason }) => question.onFailed(reason),
+  onRoom: () => undefined,
+  onLost: (_, questions, detail) => {
+    for (const question of questions) question.onFailed(question.withoutAnswer(0, detail))
+  }
 }
 
 const utf8 = new TextDecoder()

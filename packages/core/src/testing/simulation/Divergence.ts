@@ -9,7 +9,7 @@ import type { NodeId } from "../../NodeId.ts"
 import type { RaftTracer } from "../../RaftTrace.ts"
 import type { SessionAnswer } from "../../sessions/SessionAnswer.ts"
 import type { StateMachine } from "../../StateMachine.ts"
-import { sameBytes } from "../invariants/sameBytes.ts"
+import { Remembered } from "./Remembered.ts"
 
 /** Two nodes applied the same command to what should be the same state, and answered differently. */
 export class Diverged extends Error {
@@ -35,8 +35,9 @@ export const repliesTracer = <Command, Reply, View>(
   machine: StateMachine<Command, Reply, View>,
   onDiverged: (diverged: Diverged) => void
 ): ((nodeId: NodeId) => RaftTracer) => {
-  /** The first at each index. */
-  const replies: Array<{ readonly nodeId: NodeId; readonly bytes: Uint8Array } | undefined> = []
+  /** The first at each index, and who gave it. */
+  const replies = new Remembered()
+  const repliers: Array<NodeId> = []
   /** The machine's own reply, as bytes; `undefined` where the machine was not asked. */
   const bytesOf = (kind: EntryKind, reply: unknown): Uint8Array | undefined => {
     if (kind === "Command") return machine.reply.encode(reply as Reply)
@@ -49,17 +50,17 @@ export const repliesTracer = <Command, Reply, View>(
     onApplied: ({ kind, index }, reply) => {
       const bytes = bytesOf(kind, reply)
       if (bytes === undefined) return
-      const known = replies[index]
-      if (known === undefined) {
-        replies[index] = { nodeId, bytes }
-      } else if (!sameBytes(known.bytes, bytes)) {
-        const values = [machine.reply.decode(known.bytes), machine.reply.decode(bytes)] as const
+      if (!replies.has(index)) {
+        replies.put(index, bytes)
+        repliers[index] = nodeId
+      } else if (!replies.holds(index, bytes)) {
+        const values = [machine.reply.decode(replies.get(index)), machine.reply.decode(bytes)] as const
         onDiverged(
           new Diverged({
             machine: machine.name,
             what: "the reply",
             index,
-            one: known.nodeId,
+            one: repliers[index]!,
             other: nodeId,
             values
           })

@@ -1,9 +1,9 @@
 /**
  * What clients may believe, checked against what was applied in the end.
  *
- * An acknowledged command is in the log where its client was told, once (no lost write). What was applied
- * was proposed, and no more often than it was (no phantom, exactly once). What surely did not happen is
- * not there. One client's commands stand in the order in which they were acknowledged. Time in the log
+ * An acknowledged command is in the log where its client was told, and no two clients were told the same place
+ * (no lost write). What else was applied was proposed by somebody who does not know what became of it, and no more
+ * often than it was (no phantom, exactly once). What surely did not happen is not there. One client's commands stand in the order in which they were acknowledged. Time in the log
  * never goes back.
  */
 import type { LogEntry } from "../../LogEntry.ts"
@@ -23,17 +23,15 @@ export interface Attempt {
     | { readonly _tag: "Unknown" }
 }
 
-/** The commands of a history, as this oracle looks at them. */
-export const attemptsOf = <Command, View>(
+/** The commands of a history, as this oracle looks at them: each once, and none is kept. */
+export const attemptsOf = function* <Command, View>(
   history: ReadonlyArray<Completed<Command, View>>,
   encode: (command: Command) => Uint8Array
-): ReadonlyArray<Attempt> => {
-  const attempts: Array<Attempt> = []
+): Generator<Attempt> {
   for (const { client, input, outcome } of history) {
     if (input._tag === "Read") continue
-    attempts.push({ client, payload: encode(input.command), outcome: fateOf(outcome) })
+    yield { client, payload: encode(input.command), outcome: fateOf(outcome) }
   }
-  return attempts
 }
 
 const fateOf = (outcome: Outcome<Answer>): Attempt["outcome"] => {
@@ -51,27 +49,57 @@ const fateOf = (outcome: Outcome<Answer>): Attempt["outcome"] => {
 export type AppliedAt = (index: LogIndex.LogIndex) => LogEntry | undefined
 
 /** Says what is wrong, or `undefined`. */
-export const check = (attempts: ReadonlyArray<Attempt>, applied: AppliedAt): string | undefined =>
-  lostWrite(attempts, applied) ??
-  wrongCount(attempts, applied) ??
-  wrongOrder(attempts) ??
-  timeGoneBack(applied)
-
-const lostWrite = (attempts: ReadonlyArray<Attempt>, applied: AppliedAt): string | undefined => {
+export const check = (attempts: Iterable<Attempt>, applied: AppliedAt): string | undefined => {
+  const claims = new Claims()
+  const uncertain = new Counts()
   for (const { client, payload, outcome } of attempts) {
-    if (outcome._tag !== "Acknowledged") continue
-    const entry = applied(outcome.index)
-    if (entry === undefined || !sameBytes(entry.payload, payload)) {
-      return `a command of client ${client} was acknowledged at index ${outcome.index}, and is not there`
+    if (outcome._tag === "Unknown") {
+      uncertain.of(payload).possible += 1
+    } else if (outcome._tag === "Acknowledged") {
+      const wrong = lostWrite(client, payload, outcome.index, applied) ?? claims.claim(client, outcome.index)
+      if (wrong !== undefined) return wrong
     }
   }
-  return undefined
+  return phantom(claims, uncertain, applied) ?? timeGoneBack(applied)
 }
 
-/** How often one command was asked for, and applied. */
+const lostWrite = (
+  client: number,
+  payload: Uint8Array,
+  index: LogIndex.LogIndex,
+  applied: AppliedAt
+): string | undefined => {
+  const entry = applied(index)
+  return entry === undefined || !sameBytes(entry.payload, payload)
+    ? `a command of client ${client} was acknowledged at index ${index}, and is not there`
+    : undefined
+}
+
+/** Which index was said to be whose. */
+class Claims {
+  private readonly clients: Array<number | undefined> = []
+  private readonly lastIndex = new Map<number, LogIndex.LogIndex>()
+
+  /** A client was told that its command is at `index`. */
+  claim(client: number, index: LogIndex.LogIndex): string | undefined {
+    const other = this.clients[index]
+    if (other !== undefined) return `clients ${other} and ${client} were both told index ${index}`
+    const last = this.lastIndex.get(client)
+    if (last !== undefined && index <= last)
+      return `client ${client} was told index ${index} after index ${last}`
+    this.clients[index] = client
+    this.lastIndex.set(client, index)
+    return undefined
+  }
+
+  has(index: LogIndex.LogIndex): boolean {
+    return this.clients[index] !== undefined
+  }
+}
+
+/** How often one command may have happened, and was applied, beside those that were acknowledged. */
 interface Count {
   readonly payload: Uint8Array
-  acknowledged: number
   possible: number
   applied: number
   /** Of another command whose bytes have the same hash. */
@@ -88,7 +116,7 @@ class Counts {
     let count = first
     while (count !== undefined && !sameBytes(count.payload, payload)) count = count.other
     if (count !== undefined) return count
-    const made: Count = { payload, acknowledged: 0, possible: 0, applied: 0, other: first }
+    const made: Count = { payload, possible: 0, applied: 0, other: first }
     this.byHash.set(hash, made)
     return made
   }
@@ -107,21 +135,17 @@ const hashOf = (bytes: Uint8Array): number => {
   return hash
 }
 
-const wrongCount = (attempts: ReadonlyArray<Attempt>, applied: AppliedAt): string | undefined => {
-  const counts = new Counts()
-  for (const { payload, outcome } of attempts) {
-    if (outcome._tag === "None") continue
-    const count = counts.of(payload)
-    if (outcome._tag === "Acknowledged") count.acknowledged += 1
-    count.possible += 1
+/** Every command that was applied is one that was acknowledged there, or one of which nobody knows. */
+const phantom = (claims: Claims, uncertain: Counts, applied: AppliedAt): string | undefined => {
+  for (const { index, kind, payload } of entriesOf(applied)) {
+    if (kind === "Command" && !claims.has(index)) uncertain.of(payload).applied += 1
   }
-  for (const entry of entriesOf(applied)) if (entry.kind === "Command") counts.of(entry.payload).applied += 1
-  for (const { acknowledged, applied, payload, possible } of counts) {
+  for (const { applied, payload, possible } of uncertain) {
     if (applied > possible) {
-      return `the command ${textOf(payload)} was applied ${applied} times, but at most ${possible} may have happened`
-    }
-    if (applied < acknowledged) {
-      return `the command ${textOf(payload)} was acknowledged ${acknowledged} times and applied ${applied} times`
+      return (
+        `the command ${textOf(payload)} was applied ${applied} times beside those that were acknowledged, ` +
+        `but only ${possible} more may have happened`
+      )
     }
   }
   return undefined
@@ -134,19 +158,6 @@ const entriesOf = function* (applied: AppliedAt): Generator<LogEntry> {
     if (entry === undefined) return
     yield entry
   }
-}
-
-const wrongOrder = (attempts: ReadonlyArray<Attempt>): string | undefined => {
-  const lastIndex = new Map<number, LogIndex.LogIndex>()
-  for (const { client, outcome } of attempts) {
-    if (outcome._tag !== "Acknowledged") continue
-    const last = lastIndex.get(client)
-    if (last !== undefined && outcome.index <= last) {
-      return `client ${client} was told index ${outcome.index} after index ${last}`
-    }
-    lastIndex.set(client, outcome.index)
-  }
-  return undefined
 }
 
 const timeGoneBack = (applied: AppliedAt): string | undefined => {
