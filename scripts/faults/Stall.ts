@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from "node:fs"
 
 /** Times are milliseconds since the epoch. */
 export interface Stall {
-  /** "event loop", "garbage collection", or the call of `node:fs`. */
+  /** "event loop" and what it did, "garbage collection", or the call of `node:fs`. */
   readonly what: string
   readonly startMillis: number
   readonly endMillis: number

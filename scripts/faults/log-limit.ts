@@ -161,8 +161,11 @@ const judge = (seen: {
   const { directoryBytes, memoryBytes } = seen.peaks
   Report.note(`largest directories: ${inMegabytes(directoryBytes)}`)
   Report.note(`largest processes: ${inMegabytes(memoryBytes)}`)
-  const { longestMillis } = seen.silence
-  Report.note(`longest silence of the leader, as a follower saw it: ${longestMillis.toFixed(0)} ms`)
+  const { longestMillis, sinceMillis } = seen.silence
+  const since = new Date(sinceMillis).toISOString()
+  Report.note(
+    `longest silence of the leader, as a follower saw it: ${longestMillis.toFixed(0)} ms, from ${since}`
+  )
   for (const [kind, count] of seen.load.failures) Report.note(`${count} writes were answered: ${kind}`)
   Report.check(
     [...directoryBytes.values()].every((bytes) => bytes <= maxDirectoryBytes),

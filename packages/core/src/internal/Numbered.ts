@@ -48,12 +48,16 @@ export class Numbered<A> {
   }
 
   get(number: number): A | undefined {
-    return this.places[number - this.first]
+    const place = number - this.first
+    return place < this.head ? undefined : this.places[place]
   }
 
   /** Takes away what stands under `number`. */
   take(number: number): A | undefined {
     const place = number - this.first
+    // Not left to the array: a place below 0 is looked for by name, which takes a microsecond, and a node that was
+    // restarted asks so for every entry before the one that somebody waits for.
+    if (place < this.head) return undefined
     const item = this.places[place]
     if (item === undefined) return undefined
     this.places[place] = undefined
