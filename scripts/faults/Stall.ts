@@ -1,6 +1,6 @@
 /**
- * Something that took long in a node, as `Stalls` notes it there, and how a run looks for what happened beside a
- * silence that it has seen.
+ * Something that took long in a node, as `Stalls` notes it there, and how a run looks for what happened
+ * beside a silence that it has seen.
  */
 import { existsSync, readFileSync } from "node:fs"
 
@@ -23,7 +23,10 @@ const read = (file: string): ReadonlyArray<Stall> =>
         .map((line) => JSON.parse(line) as Stall)
     : []
 
-/** For the eye: what of each kind was noted in `file` that has to do with the time from `fromMillis` to `toMillis`. */
+/**
+ * For the eye: what of each kind was noted in `file` that has to do with the time from `fromMillis` to
+ * `toMillis`.
+ */
 export const between = (file: string, fromMillis: number, toMillis: number): ReadonlyArray<string> => {
   const beside = read(file).filter((one) => one.startMillis < toMillis && one.endMillis > fromMillis)
   return [...new Set(beside.map(({ what }) => what))].map((what) => {

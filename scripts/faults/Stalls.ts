@@ -1,8 +1,8 @@
 /**
- * Loaded into a node (`node --import`) whose delays are to be explained: notes what took long, and when. That is the
- * event loop, held by code, by a lack of processors or by the kernel; garbage collections; and every call of
- * `node:fs`, from the call to its callback, which for those that run in the thread pool is the wait for a thread, the
- * disk, and the wait for the event loop.
+ * Loaded into a node (`node --import`) whose delays are to be explained: notes what took long, and when. That
+ * is the event loop, held by code, by a lack of processors or by the kernel; garbage collections; and every
+ * call of `node:fs`, from the call to its callback, which for those that run in the thread pool is the wait
+ * for a thread, the disk, and the wait for the event loop.
  *
  * The notes go to the file that STALLS_FILE names, one line of JSON each (`Stall`).
  */
@@ -25,7 +25,10 @@ const note = (what: string, startMillis: number, endMillis: number): void => {
   writeSync(file, `${JSON.stringify(stall)}\n`)
 }
 
-/** Since it began: what the main thread has computed, how long it was ready and had no processor, and the pages read. */
+/**
+ * Since it began: what the main thread has computed, how long it was ready and had no processor, and the
+ * pages read.
+ */
 const usage = () => {
   const { system, user } = process.threadCpuUsage()
   const [, waitedNanos = "0"] = readFileSync("/proc/self/schedstat", "latin1").split(" ")

@@ -22,10 +22,10 @@ const enabled = Schema.Boolean.pipe(Schema.withConstructorDefault(Effect.succeed
 export class RaftConfig extends Schema.Class<RaftConfig>("effect-raft/RaftConfig")(
   Schema.Struct({
     /**
-     * How long a follower waits for its leader before it campaigns, in milliseconds: at least t, and less than
-     * 2t (paper, section 5.2). The followers of one leader take turns, a heartbeat interval apart, the first after t;
-     * who knows no leader draws each wait anew. Smaller: faster fail-over. Too small for the network or the
-     * machine: needless elections.
+     * How long a follower waits for its leader before it campaigns, in milliseconds: at least t, and less
+     * than 2t (paper, section 5.2). The followers of one leader take turns, a heartbeat interval apart, the
+     * first after t; who knows no leader draws each wait anew. Smaller: faster fail-over. Too small for the
+     * network or the machine: needless elections.
      */
     electionTimeoutMillis: positive(500),
     /** How often an idle leader says that it is alive, in milliseconds. */
@@ -47,9 +47,9 @@ export class RaftConfig extends Schema.Class<RaftConfig>("effect-raft/RaftConfig
      */
     maxClockDriftPercent: natural(10),
     /**
-     * Who should rather lead: a node with a priority stands in the first turn, whosever that is, and with priority
-     * p waits only the first 1/(1+p) of the time from which others draw, so it mostly stands first. Safety does
-     * not depend on it, nor does anybody wait longer for it.
+     * Who should rather lead: a node with a priority stands in the first turn, whosever that is, and with
+     * priority p waits only the first 1/(1+p) of the time from which others draw, so it mostly stands first.
+     * Safety does not depend on it, nor does anybody wait longer for it.
      */
     electionPriority: natural(0),
     /** Entries of one append message, in bytes; at least one entry is always sent. */
@@ -80,15 +80,15 @@ export class RaftConfig extends Schema.Class<RaftConfig>("effect-raft/RaftConfig
     /** A snapshot is taken when this many bytes of log were applied since the last one, at the latest. */
     snapshotEveryBytes: positive(64 * 1024 * 1024),
     /**
-     * A state that is small is written sooner, which keeps the log short: when the log since the last snapshot is
-     * twice as long as that snapshot, but not below this many bytes.
+     * A state that is small is written sooner, which keeps the log short: when the log since the last
+     * snapshot is twice as long as that snapshot, but not below this many bytes.
      */
     snapshotAtLeastBytes: positive(16 * 1024 * 1024),
     /** Entries that stay in the log before a snapshot, for followers that are a little behind. */
     snapshotTrailingEntries: natural(10_000),
     /**
-     * Bytes of entries that stay at most; the log is then no longer than this and `snapshotEveryBytes`. While a
-     * follower gets a snapshot and catches up, its leader's log goes back to the snapshot before.
+     * Bytes of entries that stay at most; the log is then no longer than this and `snapshotEveryBytes`. While
+     * a follower gets a snapshot and catches up, its leader's log goes back to the snapshot before.
      */
     snapshotTrailingBytes: natural(16 * 1024 * 1024),
     /** Size of one piece of a snapshot on its way to a follower. */

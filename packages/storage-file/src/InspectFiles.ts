@@ -39,9 +39,9 @@ export const segment = (directory: ReadableDirectory, number: number) => {
     const header = SegmentHeader.decode(file, join(directory.path, name))
     if ("_tag" in header)
       return { identity: null, problem: header, report: unreadSegment(name, file, header) }
-    const found = SegmentLayout.recordsOf(header, file)
-    const scan = SegmentScan.scan(found, header)
-    const { entries, problem } = entriesOf(found, scan)
+    const { records } = SegmentLayout.contentsOf(header, file)
+    const scan = SegmentScan.scan(records, header)
+    const { entries, problem } = entriesOf(records, scan)
     const report = {
       name,
       fileBytes: file.byteLength,
@@ -67,10 +67,10 @@ const unreadSegment = (name: string, file: Uint8Array, problem: Problem): Segmen
   problem: problem.message
 })
 
-const entriesOf = (file: Uint8Array, { records }: SegmentScan.SegmentScan) => {
+const entriesOf = (bytes: Uint8Array, { records }: SegmentScan.SegmentScan) => {
   const blocks: Array<LogEntry.EntryBlock> = []
   for (const { at, header } of records) {
-    const batch = BatchRecord.readBatch(file, at, header)
+    const batch = BatchRecord.readBatch(bytes, at, header)
     if (batch instanceof LogEntry.MalformedBlock) return { entries: rangesOf(blocks), problem: batch.message }
     blocks.push(...batch.blocks)
   }

@@ -45,11 +45,10 @@ export interface RecoveredLog {
   readonly tornBytes: number
 }
 
-interface Segment {
+interface Segment extends SegmentLayout.Contents {
   readonly location: string
+  /** As it was read, in formats before 4. */
   readonly file: Uint8Array
-  /** The header and the records of the file, back to back. */
-  readonly records: Uint8Array
   readonly header: SegmentHeader.SegmentHeader
   readonly scan: SegmentScan.SegmentScan
 }
@@ -167,11 +166,11 @@ const readSegment = Effect.fnUntraced(function* (
   }
   if (header.number !== number)
     return yield* damaged(location, 0, `this is segment ${header.number}, renamed`)
-  const records = SegmentLayout.recordsOf(header, file)
-  const scan = SegmentScan.scan(records, header)
+  const contents = SegmentLayout.contentsOf(header, file)
+  const scan = SegmentScan.scan(contents.records, header)
   if (SegmentHeader.hasOpening(header) && scan.opening === undefined)
     return yield* damaged(location, SegmentHeader.headerBytes, "the first record of the segment is not whole")
-  return { location, file, records, header, scan } satisfies Segment
+  return { ...contents, location, file, header, scan } satisfies Segment
 })
 
 const isSame = (a: StorageIdentity, b: StorageIdentity): boolean =>
@@ -216,7 +215,7 @@ const absorbLast = Effect.fnUntraced(function* (replay: Replay, segment: Segment
   }
 })
 
-const judgeTail = ({ file, header, location, records, scan }: Segment) =>
+const judgeTail = ({ file, ground, header, location, records, scan }: Segment) =>
   Effect.suspend(() => {
     const life = RecordMarks.lifeOf(header)
     const sums = header.formerSums
@@ -225,7 +224,6 @@ const judgeTail = ({ file, header, location, records, scan }: Segment) =>
       return Effect.fail(damaged(location, at, "the sums of what was in the file before have changed"))
     }
     const view = new DataView(records.buffer, records.byteOffset, records.byteLength)
-    const ground = SegmentLayout.groundOf(header, file, records)
     return Effect.succeed(TornTail.judge(view, scan.end, { sequence: scan.nextSequence, life }, ground))
   })
 

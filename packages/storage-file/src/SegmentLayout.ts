@@ -24,15 +24,23 @@ export const roomBytes = (segment: Pick<SegmentHeader, "version" | "fileBytes" |
   return segment.formerSums === undefined ? segment.fileBytes : FormerSectors.startOf(segment.fileBytes)
 }
 
-/** The header and the records of a file, back to back. */
-export const recordsOf = (segment: SegmentHeader, file: Uint8Array): Uint8Array =>
-  hasStamps(segment) ? StampedSectors.gather(file) : file.subarray(0, roomBytes(segment))
+/** What is in the file of a segment. */
+export interface Contents {
+  /** The header and the records, back to back. */
+  readonly records: Uint8Array
+  /** What tells which part of a write is missing. */
+  readonly ground: Ground
+}
 
-/** What tells the part of a write that is missing in a file. */
-export const groundOf = (segment: SegmentHeader, file: Uint8Array, records: Uint8Array): Ground => {
+/** The bytes of `file` become those of the contents, and are changed. */
+export const contentsOf = (segment: SegmentHeader, file: Uint8Array): Contents => {
   const life = RecordMarks.lifeOf(segment)
-  if (hasStamps(segment)) return UnstampedSectors.of(file, records, life)
-  return segment.formerSums === undefined ? OverZeros.of(file) : OverFormer.of(file, life)
+  if (hasStamps(segment)) {
+    const gathered = StampedSectors.gather(file)
+    return { records: gathered.records, ground: UnstampedSectors.of(gathered, life) }
+  }
+  const ground = segment.formerSums === undefined ? OverZeros.of(file) : OverFormer.of(file, life)
+  return { records: file.subarray(0, roomBytes(segment)), ground }
 }
 
 /** Bytes to be written, and where. */

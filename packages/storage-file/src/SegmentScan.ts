@@ -22,7 +22,7 @@ export interface SegmentScan {
   readonly nextSequence: number
 }
 
-/** `file` has the records of the segment back to back (`SegmentLayout.recordsOf`). */
+/** `file` has the records of the segment back to back (`SegmentLayout.contentsOf`). */
 export const scan = (file: Uint8Array, segment: SegmentHeader.SegmentHeader): SegmentScan => {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
   const life = RecordMarks.lifeOf(segment)

@@ -35,19 +35,23 @@ export const offsetOf = (position: number): number => {
   return sector * sectorBytes + position - endOf(sector - 1)
 }
 
-/** Whether a sector of a file has been written since the segment with this stamp began. */
-export const isStamped = (file: DataView, sector: number, stamp: number): boolean =>
-  file.getUint32((sector + 1) * sectorBytes - stampBytes, true) === stamp
+export interface Gathered {
+  /** The header and the records without the stamps: a place in it is a position. */
+  readonly records: Uint8Array
+  /** The stamp of each sector. */
+  readonly stamps: Uint32Array
+}
 
-/** The header and the records of a segment without the stamps: a place in it is a position. */
-export const gather = (file: Uint8Array): Uint8Array => {
-  const records = new Uint8Array(roomBytes(file.byteLength))
-  records.set(file.subarray(0, sectorBytes))
-  for (let sector = 1; endOf(sector) <= records.byteLength; sector++) {
+/** Moves the records of a segment together, in the bytes of `file` itself: new memory would take far longer. */
+export const gather = (file: Uint8Array): Gathered => {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
+  const stamps = new Uint32Array(Math.floor(file.byteLength / sectorBytes))
+  for (let sector = 1; sector < stamps.length; sector++) {
     const offset = sector * sectorBytes
-    records.set(file.subarray(offset, offset + filledBytes), endOf(sector - 1))
+    stamps[sector] = view.getUint32(offset + filledBytes, true)
+    file.copyWithin(endOf(sector - 1), offset, offset + filledBytes)
   }
-  return records
+  return { records: file.subarray(0, roomBytes(file.byteLength)), stamps }
 }
 
 /**

@@ -16,16 +16,13 @@ import type { Ground } from "./TornTail.ts"
 
 const { endOf, sectorOf } = StampedSectors
 
-/** `file` is the whole file, `records` what was gathered from it. */
 export const of = (
-  file: Uint8Array,
-  records: Uint8Array,
+  { records, stamps }: StampedSectors.Gathered,
   { marks, stamp }: RecordMarks.SegmentLife
 ): Ground => {
-  const fileView = new DataView(file.buffer, file.byteOffset, file.byteLength)
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength)
 
-  const isStamped = (sector: number): boolean => StampedSectors.isStamped(fileView, sector, stamp)
+  const isStamped = (sector: number): boolean => stamps[sector] === stamp
 
   const isMarked = (at: number, mark: number): boolean =>
     at + RecordMarks.markBytes <= records.byteLength && RecordMarks.standsAt(view, at, mark)

@@ -38,7 +38,7 @@ const withSnapshots: Steps = [
 ]
 
 /** Records of one size, so that those of a segment lie where those of the former one did. */
-const overFormer: Steps = Array.from({ length: 18 }, (_, position) => position + 1).flatMap((index) => {
+const overFormer: Steps = Array.from({ length: 17 }, (_, position) => position + 1).flatMap((index) => {
   const entry = append(block(index, 1, 1, 1300))
   return index % 4 === 0 ? [entry, snapshotOf(index), beginAfter(index - 1, 1)] : [entry]
 })

@@ -79,6 +79,18 @@ describe("a segment that nobody needs any more", () => {
     return files
   })
 
+  it.effect("is not touched before its old name is gone for good", () =>
+    Effect.gen(function* () {
+      const files = MemoryLogFileSystem.make()
+      const operations: Array<string> = []
+      const batches = [...thirty, beginAfter(20, 1), append(block(31, 1, 2, 1000))]
+      yield* withStore(watched(files, operations), (store) => writeAll(store, batches), options)
+      const last = operations.lastIndexOf("rename .wal .wal.old")
+      assert.isAbove(last, 0)
+      assert.strictEqual(operations[last + 1], "sync names")
+    })
+  )
+
   it.effect("is written over after a restart, too", () =>
     Effect.gen(function* () {
       const files = yield* withRetired()
@@ -139,6 +151,7 @@ const watched = (files: MemoryLogFileSystem.MemoryLogFileSystem, operations: Arr
       Effect.map(files.files.openDirectory(path), (opened) => ({
         ...opened,
         create: (name, bytes) => Effect.andThen(note("create", ending(name)), opened.create(name, bytes)),
+        sync: Effect.andThen(note("sync names"), opened.sync),
         rename: (from, to) =>
           Effect.andThen(note("rename", ending(from), ending(to)), opened.rename(from, to))
       }))

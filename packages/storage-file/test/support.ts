@@ -16,6 +16,7 @@ import type { MemoryLogFileSystem } from "@effect-raft/storage-file/MemoryLogFil
 import * as SegmentHeader from "@effect-raft/storage-file/SegmentHeader"
 import * as SegmentLayout from "@effect-raft/storage-file/SegmentLayout"
 import * as SegmentScan from "@effect-raft/storage-file/SegmentScan"
+import { sectorBytes } from "@effect-raft/storage-file/StampedSectors"
 
 export const identity: StorageIdentity = {
   clusterId: ClusterId.make("test"),
@@ -78,7 +79,7 @@ export const headerOf = (name: string, bytes: Uint8Array): SegmentHeader.Segment
 /** Where among the records of a segment the next one is due. */
 export const endOf = (name: string, bytes: Uint8Array): number => {
   const header = headerOf(name, bytes)
-  return SegmentScan.scan(SegmentLayout.recordsOf(header, bytes), header).end
+  return SegmentScan.scan(SegmentLayout.contentsOf(header, bytes.slice()).records, header).end
 }
 
 export const lastSegment = (files: MemoryLogFileSystem) => {
@@ -90,10 +91,9 @@ export const lastSegment = (files: MemoryLogFileSystem) => {
   return { name, bytes: files.bytesOf(directory, name) }
 }
 
-/** Whether there is something else behind the records of the last segment than zeros. */
+/** Whether there is something else than zeros behind the sector in which the records of the last segment end. */
 export const isOverFormer = (files: MemoryLogFileSystem): boolean => {
   const { bytes, name } = lastSegment(files)
-  return bytes
-    .subarray(SegmentLayout.offsetOf(headerOf(name, bytes), endOf(name, bytes)))
-    .some((byte) => byte !== 0)
+  const offset = SegmentLayout.offsetOf(headerOf(name, bytes), endOf(name, bytes))
+  return bytes.subarray(Math.ceil(offset / sectorBytes) * sectorBytes).some((byte) => byte !== 0)
 }

@@ -15,6 +15,7 @@ import * as BatchRecord from "@effect-raft/storage-file/BatchRecord"
 import * as FormerSectors from "@effect-raft/storage-file/FormerSectors"
 import * as MemoryLogFileSystem from "@effect-raft/storage-file/MemoryLogFileSystem"
 import * as SegmentLayout from "@effect-raft/storage-file/SegmentLayout"
+import * as SegmentScan from "@effect-raft/storage-file/SegmentScan"
 import * as StampedSectors from "@effect-raft/storage-file/StampedSectors"
 import {
   directory,
@@ -309,10 +310,16 @@ describe.each(grounds)("B16: damage $name", (ground) => {
   it.effect("is what a copy of an earlier record after the last one is", () =>
     Effect.gen(function* () {
       const log = yield* ground.write("Killed")
-      const { boundaries, bytes } = log
-      for (const end of [boundaries[1]!, boundaries[1]! - 8]) {
+      const { bytes, segment } = log
+      const header = headerOf(segment, bytes)
+      const { records } = SegmentLayout.contentsOf(header, bytes.slice())
+      const scanned = SegmentScan.scan(records, header)
+      const [first, second] = scanned.records.slice(-4)
+      for (const end of [second!.at, second!.at - 8]) {
+        const part = records.slice(first!.at, end)
+        const { offset, parts } = SegmentLayout.makePlace()(header, [part], scanned.end)
         const copied = bytes.slice()
-        copied.set(bytes.subarray(boundaries[0], end), boundaries[4])
+        copied.set(parts[0]!, offset)
         const found = yield* openOn(log, copied)
         assert.isTrue(Result.isFailure(found) && found.failure.reason._tag === "DamagedStore")
       }

@@ -48,8 +48,9 @@ export const mayStand = ({ self, membership, configurations, commitIndex }: Node
  * comes soon: others still protect a leader that they hear, so a false alarm is harmless. With leases a
  * promise is a promise, and the timer takes its time.
  *
- * All voters notice at the same moment; one after the other, a fifth of a heartbeat interval apart, they do not split the
- * vote, and the first need not wait. Whoever is gone, too, or behind, costs no more than its turn.
+ * All voters notice at the same moment; one after the other, a fifth of a heartbeat interval apart, they do
+ * not split the vote, and the first need not wait. Whoever is gone, too, or behind, costs no more than its
+ * turn.
  */
 export const onPeerLost = (state: NodeState, peer: NodeId, stamp: Stamp, emit: Emit): NodeState => {
   const { role } = state

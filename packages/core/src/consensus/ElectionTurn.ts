@@ -1,11 +1,12 @@
 /**
  * Whose turn it is to stand when a leader is lost.
  *
- * The paper draws every wait from [t, 2t), t being the election timeout, so that rarely two nodes stand at once (section
- * 5.2, thesis 9.3); the shorter of two draws ends a third of t late, on average. Followers of one leader know each
- * other, so they need not leave it to chance: they stand in the order of their names, a heartbeat interval apart. Nobody
- * waits less than t or more than 2t. Where nodes do not agree about whose turn it is, or whoever it is is gone, too, it is
- * an election like any other; who stands a second time draws from the whole.
+ * The paper draws every wait from [t, 2t), t being the election timeout, so that rarely two nodes stand at
+ * once (section 5.2, thesis 9.3); the shorter of two draws ends a third of t late, on average. Followers of
+ * one leader know each other, so they need not leave it to chance: they stand in the order of their names, a
+ * heartbeat interval apart. Nobody waits less than t or more than 2t. Where nodes do not agree about whose
+ * turn it is, or whoever it is is gone, too, it is an election like any other; who stands a second time draws
+ * from the whole.
  */
 import * as Membership from "../Membership.ts"
 import type { NodeId } from "../NodeId.ts"
@@ -28,9 +29,10 @@ const turnMillis = (voters: number, config: RaftConfig): number =>
   Math.min(config.heartbeatIntervalMillis, config.electionTimeoutMillis / (voters || 1))
 
 /**
- * When a follower that has just heard `leader` stands, if it hears nothing more: at a moment drawn from the first half of its turn, so
- * that the one before has the other half to ask for its pre-vote. With `electionPriority` p it does not wait for its turn,
- * but stands in the first 1/(1+p) of that half of the first one.
+ * When a follower that has just heard `leader` stands, if it hears nothing more: at a moment drawn from the
+ * first half of its turn, so that the one before has the other half to ask for its pre-vote. With
+ * `electionPriority` p it does not wait for its turn, but stands in the first 1/(1+p) of that half of the
+ * first one.
  */
 export const deadlineAfter = (state: NodeState, leader: NodeId, { jitter, nowMillis }: Stamp): number => {
   const { electionPriority, electionTimeoutMillis } = state.config
@@ -43,10 +45,10 @@ export const deadlineAfter = (state: NodeState, leader: NodeId, { jitter, nowMil
 }
 
 /**
- * When a follower stands that has just granted a pre-vote. It lets the other go first and counts its turn from now on:
- * an election takes some milliseconds, and to stand meanwhile costs the one who wins it time. But a pre-vote is no vote, and may
- * be asked again and again by somebody who does not hear the answer; so nobody waits for it longer than 2t after the
- * last word of a leader, as it might have without.
+ * When a follower stands that has just granted a pre-vote. It lets the other go first and counts its turn
+ * from now on: an election takes some milliseconds, and to stand meanwhile costs the one who wins it time.
+ * But a pre-vote is no vote, and may be asked again and again by somebody who does not hear the answer; so
+ * nobody waits for it longer than 2t after the last word of a leader, as it might have without.
  */
 export const deadlineAfterPreVote = (
   state: NodeState,

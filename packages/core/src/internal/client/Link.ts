@@ -42,7 +42,9 @@ export class Link implements ConnectionHandler {
     return !this.hasEnded
   }
 
-  /** From now on another one hears what comes: a connection on which somebody was asked may serve calls later. */
+  /**
+   * From now on another one hears what comes: a connection on which somebody was asked may serve calls later.
+   */
   moveTo(owner: LinkOwner): void {
     this.owner = owner
   }

@@ -2,10 +2,10 @@
  * What a client does when the node that it uses owes it answers and gives none: it asks another node who
  * leads.
  *
- * A leader that stands still, or is cut off from its peers, keeps its connections open. The transport
- * takes it for dead after a while; the other nodes know better, and sooner, for they elect another. So the
- * word of one of them is enough to go there. It is asked once and answers when it knows of another leader; a
- * leader that is only slow keeps its clients, for then nobody does. Where the one that was asked leads itself, the
+ * A leader that stands still, or is cut off from its peers, keeps its connections open. The transport takes
+ * it for dead after a while; the other nodes know better, and sooner, for they elect another. So the word of
+ * one of them is enough to go there. It is asked once and answers when it knows of another leader; a leader
+ * that is only slow keeps its clients, for then nobody does. Where the one that was asked leads itself, the
  * connection serves the calls from then on, and none has to be made when time is dear.
  */
 import * as Deferred from "effect/Deferred"
@@ -37,8 +37,8 @@ export interface Doubter {
   /** A node to ask in place of this one. */
   readonly otherThan: (endpoint: string) => string | undefined
   /**
-   * The node at the other end of `asked` says where another leader is than at `silent`; `null` when it leads itself. Tells
-   * whether calls go out on `asked` from now on.
+   * The node at the other end of `asked` says where another leader is than at `silent`; `null` when it leads
+   * itself. Tells whether calls go out on `asked` from now on.
    */
   readonly onOpinion: (silent: Link, asked: Link, leaderAt: string | null) => boolean
 }
