@@ -93,12 +93,6 @@ const votingSetsIn = (membership: Membership): VotingSets => {
     : [ids(membership.voters)]
 }
 
-/** Everybody who counts to a quorum, in either set, once. */
-export const voters = (membership: Membership): ReadonlyArray<NodeId> => {
-  const [set, ...others] = votingSets(membership)
-  return others.length === 0 ? set! : Array.from(new Set([...others.flat(), ...set!]))
-}
-
 /** Whether `id` counts to a quorum, in either set. */
 export const isVoter = (membership: Membership, id: NodeId): boolean =>
   votingSets(membership).some((set) => set.includes(id))

@@ -10,11 +10,14 @@
  */
 import * as Membership from "../Membership.ts"
 import type { NodeId } from "../NodeId.ts"
+import type { RaftConfig } from "../RaftConfig.ts"
 import type { NodeState, Stamp } from "./NodeState.ts"
 
 /** How many voters stand before this node once `leader` is lost; all of them where it is no voter itself. */
-export const turnAfter = ({ membership, self }: NodeState, leader: NodeId | null): number => {
-  const voters = Membership.votersByName(membership)
+export const turnAfter = ({ membership, self }: NodeState, leader: NodeId | null): number =>
+  turnAmong(Membership.votersByName(membership), self, leader)
+
+const turnAmong = (voters: ReadonlyArray<NodeId>, self: NodeId, leader: NodeId | null): number => {
   const place = voters.indexOf(self)
   if (place === -1) return voters.length
   const leaderPlace = leader === null ? -1 : voters.indexOf(leader)
@@ -22,11 +25,8 @@ export const turnAfter = ({ membership, self }: NodeState, leader: NodeId | null
 }
 
 /** How long a turn is: a heartbeat interval, or less where the turns of all would not fit into [t, 2t). */
-const turnMillis = ({ config, membership }: NodeState): number =>
-  Math.min(
-    config.heartbeatIntervalMillis,
-    config.electionTimeoutMillis / (Membership.votersByName(membership).length || 1)
-  )
+const turnMillis = (voters: number, config: RaftConfig): number =>
+  Math.min(config.heartbeatIntervalMillis, config.electionTimeoutMillis / (voters || 1))
 
 /**
  * When a follower that has just heard `leader` stands, if it hears nothing more: at a moment drawn from the
@@ -36,9 +36,12 @@ const turnMillis = ({ config, membership }: NodeState): number =>
  */
 export const deadlineAfter = (state: NodeState, leader: NodeId, { jitter, nowMillis }: Stamp): number => {
   const { electionPriority, electionTimeoutMillis } = state.config
-  const turn = electionPriority > 0 ? 0 : turnAfter(state, leader)
+  const voters = Membership.votersByName(state.membership)
+  const turn = electionPriority > 0 ? 0 : turnAmong(voters, state.self, leader)
   const part = jitter / 2 / (1 + electionPriority)
-  return nowMillis + electionTimeoutMillis + Math.floor((turn + part) * turnMillis(state))
+  return (
+    nowMillis + electionTimeoutMillis + Math.floor((turn + part) * turnMillis(voters.length, state.config))
+  )
 }
 
 /**
@@ -54,6 +57,8 @@ export const deadlineAfterPreVote = (
 ): number => {
   const { electionTimeoutMillis } = state.config
   const latest = Math.max(state.heardLeaderMillis, state.startMillis) + 2 * electionTimeoutMillis
-  const turns = turnAfter(state, null) + 1 + jitter / 2
-  return Math.max(deadlineMillis, Math.min(nowMillis + Math.floor(turns * turnMillis(state)), latest))
+  const voters = Membership.votersByName(state.membership)
+  const turns = turnAmong(voters, state.self, null) + 1 + jitter / 2
+  const next = nowMillis + Math.floor(turns * turnMillis(voters.length, state.config))
+  return Math.max(deadlineMillis, Math.min(next, latest))
 }

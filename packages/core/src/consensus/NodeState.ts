@@ -213,4 +213,4 @@ export const replicatedTo = ({ role }: NodeState): ReadonlyArray<NodeId> =>
 
 /** Every other member that counts to a quorum. */
 export const otherVoters = (state: NodeState): ReadonlyArray<NodeId> =>
-  Membership.voters(state.membership).filter((id) => id !== state.self)
+  Membership.votersByName(state.membership).filter((id) => id !== state.self)

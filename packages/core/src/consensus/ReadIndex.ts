@@ -144,11 +144,13 @@ const startRound = (state: NodeState, role: Leader): NodeState => {
 const confirm = (state: NodeState, emit: Emit): NodeState => {
   const { role } = state
   if (role._tag !== "Leader") return state
-  const isConfirmed = (read: PendingRead) =>
-    read.round > 0 && read.round <= Rounds.answered(state, role, askerOf(read))
+  const byAll = Rounds.answered(state, role, undefined)
+  const answeredFor = (asker: NodeId | undefined) =>
+    asker === undefined ? byAll : Rounds.answered(state, role, asker)
+  const isConfirmed = (read: PendingRead) => read.round > 0 && read.round <= answeredFor(askerOf(read))
   const reads = role.reads.filter((read) => !isConfirmed(read))
   if (reads.length === role.reads.length) return state
-  for (const read of role.reads) if (!reads.includes(read)) answer(state, read, emit)
+  for (const read of role.reads) if (isConfirmed(read)) answer(state, read, emit)
   return { ...state, role: { ...role, reads } }
 }
 

@@ -218,7 +218,7 @@ export const ruleBugs: ReadonlyArray<Bug> = [
     name: "a leader reads without asking a quorum",
     claim: "a leader exchanges heartbeats with a majority before it answers a read (paper, 8)",
     file: "consensus/ReadIndex.ts",
-    find: "read.round > 0 && read.round <= Rounds.answered(state, role, askerOf(read))",
+    find: "read.round > 0 && read.round <= answeredFor(askerOf(read))",
     replace: "read.round > 0",
     aim: Aims.all(Aims.unnoticed, Aims.busy)
   },
@@ -226,17 +226,16 @@ export const ruleBugs: ReadonlyArray<Bug> = [
     name: "a read is confirmed by an older round",
     claim: "the round of heartbeats begins after the read has come (thesis, 6.4)",
     file: "consensus/ReadIndex.ts",
-    find: "read.round <= Rounds.answered(state, role, askerOf(read))",
-    replace: "read.round - 1 <= Rounds.answered(state, role, askerOf(read))",
+    find: "read.round <= answeredFor(askerOf(read))",
+    replace: "read.round - 1 <= answeredFor(askerOf(read))",
     aim: Aims.all(Aims.frozen, Aims.busy)
   },
   {
     name: "a follower's question confirms everybody's reads",
     claim: "a question was sent after its own reads had come, but maybe before others (docs/decisions/0035)",
     file: "consensus/ReadIndex.ts",
-    find: "read.round <= Rounds.answered(state, role, askerOf(read))",
-    replace:
-      "read.round <= Rounds.answered(state, role, role.reads.map(askerOf).find((asker) => asker !== undefined))",
+    find: "read.round <= answeredFor(askerOf(read))",
+    replace: "read.round <= answeredFor(role.reads.map(askerOf).find((asker) => asker !== undefined))",
     aim: Aims.all(Aims.frozen, Aims.busy)
   },
   {
