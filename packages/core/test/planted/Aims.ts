@@ -263,6 +263,27 @@ export const laggards: Aim = (plan) => {
   }
 }
 
+/** Segments come and go by the dozen, are written over, and the power fails now and then. */
+export const reusing: Aim = (plan) => {
+  const dice = diceOf(plan, "reusing")
+  const draw = (): Fault => {
+    const node = NodeId.make(`n${dice.within([1, 3])}`)
+    return oneOf<Fault>(dice, [
+      { _tag: "FailingWrite", node, keepsUnsynced: false },
+      { _tag: "Crash", node, keepsUnsynced: false }
+    ])
+  }
+  return {
+    ...compacting(plan),
+    size: 3,
+    clients: 6,
+    operationsPerSecond: 300,
+    network: { delayMillis: [0, 1], loss: 0, duplication: 0, heldRequests: 0, heldReplies: 0, inOrder: true },
+    diskMillis: [],
+    faults: faultsOf(plan, dice, { everyMillis: 300, longestMillis: 50 }, draw)
+  }
+}
+
 /** The power fails, at once or in the middle of a write, of one node or of all. */
 export const powerCuts: Aim = (plan) => {
   const dice = diceOf(plan, "powerCuts")

@@ -28,14 +28,14 @@ export const storageBugs: ReadonlyArray<Bug> = inFiles([
     name: "what was read back is relied on without being written once more",
     claim: "what a start reads may be in the page cache only (docs/decisions/0012)",
     file: "WriteAheadLog.ts",
-    find: "  if (lastRecord !== undefined) yield* log.file.write([lastRecord], position - lastRecord.byteLength)\n  yield* log.file.sync\n",
+    find: "  if (lastRecord !== undefined) yield* writeRecord(log, [lastRecord], position - lastRecord.byteLength)\n  yield* log.file.sync\n",
     replace: ""
   },
   {
     name: "what a write that was cut short has left is not cleared away",
     claim: "behind the last record a log is empty (docs/decisions/0012)",
     file: "WriteAheadLog.ts",
-    find: "  if (tornBytes > 0) yield* log.file.write([new Uint8Array(tornBytes)], position)\n",
+    find: "  if (tornBytes > 0) yield* log.file.write([new Uint8Array(tornBytes)], offset)\n",
     replace: "",
     unseen: "a longer write has to be cut short, a shorter one to come, and the power to go before the next"
   },
@@ -70,8 +70,7 @@ export const storageBugs: ReadonlyArray<Bug> = inFiles([
     file: "RecordMarks.ts",
     find: "return former !== undefined && isNear(salt, former) ? ~salt >>> 0 : salt",
     replace: "return former ?? salt",
-    unseen:
-      "its records seldom stand where the former ones did; crash-points-compaction.test.ts has them there"
+    aim: Aims.reusing
   },
   {
     name: "the stamp of a former segment is taken for one of this",
@@ -79,7 +78,7 @@ export const storageBugs: ReadonlyArray<Bug> = inFiles([
     file: "UnstampedSectors.ts",
     find: "stamps[sector] === stamp",
     replace: "stamps[sector] !== 0",
-    unseen: "too few of its records are torn over a former segment; torn-tail.test.ts tears one at every word"
+    aim: Aims.reusing
   },
   {
     name: "a damaged record is cut off",
