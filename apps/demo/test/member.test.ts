@@ -1,6 +1,7 @@
 /** Changing who belongs to a cluster of processes, by the commands, while it serves. */
 import { describe, expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import * as Command from "./Command.ts"
 import { scenario } from "./Command.ts"
 import * as InProcess from "./InProcess.ts"
@@ -17,6 +18,9 @@ const serve = Effect.fnUntraced(function* (place: Serving.Place, flags: Readonly
   yield* running.says(new RegExp(`^node ${place.id} ready`, "m"))
   return running
 })
+
+const isEarly = ({ complained }: InProcess.Ended) =>
+  complained.join().includes("ask again when it has caught up")
 
 /** The rows of a table, the heading left out, each as its words. */
 const rowsOf = ({ said }: InProcess.Ended) =>
@@ -50,7 +54,11 @@ describe("effect-raft member", () => {
         ["n2", "voter"],
         ["n3", "learner"]
       ])
-      expect((yield* cli("member", "promote", "n3", "--timeout", "20000")).code).toBe(0)
+      // Until the leader has heard from it a learner is refused, with the word to ask again.
+      const promoted = yield* cli("member", "promote", "n3", "--timeout", "20000").pipe(
+        Effect.repeat({ while: isEarly, schedule: Schedule.spaced(50), times: 200 })
+      )
+      expect([promoted.code, promoted.complained]).toEqual([0, []])
 
       const replaced = yield* cli("member", "replace", at("n2"), at("n3"), at("n4"))
       expect([replaced.code, replaced.complained]).toEqual([0, []])
