@@ -23,8 +23,7 @@ const flags = {
       "This node's name, unique in its cluster for ever; --member must list it, unless it is to --join"
     )
   ),
-  directory: Flag.Directory("directory").pipe(
-    Flag.withMetavar("DIR"),
+  directory: Flags.directory.pipe(
     Flag.withDescription(
       "Where this node's data lies; made if it is not there. One node and one process per directory"
     )
