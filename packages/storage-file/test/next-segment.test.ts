@@ -10,6 +10,7 @@ import { writeAll } from "@effect-raft/core/testing/StorageContractKit"
 import { append, block } from "@effect-raft/core/testing/StorageScripts"
 import { inspect } from "@effect-raft/storage-file/Inspect"
 import * as MemoryLogFileSystem from "@effect-raft/storage-file/MemoryLogFileSystem"
+import { offsetOf } from "@effect-raft/storage-file/StampedSectors"
 import { directory, prefixOf, scanOf, withStore } from "./support.ts"
 import { watched } from "./watched-files.ts"
 
@@ -169,9 +170,10 @@ describe("a log whose next segment was begun", () => {
   it.effect("ends with the segment before it where its first write was cut short, at any word", () =>
     Effect.gen(function* () {
       const { after, before } = yield* turned
-      const end = after[1].findLastIndex((byte) => byte !== 0) + 1
+      const scan = scanOf("00000002.wal", after[1])
+      const end = offsetOf(scan.end)
       // Up to here it is whole, as a record is: all of the opening, and nothing of the batch.
-      const openingEnd = scanOf("00000002.wal", after[1]).records[0]!.at
+      const openingEnd = offsetOf(scan.records[0]!.at)
       for (let cut = 516; cut < end; cut += 4) {
         const torn = before[1].slice()
         torn.set(after[1].subarray(0, cut))
