@@ -80,23 +80,25 @@ const readyWith = Effect.fnUntraced(function* (log: OpenLog, neededEnd: number) 
 })
 
 /** Seals the full segment in the background. Not before the next one is begun, and that is durable. */
-export const sealFull = (log: OpenLog): Effect.Effect<void> => {
-  const { full } = log
-  if (full === undefined || full.sealing !== undefined) return Effect.void
-  return writeSeal(full.file, full).pipe(
-    Effect.andThen(
-      Effect.suspend(() => {
-        log.full = undefined
-        log.closed = [...log.closed, SegmentFiles.closed(full.segment, full.maxIndex)]
-        return CoveredSegments.remove(log)
-      })
-    ),
-    Effect.tapError((error) => Effect.sync(() => void (log.ended ??= error))),
-    Effect.ensuring(full.file.close),
-    Effect.annotateLogs({ fiber: "seal" }),
-    Effect.forkIn(log.scope, { startImmediately: true }),
-    Effect.map((fiber) => void (full.sealing = fiber))
-  )
+export const sealFull = (log: OpenLog): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { full } = log
+    if (full === undefined || full.sealing !== undefined) return Effect.void
+    return writeSeal(full.file, full).pipe(
+      Effect.andThen(Effect.suspend(() => letGo(log, full))),
+      Effect.tapError((error) => Effect.sync(() => void (log.ended ??= error))),
+      Effect.ensuring(full.file.close),
+      Effect.annotateLogs({ fiber: "seal" }),
+      Effect.forkIn(log.scope, { startImmediately: true }),
+      Effect.map((fiber) => void (full.sealing = fiber))
+    )
+  })
+
+/** Before it is sealed, nobody may give the file of a full segment to another. */
+const letGo = (log: OpenLog, { maxIndex, segment }: FullSegment): Effect.Effect<void> => {
+  log.full = undefined
+  log.closed = [...log.closed, SegmentFiles.closed(segment, maxIndex)]
+  return CoveredSegments.remove(log)
 }
 
 /** Seals a segment that the process before this one has left without. */

@@ -212,19 +212,20 @@ describe("a log whose next segment was begun", () => {
 
   it.effect("loses nothing silently where one bit of its first records has changed", () =>
     Effect.gen(function* () {
-      const { after } = yield* turned
+      const { after, before } = yield* turned
       let detected = 0
-      for (let at = 0; at < 1800; at++) {
-        const damaged = after[1].slice()
-        damaged[at] = damaged[at]! ^ (1 << (at % 8))
-        const result = yield* Effect.result(found(filesOf(after[0], damaged)))
+      for (let at = 0; at < 3600; at++) {
+        const [first, damaged] = [at % 2 === 0 ? after[0] : before[0], after[1].slice()]
+        const byte = Math.floor(at / 2)
+        damaged[byte] = damaged[byte]! ^ (1 << (byte % 8))
+        const result = yield* Effect.result(found(filesOf(first, damaged)))
         if (Result.isSuccess(result)) assert.strictEqual(result.success.prefix, 4, `byte ${at}`)
         else {
           detected++
           assert.strictEqual(result.failure.reason._tag, "DamagedStore")
         }
       }
-      assert.isAtLeast(detected, 1500)
+      assert.isAtLeast(detected, 3000)
     })
   )
 
@@ -246,6 +247,30 @@ describe("a log whose next segment was begun", () => {
       files.remove(directory, "00000002.wal")
       const { message } = yield* Effect.flip(found(files))
       assert.include(message, "00000002.wal, which is missing")
+    })
+  )
+
+  it.effect("has nothing that is recovered and then lost where the flush of its first write failed", () =>
+    Effect.gen(function* () {
+      const files = MemoryLogFileSystem.make()
+      yield* withStore(
+        files.layer,
+        (store) =>
+          Effect.gen(function* () {
+            yield* writeAll(store, thirty.slice(0, 3))
+            files.failAfter(1, "EIO")
+            yield* Effect.flip(writeAll(store, thirty.slice(3, 4)))
+          }),
+        options
+      )
+      const powerFails = Effect.sync(() => files.restart({ bytes: { firstBytes: 0 }, names: "Lost" }))
+      const recovered = yield* withStore(
+        files.layer,
+        (store) => Effect.as(powerFails, prefixOf(thirty, store)),
+        options
+      )
+      assert.strictEqual(recovered, 4)
+      assert.strictEqual((yield* found(files)).prefix, recovered)
     })
   )
 
