@@ -78,9 +78,19 @@ export const make = (
 ): Effect.Effect<NewSegment, StorageError> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(groundFor(directory, options, restore), (ground) =>
-      Effect.onError(restore(begin(directory, ground, options)), () => ground.file.close)
+      restore(begin(directory, ground, options)).pipe(
+        Effect.flatMap((segment) => underItsName(directory, segment)),
+        Effect.ensuring(ground.file.close)
+      )
     )
   )
+
+/** Opened once more: who hears of a full disk is to hear of a file that is there. */
+const underItsName = (directory: LogDirectory, segment: Omit<NewSegment, "file">) =>
+  Effect.map(directory.open(SegmentHeader.nameOf(segment.header.number)), (file): NewSegment => ({
+    ...segment,
+    file
+  }))
 
 /** A file that is to become a segment, under its unfinished name. */
 interface Ground {
@@ -167,7 +177,7 @@ const begin = Effect.fnUntraced(function* (
   yield* directory.rename(unfinishedNameOf(number), SegmentHeader.nameOf(number))
   yield* directory.sync
   const openingBytes = opening === undefined ? 0 : BatchRecord.openingBytes(opening)
-  return { header, file, position: SegmentHeader.headerBytes + openingBytes } satisfies NewSegment
+  return { header, position: SegmentHeader.headerBytes + openingBytes }
 })
 
 const firstRecord = (

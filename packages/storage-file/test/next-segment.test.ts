@@ -118,8 +118,8 @@ describe("the next segment", () => {
         options
       )
       assert.deepStrictEqual(turn, [
-        "write 00000002.wal.new",
-        "flush 00000002.wal.new",
+        "write 00000002.wal",
+        "flush 00000002.wal",
         "write 00000001.wal",
         "flush 00000001.wal"
       ])
