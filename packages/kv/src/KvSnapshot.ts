@@ -73,7 +73,7 @@ export class Reading {
 
   /** Takes the next piece, which must not be changed any more. */
   add(piece: Uint8Array): void {
-    const page = new Page(piece)
+    const page = Page.lent(piece)
     const view = new DataView(piece.buffer, piece.byteOffset, piece.byteLength)
     let at = this.goOn(piece)
     while (at < piece.byteLength) {
@@ -119,7 +119,7 @@ export class Reading {
   }
 
   private keepBegun(): void {
-    const page = new Page(joined(this.begun, this.begunBytes))
+    const page = Page.lent(joined(this.begun, this.begunBytes))
     this.begun = []
     this.begunBytes = 0
     this.keep(page, viewOf(page.bytes), 0)
