@@ -36,7 +36,7 @@ export const queryCodec: BinaryCodec<KvQuery> = {
   },
   decode: (bytes) => {
     if (bytes[0] !== getCode) return reject(`${bytes[0]} is no query`)
-    return { _tag: "Get", key: keyOf(bytes.subarray(1)) }
+    return { _tag: "Get", key: keyOf(bytes, 1, bytes.byteLength) }
   }
 }
 

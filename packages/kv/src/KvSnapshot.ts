@@ -29,7 +29,7 @@ export function* encode(map: ForkableMap<Stored>): Generator<Uint8Array> {
   for (const part of parts(map)) {
     for (let taken = 0; taken < part.byteLength;) {
       const fits = Math.min(part.byteLength - taken, maxPieceBytes - filled)
-      piece.set(part.subarray(taken, taken + fits), filled)
+      piece.set(fits === part.byteLength ? part : part.subarray(taken, taken + fits), filled)
       taken += fits
       filled += fits
       if (filled === maxPieceBytes) {
@@ -136,7 +136,7 @@ export class Reading {
     }
     const keyStart = at + recordHeaderBytes
     const start = keyStart + keyBytes
-    const key = decodeKey(page.bytes.subarray(keyStart, start))
+    const key = decodeKey(page.bytes, keyStart, start)
     const byteLength = view.getUint32(at + 2, true)
     this.values.lend(key, page, { start, byteLength, revision: view.getFloat64(at + 6, true) })
   }
@@ -172,9 +172,9 @@ const reject = (message: string): never => {
   throw new Schema.SchemaError(new SchemaIssue.InvalidValue({ message }))
 }
 
-const decodeKey = (bytes: Uint8Array): string => {
+const decodeKey = (bytes: Uint8Array, start: number, end: number): string => {
   try {
-    return ShortText.decode(bytes)
+    return ShortText.decode(bytes, start, end)
   } catch {
     return reject("a key of the snapshot is not UTF-8")
   }
