@@ -79,6 +79,7 @@ const topLevelLayers: Readonly<Record<string, Layer>> = {
   ClientMessage: "data",
   RaftError: "data",
   RaftConfig: "data",
+  RaftStatus: "data",
   RaftTransport: "ports",
   RaftClientTransport: "ports",
   ClientEntrance: "ports",

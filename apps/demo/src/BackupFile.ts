@@ -15,6 +15,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { CommandFailed } from "./ExitCode.ts"
 import { fail } from "./ExitCode.ts"
+import * as FileError from "./FileError.ts"
 
 /** What is known of a backup of which every byte was checked. */
 export const BackupReport = Schema.Struct({
@@ -53,7 +54,10 @@ export const refuseOverwriting = Effect.fnUntraced(
       return yield* fail(`${file} is there already; nothing was changed. Name another file`)
     }
   },
-  Effect.catchTag("PlatformError", (error) => Effect.fail(fail(error.message)))
+  (checked, file) =>
+    Effect.catchTag(checked, "PlatformError", (error) =>
+      Effect.fail(fail(`${file} cannot be written: ${FileError.describe(error)}`))
+    )
 )
 
 /** Keeps these bytes in `file`, which must not be there, if they are a whole backup; else nothing is left. */
@@ -81,7 +85,7 @@ export const write = <R>(file: string, bytes: Stream.Stream<Uint8Array, CommandF
     Effect.catchTags({
       BackupError: (error) =>
         Effect.fail(fail(`What the node sent cannot be kept: ${error.message}. Nothing was written`)),
-      PlatformError: (error) => Effect.fail(fail(`${file} cannot be written: ${error.message}`))
+      PlatformError: (error) => Effect.fail(fail(`${file} cannot be written: ${FileError.describe(error)}`))
     })
   )
 
@@ -135,5 +139,7 @@ export const use = <A, E, R>(
 /** What is wrong with a file, in words for its user. */
 const unreadable = (file: string, error: BackupError | PlatformError.PlatformError): CommandFailed =>
   fail(
-    error._tag === "BackupError" ? `${file}: ${error.message}` : `${file} cannot be read: ${error.message}`
+    error._tag === "BackupError"
+      ? `${file}: ${error.message}`
+      : `${file} cannot be read: ${FileError.describe(error)}`
   )

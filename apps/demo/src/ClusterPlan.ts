@@ -9,8 +9,10 @@ import type * as Address from "@effect-raft/transport-tcp/Address"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
+import type * as PlatformError from "effect/PlatformError"
 import * as Schema from "effect/Schema"
 import { type CommandFailed, fail, misuse } from "./ExitCode.ts"
+import * as FileError from "./FileError.ts"
 import * as Ports from "./Ports.ts"
 
 /** One node: its name, where its peers and its clients, by HTTP and natively, reach it, and where its data lies. */
@@ -96,7 +98,7 @@ export const resolve = Effect.fnUntraced(
     const basePort = wishes.basePort ?? (yield* chooseBasePort(nodes))
     return layOut(path, directory, { clusterId: wishes.clusterId ?? "effect-raft", basePort, nodes })
   },
-  Effect.catchTag("PlatformError", (error) => Effect.fail(fail(error.message)))
+  (resolved, { directory }) => Effect.catchTag(resolved, "PlatformError", unusable(directory))
 )
 
 const read = Effect.fnUntraced(function* (file: string) {
@@ -123,8 +125,11 @@ export const keep = Effect.fnUntraced(
     )
     yield* fs.rename(`${file}.new`, file)
   },
-  Effect.catchTag("PlatformError", (error) => Effect.fail(fail(error.message)))
+  (kept, { directory }) => Effect.catchTag(kept, "PlatformError", unusable(directory))
 )
+
+const unusable = (directory: string) => (error: PlatformError.PlatformError) =>
+  Effect.fail(fail(`${directory} cannot be used for a cluster: ${FileError.describe(error)}`))
 
 const refuseContradiction = (
   wishes: Wishes,

@@ -63,7 +63,7 @@ const isMisuse = (error: unknown): boolean =>
 export const untilStopped = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.onInterrupt(program, () => Effect.sync(() => void (process.exitCode = ok)))
 
-/** For `--help` of the commands that talk to a cluster. */
-export const clientCodesHelp =
+/** For `--help` of the commands that write a key. */
+export const writerCodesHelp =
   "Exit codes: 0 done; 1 not found, or the condition did not hold; 2 wrong usage; " +
   "3 no answer and surely nothing happened; 4 the write may or may not have happened."

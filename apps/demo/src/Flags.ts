@@ -6,7 +6,12 @@ import { NodeId } from "@effect-raft/core/NodeId"
 import * as KvKey from "@effect-raft/kv/KvKey"
 import * as Address from "@effect-raft/transport-tcp/Address"
 import * as Argument from "effect/cli/Argument"
+import * as CliError from "effect/cli/CliError"
 import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Path from "effect/Path"
+import * as FileError from "./FileError.ts"
 import * as NativeAddress from "./NativeAddress.ts"
 import * as TlsFlags from "./TlsFlags.ts"
 
@@ -35,6 +40,28 @@ const parseName = (text: string): string => {
 export const name = (flag: string) =>
   Flag.String(flag).pipe(Flag.withMetavar("NAME"), Flag.mapTryCatch(parseName, messageOf))
 
+/** `--directory DIR`: a directory, or the place of one that can be made. Its path is made absolute. */
+export const directory = Flag.String("directory").pipe(
+  Flag.withMetavar("DIR"),
+  Flag.mapEffect((text) => parseDirectory(text))
+)
+
+const parseDirectory = Effect.fnUntraced(function* (text: string) {
+  const path = (yield* Path.Path).resolve(text)
+  const trouble = yield* troubleWithDirectory(path)
+  if (trouble === undefined) return path
+  const expected = `a directory, or a place for a new one; at ${path}: ${trouble}`
+  return yield* new CliError.InvalidValue({ option: "directory", value: text, expected, kind: "flag" })
+})
+
+const troubleWithDirectory = (path: string) =>
+  FileSystem.FileSystem.use((fs) => fs.stat(path)).pipe(
+    Effect.map(({ type }) => (type === "Directory" ? undefined : "there is a file")),
+    Effect.catch((error) =>
+      Effect.succeed(error.reason._tag === "NotFound" ? undefined : FileError.describe(error))
+    )
+  )
+
 /** A flag that takes a whole number of at least `least`. */
 export const intAtLeast = (flag: string, least: number) =>
   Flag.Int(flag).pipe(
@@ -60,7 +87,7 @@ const anyEndpoints = Flag.String("endpoint").pipe(
     "The address of a node, or of several, separated by commas; any of them will do. " +
       "http://HOST:PORT, or raft://HOST:PORT for a node's --clients (raft://HOST:PORT/CLUSTER where the cluster has another name than effect-raft)"
   ),
-  Flag.mapTryCatch((text) => (text.startsWith("raft:") ? parseNative(text) : parseEndpoints(text)), messageOf)
+  Flag.mapTryCatch((text) => parseAnyEndpoints(text), messageOf)
 )
 
 type Endpoints = readonly [string, ...Array<string>]
@@ -68,22 +95,28 @@ type Endpoints = readonly [string, ...Array<string>]
 const parseEndpoints = (text: string): Endpoints =>
   parseAll(text, isHttpUrl, "HTTP addresses, such as http://127.0.0.1:7101")
 
-const parseNative = (text: string): Endpoints =>
-  parseAll(text, NativeAddress.is, "addresses of one kind, such as raft://127.0.0.1:7201")
+const parseAnyEndpoints = (text: string): Endpoints =>
+  parseAll(
+    text,
+    text.trimStart().startsWith("raft:") ? NativeAddress.is : isHttpUrl,
+    "addresses of one kind, such as http://127.0.0.1:7101 or raft://127.0.0.1:7201"
+  )
 
 const parseAll = (text: string, isGood: (url: string) => boolean, wanted: string): Endpoints => {
   const urls = text.split(",").map((part) => part.trim())
   const wrong = urls.find((url) => !isGood(url))
   const [first, ...rest] = urls
-  if (first === undefined || wrong !== undefined) throw new Error(`${wanted}, not "${wrong}"`)
+  if (first === undefined || wrong !== undefined) {
+    throw new Error(rest.length === 0 ? wanted : `${wanted}, not "${wrong}"`)
+  }
   return [first, ...rest]
 }
 
 const isHttpUrl = (text: string): boolean => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
 
-/** The nodes to ask, and how long; for every command that reads or writes. */
-export const store = {
-  endpoints: anyEndpoints,
+/** The nodes to ask, and how long; for what only HTTP offers. */
+export const httpNodes = {
+  endpoints,
   timeoutMillis: intAtLeast("timeout", 1).pipe(
     Flag.withMetavar("MILLIS"),
     Flag.withDescription(
@@ -93,6 +126,9 @@ export const store = {
   ),
   tls: TlsFlags.flags("This client's")
 }
+
+/** As {@link httpNodes}, for every command that reads or writes a key. */
+export const store = { ...httpNodes, endpoints: anyEndpoints }
 
 /** The key of a command that talks to a cluster. */
 export const key = Argument.String("key").pipe(

@@ -2,7 +2,7 @@
  * Says in the log of a node since when it leads. It notes the time at once and says it a second later: when
  * leadership changes hands clients wait, and the first line of a log takes longer than a write.
  */
-import type { RaftStatus } from "@effect-raft/core/Raft"
+import type { RaftStatus } from "@effect-raft/core/RaftStatus"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

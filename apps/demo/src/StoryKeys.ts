@@ -13,6 +13,7 @@ import * as Pull from "effect/Pull"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import { type CommandFailed, fail, misuse } from "./ExitCode.ts"
+import * as FileError from "./FileError.ts"
 
 export interface KeyValue {
   readonly key: string
@@ -72,7 +73,7 @@ const readAll = Effect.fnUntraced(
     return Buffer.concat(chunks)
   },
   Effect.scoped,
-  Effect.mapError((error) => fail(`Standard input cannot be read: ${error.message}`))
+  Effect.mapError((error) => fail(`Standard input cannot be read: ${FileError.describe(error)}`))
 )
 
 const lineFeed = 0x0a

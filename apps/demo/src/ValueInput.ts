@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import { misuse } from "./ExitCode.ts"
+import * as FileError from "./FileError.ts"
 
 /** The parameters of a command that takes a value. */
 export const parameters = {
@@ -46,10 +47,10 @@ export const read = Effect.fnUntraced(function* ({ value, file }: Parsed) {
 
 const readFile = (file: string) =>
   FileSystem.FileSystem.use((fs) => fs.readFile(file)).pipe(
-    Effect.mapError((error) => misuse(`--file ${file} cannot be read: ${error.message}`))
+    Effect.mapError((error) => misuse(`--file ${file} cannot be read: ${FileError.describe(error)}`))
   )
 
 const readStdin = Stdio.Stdio.use(({ stdin }) => Stream.runCollect(stdin)).pipe(
   Effect.map((chunks): Uint8Array => Buffer.concat(chunks)),
-  Effect.mapError((error) => misuse(`Standard input cannot be read: ${error.message}`))
+  Effect.mapError((error) => misuse(`Standard input cannot be read: ${FileError.describe(error)}`))
 )

@@ -26,13 +26,35 @@ describe("a mistake is refused with exit code 2 and one line that names it", () 
     ["a story on too few nodes", ["demo", "--nodes", "2"], "--nodes must be at least 3"],
     ["an endpoint without a scheme", ["get", "k", "--endpoint", "localhost:7101"], "--endpoint"],
     ["no endpoint", ["get", "k"], "--endpoint"],
+    [
+      "an endpoint that is neither kind",
+      ["get", "k", "-e", "n1"],
+      "such as http://127.0.0.1:7101 or raft://"
+    ],
+    ["endpoints of two kinds", ["get", "k", "-e", "http://127.0.0.1:1,raft://127.0.0.1:2"], "of one kind"],
+    [
+      "a native endpoint for a backup",
+      ["backup", "f", "-e", "raft://127.0.0.1:1"],
+      "Expected: HTTP addresses"
+    ],
+    [
+      "a native endpoint for an operator",
+      ["transfer", "-e", "raft://127.0.0.1:1"],
+      "Expected: HTTP addresses"
+    ],
+    ["a file for a directory", ["up", "--directory", import.meta.filename], "there is a file"],
+    [
+      "a directory below a file",
+      ["up", "--directory", `${import.meta.filename}/data`],
+      "there is a file where a directory is needed"
+    ],
     ["no time at all", ["get", "k", "-e", "http://127.0.0.1:1", "--timeout", "0"], "--timeout"],
     ["no value", ["put", "k", "-e", "http://127.0.0.1:1"], "Give the value once"],
     ["two values", ["put", "k", "v", "--file", "f", "-e", "http://127.0.0.1:1"], "Give the value once"],
     [
       "a file that is not there",
       ["put", "k", "--file", "/nowhere", "-e", "http://127.0.0.1:1"],
-      "--file /nowhere"
+      "--file /nowhere cannot be read: there is no such file or directory (ENOENT)"
     ],
     ["no condition", ["cas", "k", "v", "-e", "http://127.0.0.1:1"], "--revision N or --absent"],
     [

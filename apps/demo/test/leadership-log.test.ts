@@ -1,5 +1,5 @@
 /** The line by which a node says since when it leads: one for each term, with the time of the election. */
-import type { RaftStatus } from "@effect-raft/core/Raft"
+import type { RaftStatus } from "@effect-raft/core/RaftStatus"
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"

@@ -63,7 +63,8 @@ export const describe: (rejection: MembershipRejection) => string = MembershipRe
   AlreadyMember: ({ nodeId }) => `${nodeId} is a member already`,
   AlreadyVoter: ({ nodeId }) => `${nodeId} is a voter already`,
   AlreadyLearner: ({ nodeId }) => `${nodeId} is a learner already`,
-  NotAMember: ({ nodeId }) => `${nodeId} is not a member; add it as a learner first`,
+  NotAMember: ({ nodeId }) =>
+    `${nodeId} is not a member; status shows who is, and a new node is added as a learner first`,
   AddressTaken: ({ address, by }) =>
     `${by} is reached at ${address}; every member needs an address of its own`,
   InvalidAddress: ({ address, detail }) => `"${address}" is no address: ${detail}`,

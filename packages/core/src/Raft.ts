@@ -7,37 +7,41 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import type { ClientEntrance } from "./ClientEntrance.ts"
 import * as CheckQuorum from "./consensus/CheckQuorum.ts"
 import * as NodeState from "./consensus/NodeState.ts"
-import * as RaftLog from "./consensus/RaftLog.ts"
-import type { ClientEntrance } from "./ClientEntrance.ts"
+import * as CommittedCommands from "./internal/CommittedCommands.ts"
+import type { Committed } from "./internal/CommittedCommands.ts"
 import * as Entrance from "./internal/Entrance.ts"
+import * as LeaderNews from "./internal/LeaderNews.ts"
 import * as LocalProposal from "./internal/LocalProposal.ts"
 import * as LocalRead from "./internal/LocalRead.ts"
 import * as ProposalCalls from "./internal/ProposalCalls.ts"
+import type { Position } from "./internal/ReplySlots.ts"
 import * as SessionCalls from "./internal/SessionCalls.ts"
-import * as LeaderNews from "./internal/LeaderNews.ts"
 import * as WaitingRoom from "./internal/WaitingRoom.ts"
-import * as LogEntry from "./LogEntry.ts"
-import * as LogIndexModule from "./LogIndex.ts"
-import { LogIndex } from "./LogIndex.ts"
-import { Membership, none, ofVoters } from "./Membership.ts"
+import type { LogIndex } from "./LogIndex.ts"
+import type { Membership } from "./Membership.ts"
 import type { MembershipChange } from "./MembershipChange.ts"
-import type { PeerAddress } from "./Membership.ts"
-import { ClusterId, GroupId, NodeId } from "./NodeId.ts"
-import { RaftConfig } from "./RaftConfig.ts"
-import { because, Compacted, RaftError } from "./RaftError.ts"
+import type { NodeId } from "./NodeId.ts"
+import { because } from "./RaftError.ts"
+import type { RaftError } from "./RaftError.ts"
 import * as RaftNode from "./RaftNode.ts"
+import * as RaftOptions from "./RaftOptions.ts"
+import type { InvalidOptions, Options } from "./RaftOptions.ts"
+import type { RaftStatus } from "./RaftStatus.ts"
 import type { RaftStorage, StorageError } from "./RaftStorage.ts"
 import type { RaftTransport, TransportError } from "./RaftTransport.ts"
-import type { SessionId } from "./SessionId.ts"
 import type { SessionOperations } from "./sessions/SessionOperations.ts"
-import * as SessionRecord from "./sessions/SessionRecord.ts"
 import type { MachineSnapshot } from "./Snapshot.ts"
 import type { StateMachineClass } from "./StateMachine.ts"
-import { Term } from "./Term.ts"
+
+export type { Committed } from "./internal/CommittedCommands.ts"
+export type { Position } from "./internal/ReplySlots.ts"
+export { InvalidOptions } from "./RaftOptions.ts"
+export type { Options } from "./RaftOptions.ts"
+export { RaftStatus, Role } from "./RaftStatus.ts"
 
 /** How fresh a read must be. */
 export type Consistency =
@@ -50,50 +54,6 @@ export type Consistency =
   | "lease"
   /** It sees what this node has applied. Costs nothing and may be old. */
   | "stale"
-
-/** What a node is doing (paper, figure 4; `PreCandidate` is of the thesis, section 9.6). */
-export const Role = Schema.Literals(["Follower", "PreCandidate", "Candidate", "Leader"])
-export type Role = typeof Role.Type
-
-/** A node's own view of itself and its group. */
-export const RaftStatus = Schema.Struct({
-  clusterId: ClusterId,
-  groupId: GroupId,
-  nodeId: NodeId,
-  role: Role,
-  term: Term,
-  leader: Schema.NullOr(NodeId),
-  commitIndex: LogIndex,
-  appliedIndex: LogIndex,
-  /**
-   * The version of the machine that the group runs, as far as this node has applied the log. Commands that
-   * older programs cannot read may be proposed once it is high enough.
-   */
-  machineVersion: Schema.Natural,
-  lastIndex: LogIndex,
-  /** Voters, learners, and while two sets must agree the outgoing one. In force, committed or not. */
-  membership: Membership,
-  /** At a leader that hands over: to whom. */
-  transferTo: Schema.NullOr(NodeId)
-})
-export type RaftStatus = typeof RaftStatus.Type
-
-/** Where a command stands in the log. */
-export interface Position {
-  readonly index: LogIndex
-  readonly term: Term
-}
-
-/** One committed command, as `committed` delivers it. */
-export interface Committed<Command> extends Position {
-  readonly command: Command
-  readonly timestampMillis: number
-  /**
-   * Where it came through a session. The log may then hold it more than once, by the same number, and the
-   * machine has applied at most the first of them.
-   */
-  readonly session?: SessionId & { readonly sequence: number }
-}
 
 /** What `readStale` saw, and how old that is. */
 export interface StaleRead<A> {
@@ -193,41 +153,8 @@ export interface Raft<Command, Reply, View> {
   readonly failure: Effect.Effect<never, RaftError>
 }
 
-/** The options of a node do not fit together. Nothing was started. */
-export class InvalidOptions extends Schema.TaggedError<InvalidOptions>()("InvalidOptions", {
-  option: Schema.String,
-  detail: Schema.String
-}) {
-  override get message() {
-    return `${this.option}: ${this.detail}`
-  }
-}
-
 /** Why a node did not start. */
 export type RaftStartError = InvalidOptions | StorageError | TransportError
-
-/** What {@link layer} needs to know of a node. */
-export interface Options {
-  /** Must be one of `members`, unless the node is to join. */
-  readonly nodeId: string
-  /**
-   * The voters with which the cluster begins, by name, with the address at which its peers reach each. The
-   * same on every node. Once the membership has been changed the log says who belongs, and this is ignored.
-   */
-  readonly members?: Readonly<Record<string, PeerAddress>>
-  /**
-   * Instead of `members`: this node belongs to no cluster yet. It waits until the leader of one, where it
-   * was added by `changeMembership`, sends it the log; until then it serves nobody and never campaigns.
-   */
-  readonly join?: boolean
-  /** Nodes of different clusters refuse each other. "effect-raft" by default. */
-  readonly clusterId?: string
-  /** For several groups on one transport. "default" by default. */
-  readonly groupId?: string
-  readonly config?: (typeof RaftConfig)["~type.make.in"]
-  /** Facts about this node that its peers may want to know, such as the URL of its HTTP API. */
-  readonly attributes?: Readonly<Record<string, string>>
-}
 
 /**
  * A node that replicates `machine`. Provide a `RaftTransport` and a `RaftStorage`; closing the layer's
@@ -240,7 +167,7 @@ export const layer = <Self, Command, Reply, View>(
   Layer.effect(
     machine.Raft,
     Effect.gen(function* () {
-      const checked = yield* check(options)
+      const checked = yield* RaftOptions.check(options)
       const node = yield* RaftNode.make({ machine: machine.machine, ...checked })
       const room = yield* WaitingRoom.make(node, { patienceMillis: checked.config.electionTimeoutMillis })
       const news = yield* LeaderNews.make(node.watchers)
@@ -248,53 +175,12 @@ export const layer = <Self, Command, Reply, View>(
     })
   )
 
-type Checked = Omit<RaftNode.Options<never, never, never>, "machine">
-
-const check = (options: Options): Effect.Effect<Checked, InvalidOptions> =>
-  Effect.gen(function* () {
-    const nodeId = yield* decode("nodeId", NodeId, options.nodeId)
-    const config = yield* Effect.try({
-      try: () => new RaftConfig(options.config ?? {}),
-      catch: (cause) => new InvalidOptions({ option: "config", detail: (cause as Error).message })
-    })
-    return {
-      nodeId,
-      clusterId: yield* decode("clusterId", ClusterId, options.clusterId ?? "effect-raft"),
-      groupId: yield* decode("groupId", GroupId, options.groupId ?? "default"),
-      membership: yield* foundersOf(options, nodeId),
-      config,
-      attributes: options.attributes ?? {}
-    }
-  })
-
-/** Who belongs to a cluster that begins: nobody, for a node that is to join one. */
-const foundersOf = (options: Options, nodeId: NodeId): Effect.Effect<Membership, InvalidOptions> =>
-  Effect.gen(function* () {
-    const members = options.members ?? {}
-    const names = Object.keys(members)
-    const wrong = (detail: string) => new InvalidOptions({ option: "members", detail })
-    if (options.join === true && names.length > 0)
-      return yield* wrong("a node that is to join (join: true) names no members; it learns of them")
-    if (options.join === true) return none
-    if (names.length === 0)
-      return yield* wrong("name the members, or say that this node is to join (join: true)")
-    for (const name of names) yield* decode("members", NodeId, name)
-    if (!names.includes(nodeId)) return yield* wrong(`${nodeId} is not one of them (${names.join(", ")})`)
-    return ofVoters(members)
-  })
-
-const decode = <A>(option: string, schema: Schema.ConstraintDecoder<A>, value: string) =>
-  Effect.mapError(
-    Schema.decodeUnknownEffect(schema)(value),
-    (error) => new InvalidOptions({ option, detail: `"${value}" is no good: ${error.message}` })
-  )
-
 /** Gives an untyped node its typed face. */
 const face = <Self, Command, Reply, View>(
   { machine }: StateMachineClass<Self, Command, Reply, View>,
   node: RaftNode.RaftNode<View>,
   waiting: Pick<Entrance.Options<Command, Reply, View>, "room" | "news">,
-  { attributes, nodeId, clusterId, groupId, config }: Checked
+  { attributes, nodeId, clusterId, groupId, config }: RaftOptions.Checked
 ): Raft<Command, Reply, View> => {
   /** Has a command applied, and makes its answer. */
   const call = <A>(command: Command, answer: ProposalCalls.Answer<Reply, A>): Effect.Effect<A, RaftError> =>
@@ -360,7 +246,7 @@ const face = <Self, Command, Reply, View>(
         Effect.mapError(because)
       ),
     sessions: SessionCalls.make(node, machine, config),
-    committed: ({ from }) => committedFrom(node, machine.command.decode, from),
+    committed: ({ from }) => CommittedCommands.from(node, machine.command.decode, from),
     read: (f, options) => look(f, options?.consistency ?? "linearizable"),
     changeMembership: (change) => Effect.mapError(node.changeMembership(change), because),
     snapshot: look(node.snapshot, "linearizable"),
@@ -385,43 +271,4 @@ const face = <Self, Command, Reply, View>(
     entrance: Entrance.make({ machine, node, clusterId, groupId, nodeId, config, ...waiting }),
     failure: node.failure
   }
-}
-
-/** Entries that one pull of `committed` gives at most. */
-const pullSize = 512
-
-const committedFrom = <View, Command>(
-  node: RaftNode.RaftNode<View>,
-  decodeCommand: (payload: Uint8Array) => Command,
-  from: LogIndex
-): Stream.Stream<Committed<Command>, RaftError> =>
-  Stream.unfold(LogIndexModule.max(from, LogIndexModule.plus(LogIndexModule.zero, 1)), (next) =>
-    Effect.gen(function* () {
-      const log = yield* node.appliedBeyond(LogIndexModule.plus(next, -1))
-      if (next <= log.base.index) {
-        const firstHeld = LogIndexModule.plus(log.base.index, 1)
-        return yield* new RaftError({ reason: new Compacted({ requested: next, firstHeld }) })
-      }
-      const last = LogIndexModule.min(node.appliedIndex(), LogIndexModule.plus(next, pullSize - 1))
-      const commands: Array<Committed<Command>> = []
-      for (const block of RaftLog.blocksBetween(log, next, last)) {
-        for (const entry of LogEntry.entries(block)) {
-          const command = commandOf(entry, decodeCommand)
-          if (command !== undefined) commands.push(command)
-        }
-      }
-      return [commands, LogIndexModule.plus(last, 1)] as const
-    })
-  ).pipe(Stream.flattenIterable)
-
-/** The command of an entry; `undefined` for an entry that has none. */
-const commandOf = <Command>(
-  { index, kind, payload, term, timestampMillis }: LogEntry.LogEntry,
-  decodeCommand: (payload: Uint8Array) => Command
-): Committed<Command> | undefined => {
-  if (kind === "Command") return { index, term, timestampMillis, command: decodeCommand(payload) }
-  const record = kind === "Session" ? SessionRecord.decode(payload) : undefined
-  if (record?._tag !== "Command") return undefined
-  const session = { ...record.session, sequence: record.sequence }
-  return { index, term, timestampMillis, command: decodeCommand(record.command), session }
 }

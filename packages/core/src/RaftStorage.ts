@@ -175,7 +175,7 @@ export class NotAStore extends Schema.TaggedError<NotAStore>()("NotAStore", {
   found: Schema.String
 }) {
   override get message() {
-    return `${this.location} is not a store of this program: it holds ${this.found}; nothing was changed. Name an empty or a new directory`
+    return `${this.location} is not a store of this program: it holds ${this.found}; nothing was changed. Name the directory of one node, or for a new node an empty or a new one`
   }
 }
 

@@ -9,7 +9,7 @@
  */
 import { MembershipChange } from "@effect-raft/core/MembershipChange"
 import { NodeId } from "@effect-raft/core/NodeId"
-import { Role } from "@effect-raft/core/Raft"
+import { Role } from "@effect-raft/core/RaftStatus"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as HttpApi from "effect/http-api/HttpApi"

@@ -3,8 +3,8 @@
  * took, and where the node stands. Every series carries the node's name, so that several nodes may
  * share a process.
  */
-import { Role } from "@effect-raft/core/Raft"
-import type { RaftStatus } from "@effect-raft/core/Raft"
+import { Role } from "@effect-raft/core/RaftStatus"
+import type { RaftStatus } from "@effect-raft/core/RaftStatus"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"

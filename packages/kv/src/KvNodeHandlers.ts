@@ -1,7 +1,7 @@
 /**
  * The handlers that tell about the node, `/status`, `/health` and `/metrics`, and `/backup`.
  */
-import type { RaftStatus } from "@effect-raft/core/Raft"
+import type { RaftStatus } from "@effect-raft/core/RaftStatus"
 import type { RaftError } from "@effect-raft/core/RaftError"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"

@@ -11,7 +11,7 @@ import * as Store from "../Store.ts"
 export const backup = Command.make(
   "backup",
   {
-    ...Flags.store,
+    ...Flags.httpNodes,
     file: Argument.String("file").pipe(Argument.withDescription("The file to make; it must not be there yet"))
   },
   Effect.fnUntraced(function* ({ file, ...nodes }) {

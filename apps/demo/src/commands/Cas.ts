@@ -5,7 +5,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { clientCodesHelp, fail } from "../ExitCode.ts"
+import { writerCodesHelp, fail } from "../ExitCode.ts"
 import * as Flags from "../Flags.ts"
 import * as Store from "../Store.ts"
 import * as ValueInput from "../ValueInput.ts"
@@ -45,7 +45,7 @@ export const cas = Command.make(
       : Effect.fail(new CliError.ValidationError({ message: "Give one condition: --revision N or --absent" }))
   ),
   Command.withDescription(
-    `Write a value if a condition holds, and print the new revision. \`get --revision\` tells the present one. ${clientCodesHelp}`
+    `Write a value if a condition holds, and print the new revision. \`get --revision\` tells the present one. ${writerCodesHelp}`
   ),
   Command.withShortDescription("Write a value on a condition"),
   Command.withExamples([

@@ -2,7 +2,7 @@
 import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import { clientCodesHelp, fail } from "../ExitCode.ts"
+import { writerCodesHelp, fail } from "../ExitCode.ts"
 import * as Flags from "../Flags.ts"
 import * as Store from "../Store.ts"
 
@@ -15,6 +15,6 @@ export const remove = Command.make(
     yield* Console.log("deleted")
   })
 ).pipe(
-  Command.withDescription(`Remove a key and its value. ${clientCodesHelp}`),
+  Command.withDescription(`Remove a key and its value. ${writerCodesHelp}`),
   Command.withShortDescription("Remove a key")
 )

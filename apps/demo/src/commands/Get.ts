@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
-import { clientCodesHelp, fail } from "../ExitCode.ts"
+import { fail } from "../ExitCode.ts"
 import * as Flags from "../Flags.ts"
 import * as Store from "../Store.ts"
 
@@ -32,7 +32,10 @@ export const get = Command.make(
     yield* revisionOnly ? Console.log(String(found.value.revision)) : printBytes(found.value.value)
   })
 ).pipe(
-  Command.withDescription(`Print a value to standard output, its bytes and nothing else. ${clientCodesHelp}`),
+  Command.withDescription(
+    "Print a value to standard output, its bytes and nothing else. " +
+      "Exit codes: 0 done; 1 the key has no value; 2 wrong usage; 3 no answer."
+  ),
   Command.withShortDescription("Read a value")
 )
 

@@ -11,8 +11,7 @@ import { untilStopped } from "../ExitCode.ts"
 import * as Flags from "../Flags.ts"
 
 const flags = {
-  directory: Flag.Directory("directory").pipe(
-    Flag.withMetavar("DIR"),
+  directory: Flags.directory.pipe(
     Flag.withDescription(
       "Keep term, vote and log in DIR/NODE_ID, so that a node that is killed may come back. Without it they are in " +
         "memory, and a node that is started again has forgotten its promises: then do not restart nodes. " +

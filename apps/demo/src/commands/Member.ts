@@ -16,7 +16,7 @@ import * as Table from "../Table.ts"
 type Nodes = Required<Store.Nodes>
 
 const nodes = {
-  ...Flags.store,
+  ...Flags.httpNodes,
   timeoutMillis: Flags.intAtLeast("timeout", 1).pipe(
     Flag.withMetavar("MILLIS"),
     Flag.withDescription(

@@ -2,7 +2,7 @@
 import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import { clientCodesHelp } from "../ExitCode.ts"
+import { writerCodesHelp } from "../ExitCode.ts"
 import * as Flags from "../Flags.ts"
 import * as Store from "../Store.ts"
 import * as ValueInput from "../ValueInput.ts"
@@ -17,6 +17,6 @@ export const put = Command.make(
   })
 ).pipe(
   Command.validate((input) => ValueInput.validate(input)),
-  Command.withDescription(`Write a value and print its revision. ${clientCodesHelp}`),
+  Command.withDescription(`Write a value and print its revision. ${writerCodesHelp}`),
   Command.withShortDescription("Write a value")
 )

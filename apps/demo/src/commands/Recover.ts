@@ -13,8 +13,7 @@ import { fail } from "../ExitCode.ts"
 import * as Flags from "../Flags.ts"
 
 const flags = {
-  directory: Flag.Directory("directory").pipe(
-    Flag.withMetavar("DIR"),
+  directory: Flags.directory.pipe(
     Flag.withDescription("The directory of the survivor whose log reaches furthest; its node must be stopped")
   ),
   address: Flags.hostPort("address").pipe(

@@ -17,8 +17,7 @@ import * as Flags from "../Flags.ts"
 
 const flags = {
   file: Argument.String("file").pipe(Argument.withDescription("The backup")),
-  directory: Flag.Directory("directory").pipe(
-    Flag.withMetavar("DIR"),
+  directory: Flags.directory.pipe(
     Flag.withDescription("The node's directory; it must be empty, and is made if it is not there")
   ),
   nodeId: Flags.name("node-id").pipe(

@@ -21,7 +21,7 @@ export const status = Command.make(
   "status",
   {
     endpoints: Flags.endpoints,
-    tls: Flags.store.tls,
+    tls: Flags.httpNodes.tls,
     json: Flag.Boolean("json").pipe(
       Flag.withDescription(
         "Print JSON: one object with endpoint and status for every node; without an answer status is null, " +

@@ -10,7 +10,7 @@ import * as Operator from "../Operator.ts"
 export const transfer = Command.make(
   "transfer",
   {
-    ...Flags.store,
+    ...Flags.httpNodes,
     to: Flags.nodeIdFlag("to").pipe(
       Flag.withDescription("Who is to lead; the voter that has most of the log if left out"),
       Flag.optional

@@ -22,8 +22,7 @@ export const flags = {
     ),
     Flag.optional
   ),
-  directory: Flag.Directory("directory").pipe(
-    Flag.withMetavar("DIR"),
+  directory: Flags.directory.pipe(
     Flag.withDescription(
       "Where the nodes' data and logs lie; used again, it continues with the data. By default .effect-raft, " +
         "and a fresh temporary one for the story of `demo`"

@@ -5,7 +5,7 @@
 import * as Membership from "@effect-raft/core/Membership"
 import type { MembershipChange } from "@effect-raft/core/MembershipChange"
 import { ClusterId, defaultGroup, NodeId } from "@effect-raft/core/NodeId"
-import type { RaftStatus } from "@effect-raft/core/Raft"
+import type { RaftStatus } from "@effect-raft/core/RaftStatus"
 import type { RaftError } from "@effect-raft/core/RaftError"
 import * as LocalSessions from "@effect-raft/core/testing/LocalSessions"
 import type { SnapshotMeta } from "@effect-raft/core/Snapshot"
