@@ -26,6 +26,7 @@ import * as Snapshotting from "./consensus/Snapshotting.ts"
 import { Admission } from "./internal/Admission.ts"
 import * as Applier from "./internal/Applier.ts"
 import * as Doorbell from "./internal/Doorbell.ts"
+import * as EarlyLooks from "./internal/EarlyLooks.ts"
 import * as Ending from "./internal/Ending.ts"
 import * as Farewell from "./internal/Farewell.ts"
 import * as Forwarder from "./internal/Forwarder.ts"
@@ -41,7 +42,7 @@ import { Outbox } from "./internal/Outbox.ts"
 import { RaftRules } from "./internal/RaftRules.ts"
 import * as Reasons from "./internal/Reasons.ts"
 import { ReadSlots } from "./internal/ReadSlots.ts"
-import type { ReadDone } from "./internal/ReadSlots.ts"
+import type { ReadWait } from "./internal/ReadSlots.ts"
 import { ReplySlots } from "./internal/ReplySlots.ts"
 import type { ProposalSlot } from "./internal/ReplySlots.ts"
 import * as RoleScope from "./internal/RoleScope.ts"
@@ -102,7 +103,7 @@ export interface RaftNode<View> {
   /** Passes a command on to `leader` and waits for what becomes of it. */
   readonly forward: Forwarder.Forwarder["forward"]
   /** Tells when a read may be answered from {@link RaftNode.view}, and gives the number of the wait. */
-  readonly read: (done: ReadDone, options?: { readonly mayUseLease: boolean }) => number
+  readonly read: (wait: ReadWait, options?: { readonly mayUseLease: boolean }) => number
   /** Nobody waits any more for what {@link RaftNode.read} gave this number. */
   readonly forgetRead: (readId: number) => void
   /** How many slots are taken: proposals in the log that somebody waits for, and reads. */
@@ -269,6 +270,12 @@ export const make = <Command, Reply, View>(
       if (reply !== undefined) send(leader, reply)
     }
 
+    /** A leader knows what its readers must see; a follower will hear of it, and has it if it has all that it knows of. */
+    const isUpToDate = (): boolean => {
+      const { commitIndex, log, role } = node.state
+      return applier.appliedIndex() >= (role._tag === "Leader" ? commitIndex : log.lastIndex)
+    }
+
     const turns = Turns.make(node, {
       rules,
       tracer,
@@ -278,6 +285,7 @@ export const make = <Command, Reply, View>(
       mailbox,
       slots,
       readSlots,
+      earlyLooks: yield* EarlyLooks.make(readSlots, isUpToDate),
       operators,
       peerDirectory,
       roleScope,
@@ -342,8 +350,8 @@ export const make = <Command, Reply, View>(
         : Effect.void
     )
 
-    const read: RaftNode<View>["read"] = (done, options) => {
-      const readId = readSlots.open(nowMillis(), done)
+    const read: RaftNode<View>["read"] = (wait, options) => {
+      const readId = readSlots.open(nowMillis(), wait)
       const reason = stopped()
       if (reason !== undefined) readSlots.fail([readId], reason)
       else if (!mailbox.request({ _tag: "Read", readId, mayUseLease: options?.mayUseLease ?? false }))

@@ -9,12 +9,12 @@ const lastAscii = 0x7f
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-/** Reads UTF-8; throws a `TypeError` where it is none. */
-export const decode = (bytes: Uint8Array): string => {
-  if (bytes.byteLength > maxLength) return decoder.decode(bytes)
+/** Reads the UTF-8 from `start` to `end`, all of it unless told; throws a `TypeError` where it is none. */
+export const decode = (bytes: Uint8Array, start = 0, end = bytes.byteLength): string => {
+  if (end - start > maxLength) return decoder.decode(bytes.subarray(start, end))
   let text = ""
-  for (let at = 0; at < bytes.byteLength; at++) {
-    if (bytes[at]! > lastAscii) return decoder.decode(bytes)
+  for (let at = start; at < end; at++) {
+    if (bytes[at]! > lastAscii) return decoder.decode(bytes.subarray(start, end))
     text += String.fromCharCode(bytes[at]!)
   }
   return text
