@@ -270,7 +270,10 @@ export const make = <Command, Reply, View>(
       if (reply !== undefined) send(leader, reply)
     }
 
-    /** A leader knows what its readers must see; a follower will hear of it, and has it if it has all that it knows of. */
+    /**
+     * A leader knows what its readers must see; a follower will hear of it, and has it if it has all that it
+     * knows of.
+     */
     const isUpToDate = (): boolean => {
       const { commitIndex, log, role } = node.state
       return applier.appliedIndex() >= (role._tag === "Leader" ? commitIndex : log.lastIndex)

@@ -1,6 +1,6 @@
 /**
- * The lives of the nodes of a cluster under test: each is started, ended and started again, one change at a time, since on
- * a slow disk a start takes a while. Every life is a node of its own, with chance of its own.
+ * The lives of the nodes of a cluster under test: each is started, ended and started again, one change at a
+ * time, since on a slow disk a start takes a while. Every life is a node of its own, with chance of its own.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
