@@ -133,7 +133,10 @@ const packageMayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   kv: ["core"]
 }
 
-/** The ports that an adapter implements or serves; beside them, it sees the plain data of the core. Its testing kit sees more. */
+/**
+ * The ports that an adapter implements or serves; beside them, it sees the plain data of the core. Its testing
+ * kit sees more.
+ */
 const portsOfAdapter: Readonly<Record<string, ReadonlyArray<string>>> = {
   "transport-tcp": ["RaftTransport", "RaftClientTransport", "ClientEntrance"],
   "storage-file": ["RaftStorage"]

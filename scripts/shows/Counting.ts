@@ -16,7 +16,7 @@ import * as TcpClientTransport from "../../packages/transport-tcp/src/TcpClientT
 import { Broken, hold } from "./Show.ts"
 
 /** How many clients count, unless told. */
-export const clientCount = 16
+const clientCount = 16
 
 /** A client waits so long between an answer and its next increment, so that the machine has room to move. */
 const thinkMillis = 10

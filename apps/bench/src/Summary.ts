@@ -46,7 +46,7 @@ export const table = (
 }
 
 /** The median of a figure over the rounds of one subject in one case; NaN where it was not measured. */
-export const medianOf = (measurements: ReadonlyArray<Measurement.Measurement>, figure: string): number =>
+const medianOf = (measurements: ReadonlyArray<Measurement.Measurement>, figure: string): number =>
   Statistics.median(valuesOf(measurements, figure))
 
 const valuesOf = (

@@ -10,7 +10,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
-import * as Commands from "./Commands.ts"
+import type * as Commands from "./Commands.ts"
 
 const withCommands = (commands: ReadonlyArray<Commands.Any>) =>
   Command.make("effect-raft").pipe(
@@ -45,8 +45,8 @@ const manners = Layer.mergeAll(
   Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])
 )
 
-/** Runs the command with these arguments, those after the program's name. */
-export const run = (args: ReadonlyArray<string>) =>
-  Effect.flatMap(Commands.load(args), (commands) =>
+/** Runs the command that these arguments begin with, those after the program's name. */
+export const run = (commandsFor: typeof Commands.load, args: ReadonlyArray<string>) =>
+  Effect.flatMap(commandsFor(args), (commands) =>
     Command.runWith(withCommands(commands), { version: "0.0.0" })(args)
   ).pipe(Effect.provide(manners))

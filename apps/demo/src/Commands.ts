@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 const loaders = {
   up: async () => (await import("./commands/Up.ts")).up,
   demo: async () => (await import("./commands/Demo.ts")).demo,
-  serve: async () => (await import("./commands/Serve.ts")).serve,
+  serve: async () => (await import("./commands/Serve.ts")).make(Effect.promise(() => import("./Node.ts"))),
   put: async () => (await import("./commands/Put.ts")).put,
   get: async () => (await import("./commands/Get.ts")).get,
   delete: async () => (await import("./commands/Delete.ts")).remove,

@@ -10,5 +10,5 @@ import * as NodePath from "node:path"
 // nobody may write it is not kept, and nothing else changes.
 NodeModule.enableCompileCache(NodePath.join(import.meta.dirname, "../node_modules/.cache/compiled"))
 
-const { main } = await import("./Program.ts")
+const { main } = await (process.argv[2] === "serve" ? import("./NodeOnly.ts") : import("./AnyCommand.ts"))
 main()

@@ -10,6 +10,7 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import * as TestConsole from "effect/testing/TestConsole"
 import * as Cli from "../src/Cli.ts"
+import * as Commands from "../src/Commands.ts"
 import * as ExitCode from "../src/ExitCode.ts"
 
 export interface Ended {
@@ -36,7 +37,7 @@ export const run = (
           Effect.sync(() => written.push(typeof chunk === "string" ? Buffer.from(chunk) : chunk))
         )
     })
-    const exit = yield* Effect.exit(Cli.run(args)).pipe(
+    const exit = yield* Effect.exit(Cli.run(Commands.load, args)).pipe(
       Effect.provide(Layer.provideMerge(stdio, NodeServices.layer))
     )
     return {

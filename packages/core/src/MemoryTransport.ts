@@ -51,7 +51,7 @@ export const linked = (from: Station, to: Station): boolean =>
   from !== to && (from.peers.has(to.nodeId) || to.peers.has(from.nodeId))
 
 /** Tells all who were linked with a station that its end of the connection is gone. */
-export const tellPeersLost = (station: Station): void => {
+const tellPeersLost = (station: Station): void => {
   for (const other of station.room.stations.values()) {
     if (linked(other, station)) other.handler.onPeerLost(station.nodeId)
   }

@@ -15,39 +15,38 @@
  * The fibers sleep while their work is done in plain calls (Doorbell). When the disk, the machine or an assertion
  * fails, the node stops itself (Ending): every caller is answered, its Scope closes, and `failure` tells why.
  */
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
-import type { Action, SendWhenDurable } from "./consensus/Action.ts"
+import type { SendWhenDurable } from "./consensus/Action.ts"
 import type { Event } from "./consensus/Event.ts"
-import * as LeadershipTransfer from "./consensus/LeadershipTransfer.ts"
-import * as NodeState from "./consensus/NodeState.ts"
-import * as Configurations from "./consensus/Configurations.ts"
+import type { NodeState, Stamp } from "./consensus/NodeState.ts"
 import * as Snapshotting from "./consensus/Snapshotting.ts"
 import { Admission } from "./internal/Admission.ts"
 import * as Applier from "./internal/Applier.ts"
 import * as Doorbell from "./internal/Doorbell.ts"
+import * as EarlyLooks from "./internal/EarlyLooks.ts"
 import * as Ending from "./internal/Ending.ts"
+import * as Farewell from "./internal/Farewell.ts"
 import * as Forwarder from "./internal/Forwarder.ts"
 import * as LogWriter from "./internal/LogWriter.ts"
-import * as LocalProposal from "./internal/LocalProposal.ts"
 import * as MachineUpgrade from "./internal/MachineUpgrade.ts"
 import * as Mailbox from "./internal/Mailbox.ts"
 import * as OperatorCalls from "./internal/OperatorCalls.ts"
 import * as Patience from "./internal/Patience.ts"
 import * as PeerDirectory from "./internal/PeerDirectory.ts"
+import * as Recovery from "./internal/Recovery.ts"
 import type { ReplicaSnapshot } from "./internal/Replica.ts"
 import { Outbox } from "./internal/Outbox.ts"
 import { RaftRules } from "./internal/RaftRules.ts"
 import * as Reasons from "./internal/Reasons.ts"
 import { ReadSlots } from "./internal/ReadSlots.ts"
-import type { ReadDone } from "./internal/ReadSlots.ts"
+import type { ReadWait } from "./internal/ReadSlots.ts"
 import { ReplySlots } from "./internal/ReplySlots.ts"
 import type { ProposalSlot } from "./internal/ReplySlots.ts"
 import * as RoleScope from "./internal/RoleScope.ts"
+import * as SnapshotLabel from "./internal/SnapshotLabel.ts"
 import * as SnapshotReceiver from "./internal/SnapshotReceiver.ts"
 import * as Snapshotter from "./internal/Snapshotter.ts"
 import * as Turns from "./internal/Turns.ts"
@@ -58,8 +57,7 @@ import type { ClusterId, GroupId, NodeId } from "./NodeId.ts"
 import type { RaftConfig } from "./RaftConfig.ts"
 import type { RaftError, RaftErrorReason } from "./RaftError.ts"
 import type { RaftLog } from "./consensus/RaftLog.ts"
-import { RaftStorage } from "./RaftStorage.ts"
-import type { StorageError } from "./RaftStorage.ts"
+import type { RaftStorage, StorageError } from "./RaftStorage.ts"
 import { RaftTrace } from "./RaftTrace.ts"
 import { RaftTransport } from "./RaftTransport.ts"
 import type { TransportError } from "./RaftTransport.ts"
@@ -92,7 +90,7 @@ export interface Waiting {
 /** A running node, before it is given its typed face (see Raft). */
 export interface RaftNode<View> {
   /** The state as of the last turn. */
-  readonly state: () => NodeState.NodeState
+  readonly state: () => NodeState
   /** The monotonic clock, in milliseconds. */
   readonly nowMillis: () => number
   readonly appliedIndex: () => LogIndex.LogIndex
@@ -105,7 +103,7 @@ export interface RaftNode<View> {
   /** Passes a command on to `leader` and waits for what becomes of it. */
   readonly forward: Forwarder.Forwarder["forward"]
   /** Tells when a read may be answered from {@link RaftNode.view}, and gives the number of the wait. */
-  readonly read: (done: ReadDone, options?: { readonly mayUseLease: boolean }) => number
+  readonly read: (wait: ReadWait, options?: { readonly mayUseLease: boolean }) => number
   /** Nobody waits any more for what {@link RaftNode.read} gave this number. */
   readonly forgetRead: (readId: number) => void
   /** How many slots are taken: proposals in the log that somebody waits for, and reads. */
@@ -130,7 +128,6 @@ export const make = <Command, Reply, View>(
 ): Effect.Effect<RaftNode<View>, StorageError | TransportError, RaftStorage | RaftTransport | Scope.Scope> =>
   Effect.gen(function* () {
     const { nodeId, clusterId, groupId, config, machine, membership } = options
-    const storage = yield* RaftStorage
     const transport = yield* RaftTransport
     const clock = yield* Clock.Clock
     const random = yield* Random.Random
@@ -143,32 +140,25 @@ export const make = <Command, Reply, View>(
     // ------------------------------------------------------------------------------------------------
 
     const nowMillis = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
-    const readStamp = (): NodeState.Stamp => ({
+    const readStamp = (): Stamp => ({
       nowMillis: nowMillis(),
       wallMillis: clock.currentTimeMillisUnsafe(),
       jitter: random.nextDoubleUnsafe()
     })
 
-    const store = yield* Scope.provide(storage.open({ clusterId, groupId, nodeId }), scope)
-    for (const note of store.recovered.notes) yield* Effect.logWarning(note)
+    /** A number that no earlier life of the node has used, as far as chance goes. */
+    const newNumber = () => Math.floor(random.nextDoubleUnsafe() * 2 ** 45)
 
-    const { base, blocks, hardState, snapshot } = store.recovered
-    const recovered = NodeState.initial({
-      self: nodeId,
+    const identity = { clusterId, groupId, nodeId }
+    const { store, state, actions } = yield* Recovery.recover({
+      identity,
       config,
       membership,
-      hardState,
-      base,
-      blocks,
-      snapshot,
-      firstRequestId: Math.floor(random.nextDoubleUnsafe() * 2 ** 45),
-      stamp: readStamp()
-    })
-    const firstActions: Array<Action> = []
-    const node: Turns.Knowledge = {
-      state: Snapshotting.reconcile(recovered, (action) => firstActions.push(action))
-    }
-    const { snapshot: restored } = node.state
+      newRequestId: newNumber,
+      readStamp
+    }).pipe(Scope.provide(scope))
+    const node: Turns.Knowledge = { state }
+    const { snapshot: restored } = state
     tracer.onStart?.(node.state, nowMillis())
 
     const watchers = new Watchers()
@@ -184,24 +174,14 @@ export const make = <Command, Reply, View>(
     const doorbell = yield* Doorbell.make(() => turns.work())
     const mailbox = Mailbox.make(config, doorbell.ring)
     const logWriter = yield* LogWriter.make(store, mailbox.signal)
-    logWriter.enqueue(firstActions.filter(Turns.isPersist))
-    const describePlace = (
-      { index, term, timestampMillis }: Snapshotter.Place,
-      { machineVersion, sessionBytes }: ReplicaSnapshot
-    ): SnapshotMeta => ({
-      id: `${nodeId}-${index}-${Math.floor(random.nextDoubleUnsafe() * 2 ** 45).toString(36)}`,
-      lastIndex: index,
-      lastTerm: term,
-      lastTimestampMillis: timestampMillis,
-      membership: Configurations.at(node.state.configurations, index),
-      ...(sessionBytes === 0 ? undefined : { sessionBytes }),
-      ...(machineVersion === 0 ? undefined : { machineVersion })
-    })
+    logWriter.enqueue(actions.filter(Turns.isPersist))
+    const labelOf = (place: Snapshotter.Place, snapshot: ReplicaSnapshot): SnapshotMeta =>
+      SnapshotLabel.of(nodeId, newNumber(), node.state.configurations, place, snapshot)
     const snapshotter = yield* Snapshotter.make({
       config,
       store: store.snapshots,
       lastIndex: restored?.lastIndex ?? LogIndex.zero,
-      describe: describePlace,
+      describe: labelOf,
       onTaken: mailbox.signal
     })
     const applier = yield* Applier.make({
@@ -230,7 +210,7 @@ export const make = <Command, Reply, View>(
 
     const forwarder = Forwarder.make({
       nowMillis,
-      firstRequestId: Math.floor(random.nextDoubleUnsafe() * 2 ** 45),
+      firstRequestId: newNumber(),
       admission: new Admission(node.state.currentTerm),
       currentTerm: () => node.state.currentTerm,
       isLeader: () => node.state.role._tag === "Leader",
@@ -244,9 +224,7 @@ export const make = <Command, Reply, View>(
 
     const endpoint = yield* transport
       .open({
-        clusterId,
-        groupId,
-        nodeId,
+        ...identity,
         attributes:
           supported === 0
             ? options.attributes
@@ -287,13 +265,18 @@ export const make = <Command, Reply, View>(
       scope
     )
 
-    /** Said only while it still follows that leader; if it is not said, the leader sends again. */
     const tellProgress = (leader: NodeId, snapshotId: string, offset: number): void => {
-      const { state } = node
-      const isTermDurable = state.durability.hardState <= state.durability.persisted
-      if (NodeState.leaderOf(state) !== leader || !isTermDurable) return
-      const term = state.currentTerm
-      send(leader, { _tag: "InstallSnapshotReply", term, snapshotId, offset, matchIndex: LogIndex.zero })
+      const reply = Snapshotting.progressReply(node.state, leader, snapshotId, offset)
+      if (reply !== undefined) send(leader, reply)
+    }
+
+    /**
+     * A leader knows what its readers must see; a follower will hear of it, and has it if it has all that it
+     * knows of.
+     */
+    const isUpToDate = (): boolean => {
+      const { commitIndex, log, role } = node.state
+      return applier.appliedIndex() >= (role._tag === "Leader" ? commitIndex : log.lastIndex)
     }
 
     const turns = Turns.make(node, {
@@ -305,6 +288,7 @@ export const make = <Command, Reply, View>(
       mailbox,
       slots,
       readSlots,
+      earlyLooks: yield* EarlyLooks.make(readSlots, isUpToDate),
       operators,
       peerDirectory,
       roleScope,
@@ -349,40 +333,28 @@ export const make = <Command, Reply, View>(
     yield* run("patience", Patience.run({ timeoutMillis, nowMillis, lines: [readSlots, forwarder] }))
     yield* roleScope.reconcile(node.state) ?? Effect.void
     yield* run("actor", doorbell.attend)
-    const proposeVersion = (version: number) =>
-      LocalProposal.propose(
-        { propose, abandon: (index) => slots.forget(index) },
-        { kind: "Upgrade", payload: MachineVersion.toPayload(version) },
-        LocalProposal.untilApplied
-      )
+    const abandon = (index: LogIndex.LogIndex) => slots.forget(index)
     if (supported > 0) {
-      const { attributesOf } = endpoint
-      const current = applier.version
       const upgrade = {
         supported,
-        current,
+        current: applier.version,
         state: () => node.state,
         watchers,
-        attributesOf,
-        propose: proposeVersion
+        attributesOf: endpoint.attributesOf,
+        node: { propose, abandon }
       }
       yield* run("machineUpgrade", MachineUpgrade.run(upgrade))
     }
 
-    // Whoever closes a leader should not leave the others waiting for an election timeout. The whole node still
-    // runs here: the finalizers of the outer Scope come before the node's own ends.
+    // The whole node still runs here: the finalizers of the outer Scope come before the node's own ends.
     yield* Effect.addFinalizer((exit) =>
-      stopped() !== undefined ||
-      isDefect(exit) ||
-      LeadershipTransfer.bestSuccessor(node.state, readStamp()) === undefined
-        ? Effect.void
-        : operators
-            .transferLeadership(null)
-            .pipe(Effect.timeoutOption(config.electionTimeoutMillis), Effect.ignore)
+      stopped() === undefined && Farewell.isDue(exit)
+        ? Farewell.say(node.state, readStamp(), operators)
+        : Effect.void
     )
 
-    const read: RaftNode<View>["read"] = (done, options) => {
-      const readId = readSlots.open(nowMillis(), done)
+    const read: RaftNode<View>["read"] = (wait, options) => {
+      const readId = readSlots.open(nowMillis(), wait)
       const reason = stopped()
       if (reason !== undefined) readSlots.fail([readId], reason)
       else if (!mailbox.request({ _tag: "Read", readId, mayUseLease: options?.mayUseLease ?? false }))
@@ -397,7 +369,7 @@ export const make = <Command, Reply, View>(
       propose,
       changeMembership: operators.changeMembership,
       transferLeadership: operators.transferLeadership,
-      abandon: (index) => slots.forget(index),
+      abandon,
       forward: forwarder.forward,
       read,
       forgetRead: (readId) => readSlots.forget(readId),
@@ -407,7 +379,7 @@ export const make = <Command, Reply, View>(
       snapshot: () => {
         const moment = applier.moment()
         const snapshot = moment.snapshot()
-        return { meta: describePlace(moment.place, snapshot), pieces: snapshot.pieces }
+        return { meta: labelOf(moment.place, snapshot), pieces: snapshot.pieces }
       },
       appliedBeyond: (index) => Effect.raceFirst(applier.appliedBeyond(index), ending.ended),
       watchers,
@@ -416,7 +388,3 @@ export const make = <Command, Reply, View>(
       failure: ending.failure
     }
   })
-
-/** A program that dies of a mistake of its own is not trusted with a farewell. */
-const isDefect = (exit: Exit.Exit<unknown, unknown>): boolean =>
-  Exit.isFailure(exit) && Cause.hasDies(exit.cause)

@@ -56,7 +56,9 @@ export interface Restoration {
    * milliseconds at most.
    */
   readonly add: (piece: Uint8Array) => void
-  /** There are no more: this is the machine's state from now on. Throws, and leaves the state alone, where it is none. */
+  /**
+   * There are no more: this is the machine's state from now on. Throws, and leaves the state alone, where it is none.
+   */
   readonly finish: () => void
 }
 

@@ -46,7 +46,7 @@ export const problemWith = (key: string): string | undefined => {
     : undefined
 }
 
-/** Reads a key from its bytes, those from `start` to `end`; throws an error that says why they are none. */
+/** Reads a key from the bytes from `start` to `end`; throws an error that says why they are none. */
 export const fromBytes = (bytes: Uint8Array, start: number, end: number): string => {
   // What can be decoded is well-formed, and so long as its bytes are.
   if (end - start > maxKeyBytes) throw new RangeError(tooLong(end - start))

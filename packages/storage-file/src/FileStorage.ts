@@ -20,7 +20,7 @@ import * as WriteAheadLog from "./WriteAheadLog.ts"
 export interface FileStorageOptions {
   /** Made where it is missing. A function where one process holds several stores. */
   readonly directory: string | ((identity: StorageIdentity) => string)
-  /** Size of a segment of the log, preallocated. 16 MiB unless told; a larger batch gets a larger one. */
+  /** Size of a segment of the log. 16 MiB unless told; a larger batch gets a larger one. */
   readonly segmentBytes?: number
   /** Bytes of a snapshot under one checksum, and in memory while it is written or read. 64 KiB unless told. */
   readonly snapshotChunkBytes?: number

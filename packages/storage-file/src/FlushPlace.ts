@@ -9,7 +9,7 @@
  * process that had to wait for a processor now and then looks like a slow disk, too.
  *
  * While a large flush is under way (a snapshot's, mostly) the disk has other things to do, and the next small
- * flush waits behind it: then, and for a while after, nothing is flushed on the loop.
+ * flush waits behind it: then, and for a while after if that took long, nothing is flushed on the loop.
  */
 
 /** A flush that takes longer is slow. Far below the shortest heartbeat that makes sense. */
@@ -39,10 +39,11 @@ export class FlushPlace {
     if (flushedBytes > maxLoopBytes) this.largeFlushes += 1
   }
 
-  endInPool(flushedBytes: number): void {
+  /** One that was quick had little to do, however much was said to be written. */
+  endInPool(millis: number, flushedBytes: number): void {
     if (flushedBytes <= maxLoopBytes) return
     this.largeFlushes -= 1
-    this.missing = Math.max(this.missing, firstProbation)
+    if (millis >= slowMillis) this.missing = Math.max(this.missing, firstProbation)
   }
 
   ranOnLoop(millis: number): void {

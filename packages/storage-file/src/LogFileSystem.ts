@@ -49,7 +49,7 @@ export interface LogDirectory extends ReadableDirectory {
   readonly lock: Effect.Effect<void, StorageError, Scope.Scope>
   /** Who has the lock, in words, for `StoreLocked` to say. Done once the store is known to be the owner's. */
   readonly sign: (owner: string) => Effect.Effect<void, StorageError>
-  /** Makes a file of `bytes` zeros. Fails where the name is taken. */
+  /** Makes a file that reads as `bytes` zeros; there need be no room for them yet. Fails where the name is taken. */
   readonly create: (name: string, bytes: number) => Effect.Effect<LogFile, StorageError>
   readonly open: (name: string) => Effect.Effect<LogFile, StorageError>
   /** Takes the place of a file that has the new name already. */

@@ -5,7 +5,10 @@
 
 /** Which of the bytes that were written and not synced are on the disk after all. */
 export type UnsyncedBytes =
-  /** The first so many, up to a word of four, in the order in which they were written: 0 loses all, Infinity keeps all. */
+  /**
+   * The first so many, up to a word of four, in the order in which they were written: 0 loses all, Infinity
+   * keeps all.
+   */
   | { readonly firstBytes: number }
   /** Those of the chosen sectors of 512 bytes, in whatever order. */
   | { readonly sectors: (sector: number) => boolean }

@@ -3,8 +3,8 @@
  *
  * A record is written on the event loop, by one vectored call into the page cache, which takes
  * microseconds. The flush runs there too while the disk is quick, and in Node's thread pool when it is
- * not, so that the node goes on talking to its peers meanwhile (`FlushPlace`). Space is filled with zeros
- * beforehand, because a flush that does not have to record a new size takes half the time (`Preallocation`).
+ * not, so that the node goes on talking to its peers meanwhile (`FlushPlace`). Files have their size beforehand, and
+ * small writes take zeros along, because a flush that has to record new blocks takes longer (`Preallocation`).
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -97,13 +97,9 @@ const toLogDirectory = (directory: string): LogDirectory => {
     lock: DirectoryLock.acquire(directory),
     sign: (owner) => DirectoryLock.sign(directory, owner),
     create: (name, bytes) =>
-      Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(openFile(at(name), "wx+"), ({ descriptor, file }) =>
-          restore(Preallocation.fill(bytes, fillWrite(descriptor, at(name)))).pipe(
-            Effect.onError(() => file.close),
-            Effect.as(file)
-          )
-        )
+      Effect.map(
+        attempt("open", at(name), () => makeFile(at(name), bytes)),
+        (descriptor) => toLogFile(at(name), descriptor, { sizeBytes: bytes, filledBytes: 0 }, 0)
       ),
     open: (name) => Effect.map(openFile(at(name), "r+"), ({ file }) => file),
     rename: (from, to) => renaming("rename", at(from), (done) => Fs.rename(at(from), at(to), done)),
@@ -112,30 +108,55 @@ const toLogDirectory = (directory: string): LogDirectory => {
   }
 }
 
+/** A new file of this size without blocks. */
+const makeFile = (path: string, bytes: number): number => {
+  const descriptor = Fs.openSync(path, "wx+")
+  try {
+    Fs.ftruncateSync(descriptor, bytes)
+    return descriptor
+  } catch (cause) {
+    Fs.closeSync(descriptor)
+    throw cause
+  }
+}
+
+/** Nobody knows what the process before this one has left to be flushed. */
+const unknownBytes = Number.POSITIVE_INFINITY
+
 const openFile = (path: string, flags: string) =>
-  Effect.map(
-    attempt("open", path, () => Fs.openSync(path, flags)),
-    (descriptor) => ({ descriptor, file: toLogFile(path, descriptor) })
-  )
+  attempt("open", path, () => {
+    const descriptor = Fs.openSync(path, flags)
+    const file = toLogFile(path, descriptor, groundOf(Fs.fstatSync(descriptor)), unknownBytes)
+    return { descriptor, file }
+  })
 
-/** A write of zeros. Left to itself, it could go into whatever file has this descriptor next. */
-const fillWrite =
-  (descriptor: number, path: string): Preallocation.Write<StorageError> =>
-  (zeros, bytes, position) =>
-    Effect.uninterruptible(
-      inPool<number>("preallocate", path, (done) => Fs.write(descriptor, zeros, 0, bytes, position, done))
-    )
+const unitOfBlocksBytes = 512
 
-const toLogFile = (path: string, descriptor: number): LogFile => {
-  let unflushedBytes = Number.POSITIVE_INFINITY
+/** A log is written from its start on, so all of its blocks are there. */
+const groundOf = ({ blocks, size }: Fs.Stats): Preallocation.Ground => ({
+  sizeBytes: size,
+  filledBytes: Math.min(size, blocks * unitOfBlocksBytes)
+})
+
+const toLogFile = (
+  path: string,
+  descriptor: number,
+  { filledBytes, sizeBytes }: Preallocation.Ground,
+  unflushedBytes: number
+): LogFile => {
+  const writeAtOnce = (parts: ReadonlyArray<Uint8Array>, position: number): void => {
+    const bytes = lengthOf(parts)
+    const end = position + bytes
+    const zeros = Preallocation.zerosAfter({ filledBytes, sizeBytes }, end, bytes)
+    writeAll(descriptor, zeros.byteLength === 0 ? parts : [...parts, zeros], position)
+    filledBytes = Math.max(filledBytes, end + zeros.byteLength)
+    unflushedBytes += bytes + zeros.byteLength
+  }
   return {
     sizeBytes: attempt("look at", path, () => Fs.fstatSync(descriptor).size),
     read: (position, bytes) => readUpTo(path, descriptor, position, bytes),
     truncate: (bytes) => attempt("truncate", path, () => Fs.ftruncateSync(descriptor, bytes)),
-    write: (parts, position) =>
-      attempt("write", path, () => {
-        unflushedBytes += writeAll(descriptor, parts, position)
-      }),
+    write: (parts, position) => attempt("write", path, () => writeAtOnce(parts, position)),
     sync: Effect.suspend(() => {
       const bytes = unflushedBytes
       unflushedBytes = 0
@@ -170,8 +191,9 @@ const flush = (path: string, descriptor: number, bytes: number): Effect.Effect<v
     inPool<void>("flush", path, (done) => Fs.fdatasync(descriptor, (cause) => done(cause))),
     (exit) =>
       Effect.sync(() => {
-        flushPlace.endInPool(bytes)
-        if (Exit.isSuccess(exit)) flushPlace.ranInPool(performance.now() - startMillis, bytes)
+        const millis = performance.now() - startMillis
+        flushPlace.endInPool(millis, bytes)
+        if (Exit.isSuccess(exit)) flushPlace.ranInPool(millis, bytes)
       })
   )
 }
@@ -197,7 +219,7 @@ const readUpTo = Effect.fnUntraced(function* (
 })
 
 /** A short write is followed by one of the rest, which either goes through or says what is wrong. */
-const writeAll = (descriptor: number, parts: ReadonlyArray<Uint8Array>, position: number): number => {
+const writeAll = (descriptor: number, parts: ReadonlyArray<Uint8Array>, position: number): void => {
   let rest = parts
   let at = position
   while (rest.length > 0) {
@@ -205,7 +227,12 @@ const writeAll = (descriptor: number, parts: ReadonlyArray<Uint8Array>, position
     at += written
     rest = after(rest, written)
   }
-  return at - position
+}
+
+const lengthOf = (parts: ReadonlyArray<Uint8Array>): number => {
+  let bytes = 0
+  for (const part of parts) bytes += part.byteLength
+  return bytes
 }
 
 const after = (parts: ReadonlyArray<Uint8Array>, bytes: number): ReadonlyArray<Uint8Array> => {

@@ -1,35 +1,29 @@
 /**
- * How a file gets its size before it is written to: with zeros, in pieces, many pieces at a time.
+ * How a file of the log gets its blocks: a piece at a time, with zeros ahead of what is written.
  *
- * The pieces are small because the kernel keeps in one folio what was written in one piece, and for a process it
- * counts the whole folio as written whenever a record touches it. Many are under way at a time because the end
- * of each is heard in another turn of the event loop: one after the other, the 256 pieces of a segment took a
- * busy node longer than to fill the segment before it, and its log stood still until they were done.
+ * A segment has its full size from the beginning and is one hole. The flush of a write into a hole has to commit the
+ * journal of the file system as well, for the new blocks, and takes about half as long again. So a small write that
+ * comes to the hole takes zeros along, up to the end of its piece, and those after it find their blocks there. A
+ * write as large as a piece goes in as it is: to write its bytes twice would take longer than that commit.
+ *
+ * To fill the whole file ahead of its time takes the disk from the flushes meanwhile, and a node that catches
+ * up wrote everything twice: docs/decisions/0039.
  */
-import * as Effect from "effect/Effect"
 
-export const pieceBytes = 64 * 1024
-
-/** Pieces in the thread pool's hands at a time. A flush may come after them, which takes some tens of microseconds each. */
-export const piecesAtATime = 32
+export const pieceBytes = 256 * 1024
 
 const zeros = new Uint8Array(pieceBytes)
 
-/** Writes the first `bytes` of `zeros` at `position`, and tells how many of them it wrote. */
-export type Write<E> = (zeros: Uint8Array, bytes: number, position: number) => Effect.Effect<number, E>
+/** A file that was made with a size, and how far it has blocks. All in bytes from its start. */
+export interface Ground {
+  /** What it was made with. A file that grows has none, and is not filled. */
+  readonly sizeBytes: number
+  readonly filledBytes: number
+}
 
-/** Fills a file up to `bytes`. When a piece fails it ends, after those that are under way. */
-export const fill = <E>(bytes: number, write: Write<E>): Effect.Effect<void, E> =>
-  Effect.forEach(starts(bytes), (start) => fillPiece(start, Math.min(bytes, start + pieceBytes), write), {
-    concurrency: piecesAtATime,
-    discard: true
-  })
-
-const starts = (bytes: number): ReadonlyArray<number> =>
-  Array.from({ length: Math.ceil(bytes / pieceBytes) }, (_, number) => number * pieceBytes)
-
-/** A short write is followed by one of the rest. */
-const fillPiece = <E>(start: number, end: number, write: Write<E>): Effect.Effect<void, E> =>
-  start >= end
-    ? Effect.void
-    : Effect.flatMap(write(zeros, end - start, start), (written) => fillPiece(start + written, end, write))
+/** What a write of `bytes` bytes takes along that ends at `end`; nothing where there are blocks already. */
+export const zerosAfter = ({ filledBytes, sizeBytes }: Ground, end: number, bytes: number): Uint8Array => {
+  const isCovered = end <= filledBytes || bytes >= pieceBytes
+  const until = isCovered ? end : Math.min(sizeBytes, Math.ceil(end / pieceBytes) * pieceBytes)
+  return zeros.subarray(0, Math.max(0, until - end))
+}

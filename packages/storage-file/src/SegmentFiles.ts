@@ -1,10 +1,10 @@
 /**
  * The files of the segments: how one comes into being, is kept ready ahead of its time, and goes.
  *
- * A segment is made at its full size, filled with zeros, under another name, and gets its own name when it
- * is durable. Filling takes far longer than a write, so the next one is filled while the present one is
- * still being written. A segment goes once the log begins after all that is in it, the oldest first; some of
- * those are kept under another name, and become the next segment as they are (`StampedSectors`).
+ * A segment is made at its full size, under another name, and gets its own name when it is durable. To make a file
+ * and flush it takes longer than a write, so it is done while the present segment is still being written. A segment
+ * goes once the log begins after all that is in it, the oldest first; some of those are kept under another name, and
+ * become the next segment as they are (`StampedSectors`).
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -43,7 +43,7 @@ export const closed = (segment: SegmentHeader.SegmentHeader, maxIndex: LogIndex)
   hasOpening: SegmentHeader.hasOpening(segment)
 })
 
-/** What can become the next segment: a file of zeros, or of what a former segment has left. */
+/** What can become the next segment: a file that reads as zeros, or one of what a former segment has left. */
 export interface Spare {
   readonly file: LogFile
   readonly number: number
@@ -61,7 +61,7 @@ const fileBytesFor = (segmentBytes: number, neededEnd = SegmentHeader.headerByte
 const unfinishedNameOf = (number: number): string =>
   SegmentHeader.nameOf(number) + SegmentHeader.unfinishedSuffix
 
-const fillSpare = (directory: LogDirectory, number: number, fileBytes: number) =>
+const makeSpare = (directory: LogDirectory, number: number, fileBytes: number) =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(restore(directory.create(unfinishedNameOf(number), fileBytes)), (file) =>
       restore(file.sync).pipe(
@@ -125,7 +125,7 @@ export const prepareSpare = (
     const fileBytes = fileBytesFor(options.segmentBytes)
     const renewed =
       retired === undefined ? undefined : yield* renewSpare(directory, number, retired, fileBytes)
-    return renewed ?? (yield* fillSpare(directory, number, fileBytes))
+    return renewed ?? (yield* makeSpare(directory, number, fileBytes))
   }).pipe(
     Effect.annotateLogs({ fiber: "spare segment" }),
     Effect.forkIn(options.scope, { startImmediately: true })
@@ -135,7 +135,7 @@ export const prepareSpare = (
 export const removeSpare = (directory: LogDirectory, { file, number }: Spare) =>
   Effect.andThen(file.close, directory.remove(unfinishedNameOf(number)))
 
-/** Closes what a fiber that was to fill a spare has left open. */
+/** Closes what a fiber that was to make a spare has left open. */
 export const closeSpare = (exit: Exit.Exit<Spare, StorageError>): Effect.Effect<void> =>
   exit._tag === "Success" ? exit.value.file.close : Effect.void
 

@@ -111,7 +111,7 @@ const toSnapshots = (shelf: Shelf): Snapshots => ({
 })
 
 /** The snapshot that counts among these file names. */
-export const newestOf = (names: ReadonlyArray<string>): string | undefined =>
+const newestOf = (names: ReadonlyArray<string>): string | undefined =>
   names.filter(SnapshotFormat.isSnapshotName).sort().at(-1)
 
 const expectOwn = (directory: ReadableDirectory, expected: StorageIdentity, found: StorageIdentity) => {

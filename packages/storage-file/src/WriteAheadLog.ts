@@ -44,7 +44,7 @@ export interface WriteAheadLog {
 }
 
 /**
- * How full a segment is when the next one is begun. Early: the log cannot go on without it, and filling it takes
+ * How full a segment is when the next one is made. Early: the log cannot go on without it, and to make it takes
  * long on a machine that has much else to do. Not at once: a log that hardly grows needs no second segment.
  */
 const spareFrom = 1 / 4

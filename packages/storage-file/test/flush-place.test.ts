@@ -72,9 +72,17 @@ describe("where a flush runs", () => {
     place.startInPool(maxLoopBytes + 1)
     expect(place.isLoop(100)).toBe(false)
     expect(flushesInPool(place, quick, 1000)).toBe(1000)
-    place.endInPool(maxLoopBytes + 1)
+    place.endInPool(slowMillis, maxLoopBytes + 1)
     expect(place.isLoop(100)).toBe(false)
     expect(flushesInPool(place, quick, 1000)).toBeGreaterThan(10)
+    expect(place.isLoop(100)).toBe(true)
+  })
+
+  it("comes back at once after a large flush that had little to do", () => {
+    const place = new FlushPlace()
+    place.startInPool(Number.POSITIVE_INFINITY)
+    expect(place.isLoop(100)).toBe(false)
+    place.endInPool(quick, Number.POSITIVE_INFINITY)
     expect(place.isLoop(100)).toBe(true)
   })
 
@@ -82,7 +90,7 @@ describe("where a flush runs", () => {
     const place = new FlushPlace()
     place.startInPool(100)
     expect(place.isLoop(100)).toBe(true)
-    place.endInPool(100)
+    place.endInPool(quick, 100)
     expect(place.isLoop(100)).toBe(true)
   })
 })

@@ -52,7 +52,9 @@ interface Ground {
   readonly name: string
   /** Writes the batches to be damaged; then the process dies, or closes the store. */
   readonly write: (end: End) => Effect.Effect<WrittenLog, StorageError>
-  /** How finely a write into it may be torn. Disks tear sectors; over zeros each byte could be told before format 4. */
+  /**
+   * How finely a write into it may be torn. Disks tear sectors; over zeros each byte could be told before format 4.
+   */
   readonly tornBytes: number
 }
 
@@ -185,8 +187,9 @@ const flipped = (bytes: Uint8Array, at: number, bit: number): Uint8Array => {
 }
 
 /**
- * Whether this byte may be there after a write was cut off that ended at `cut`: since format 4 the stamp of the sector in
- * which the record before ends, and what no disk does, a part of a sector, which counts as not written.
+ * Whether this byte may be there after a write was cut off that ended at `cut`: since format 4 the stamp of the
+ * sector in which the record before ends, and what no disk does, a part of a sector, which counts as not
+ * written.
  */
 const mayStay = ({ boundaries, bytes, segment }: WrittenLog, at: number, cut: number): boolean => {
   if (headerOf(segment, bytes).version < 4) return false

@@ -48,7 +48,7 @@ export class CredentialsInvalid extends Schema.TaggedError<CredentialsInvalid>()
 }
 
 /** How often the files are looked at, in milliseconds. */
-export const lookAgainMillis = 10_000
+const lookAgainMillis = 10_000
 
 /** Reads the files, and reads them again when they change, until the scope closes. */
 export const make: (files: TlsFiles) => Effect.Effect<Credentials, CredentialsInvalid, Scope.Scope> =

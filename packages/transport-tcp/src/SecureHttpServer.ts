@@ -15,13 +15,16 @@
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
-import * as Http from "node:http"
+import type * as Http from "node:http"
 import type * as Net from "node:net"
 import * as Tls from "node:tls"
 import * as Credentials from "./Credentials.ts"
 import { ConnectionLost } from "./PeerError.ts"
 import * as QuietLog from "./QuietLog.ts"
 import * as SecureSocket from "./SecureSocket.ts"
+
+// An import would evaluate all that `node:http` exports, its WebSocket too, for which it loads a whole HTTP client.
+const { Server, createServer } = process.getBuiltinModule("node:http")
 
 /** How long a client may take for the TLS handshake, and one that is refused for its request. */
 export const handshakeMillis = 5_000
@@ -104,12 +107,12 @@ const closed = (socket: Net.Socket): Effect.Effect<string | undefined> =>
   })
 
 /** A server whose connections are looked at before it reads HTTP from them. */
-class GuardedServer extends Http.Server {
+class GuardedServer extends Server {
   /** Those who are not let in. */
   private readonly outside = new Set<Net.Socket>()
   private readonly reasons = new WeakMap<Net.Socket, string>()
   private readonly asked = new WeakSet<Net.Socket>()
-  private readonly doorman = Http.createServer((request, response) => {
+  private readonly doorman = createServer((request, response) => {
     const why = this.reasons.get(request.socket) ?? "it is not let in"
     const body = { error: "ClientRefused", message: `This client is refused: ${why}`, outcome: "none" }
     response.writeHead(request.socket instanceof Tls.TLSSocket ? 403 : 400, {

@@ -71,7 +71,7 @@ export const versus: Scenario = {
 }
 
 /** Every system that can be measured here, running. */
-export const startClusters = Effect.fnUntraced(function* (bench: Bench) {
+const startClusters = Effect.fnUntraced(function* (bench: Bench) {
   if (!(yield* EtcdCluster.isInstalled)) {
     return yield* new BenchFailed({
       message: "There is no etcd on the PATH to be measured against; Debian's package is etcd-server"

@@ -11,6 +11,7 @@ import * as Option from "effect/Option"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import * as Collector from "../Collector.ts"
+import type * as Node from "../Node.ts"
 import * as Flags from "../Flags.ts"
 import { untilStopped } from "../ExitCode.ts"
 import * as Ports from "../Ports.ts"
@@ -77,51 +78,50 @@ const flags = {
   )
 }
 
-export const serve = Command.make("serve", flags, (input) =>
-  Collector.tune.pipe(
-    Effect.andThen(loadNode),
-    Effect.flatMap((Node) =>
-      Node.run({
-        ...input,
-        tls: TlsFlags.filesOf(input.tls),
-        httpUrl: Option.getOrElse(input.httpUrl, () =>
-          Ports.urlOf(input.http, TlsFlags.filesOf(input.tls) === undefined ? "http" : "https")
-        )
-      })
+/** The command; what a node is made of is half of a start of this program, and other commands do without it. */
+export const make = (node: Effect.Effect<typeof Node>) =>
+  Command.make("serve", flags, (input) =>
+    Collector.tune.pipe(
+      Effect.andThen(node),
+      Effect.flatMap(({ run }) =>
+        run({
+          ...input,
+          tls: TlsFlags.filesOf(input.tls),
+          httpUrl: Option.getOrElse(input.httpUrl, () =>
+            Ports.urlOf(input.http, TlsFlags.filesOf(input.tls) === undefined ? "http" : "https")
+          )
+        })
+      ),
+      Effect.raceFirst(input.stopWithStdin ? stdinEnded : Effect.never),
+      untilStopped
+    )
+  ).pipe(
+    Command.validate((input) => {
+      const mistake =
+        Flags.timingMistake(input) ??
+        joinMistake(input) ??
+        (input.join ? undefined : Flags.membersMistake(input)) ??
+        portsMistake(input) ??
+        TlsFlags.mistake(input.tls) ??
+        plainTextMistake(input)
+      return mistake === undefined
+        ? Effect.void
+        : Effect.fail(new CliError.ValidationError({ message: mistake }))
+    }),
+    Command.withDescription(
+      "Run one node of a cluster. It prints one line when it is ready, logs to standard error, and stops cleanly on " +
+        "Ctrl-C or SIGTERM. Exit codes: 0 stopped; 1 failed; 2 wrong usage."
     ),
-    Effect.raceFirst(input.stopWithStdin ? stdinEnded : Effect.never),
-    untilStopped
+    Command.withShortDescription("Run one node"),
+    Command.withExamples([
+      {
+        command:
+          "effect-raft serve --node-id n1 --directory data/n1 --listen 127.0.0.1:7001 --http 127.0.0.1:7101 " +
+          "--member n1=127.0.0.1:7001 --member n2=127.0.0.1:7002 --member n3=127.0.0.1:7003",
+        description: "The first of three nodes; the others have the same --member flags"
+      }
+    ])
   )
-).pipe(
-  Command.validate((input) => {
-    const mistake =
-      Flags.timingMistake(input) ??
-      joinMistake(input) ??
-      (input.join ? undefined : Flags.membersMistake(input)) ??
-      portsMistake(input) ??
-      TlsFlags.mistake(input.tls) ??
-      plainTextMistake(input)
-    return mistake === undefined
-      ? Effect.void
-      : Effect.fail(new CliError.ValidationError({ message: mistake }))
-  }),
-  Command.withDescription(
-    "Run one node of a cluster. It prints one line when it is ready, logs to standard error, and stops cleanly on " +
-      "Ctrl-C or SIGTERM. Exit codes: 0 stopped; 1 failed; 2 wrong usage."
-  ),
-  Command.withShortDescription("Run one node"),
-  Command.withExamples([
-    {
-      command:
-        "effect-raft serve --node-id n1 --directory data/n1 --listen 127.0.0.1:7001 --http 127.0.0.1:7101 " +
-        "--member n1=127.0.0.1:7001 --member n2=127.0.0.1:7002 --member n3=127.0.0.1:7003",
-      description: "The first of three nodes; the others have the same --member flags"
-    }
-  ])
-)
-
-/** Half of the start of this program; the other commands do without it. */
-const loadNode = Effect.promise(() => import("../Node.ts"))
 
 const stdinEnded = Stdio.Stdio.use(({ stdin }) => Effect.ignore(Stream.runDrain(stdin)))
 

@@ -15,7 +15,7 @@ import * as Stream from "effect/Stream"
 import type * as Message from "./Message.ts"
 
 /** What may wait to be written, in UTF-16 code units. One message is taken in any case. */
-export const maxWaiting = 32 * 1024 * 1024
+const maxWaiting = 32 * 1024 * 1024
 
 /** How long the last messages may take to be written once the scope closes. */
 const lastWordsMillis = 1_000

@@ -95,7 +95,7 @@ const outputOf = (request: Request<KvCommand, KvView>, value: unknown): KvModel.
  * The order in which operations seem to have taken effect: a command at its index; a read right after the write
  * whose revision it saw, or where the key was absent, but behind everything that had returned before it began.
  */
-export const orderOf = (
+const orderOf = (
   history: ReadonlyArray<Completed<KvCommand, KvView>>,
   operations: ReadonlyArray<KvModel.KvOperation>
 ): ReadonlyArray<KvModel.KvOperation> => {

@@ -24,7 +24,7 @@ interface Gap {
 }
 
 /** How many events may wait to be written. */
-export const defaultMaxWaitingEvents = 16_384
+const defaultMaxWaitingEvents = 16_384
 
 /** Events that become text in one go; more would keep the node from its work. */
 const maxBatchEvents = 256

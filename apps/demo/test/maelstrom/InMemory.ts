@@ -13,6 +13,7 @@ import * as Sink from "effect/Sink"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import * as Cli from "../../src/Cli.ts"
+import * as Commands from "../../src/Commands.ts"
 import * as ExitCode from "../../src/ExitCode.ts"
 import type { Body, Envelope } from "../../src/maelstrom/Message.ts"
 
@@ -53,7 +54,7 @@ export const start = Effect.fnUntraced(function* (flags: ReadonlyArray<string>) 
       )
   })
 
-  const node = yield* Effect.exit(Cli.run(["maelstrom", ...flags])).pipe(
+  const node = yield* Effect.exit(Cli.run(Commands.load, ["maelstrom", ...flags])).pipe(
     Effect.provide(Layer.provideMerge(stdio, NodeServices.layer)),
     Effect.map(ExitCode.codeOf),
     Effect.forkScoped

@@ -57,7 +57,7 @@ export const onCommitNotice = (
 }
 
 /** Whether the blocks follow `prevLogIndex` and each other without a gap, in terms that do not fall. */
-export const isConsecutive = (message: AppendEntries): boolean => {
+const isConsecutive = (message: AppendEntries): boolean => {
   let index = message.prevLogIndex
   let term = message.prevLogTerm
   for (const block of message.blocks) {

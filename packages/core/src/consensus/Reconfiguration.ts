@@ -102,7 +102,7 @@ const laggard = (
 }
 
 /** Whether a learner answers, and lacks at most `maxPromotionLagBytes` of what is committed. */
-export const hasCaughtUp = (state: NodeState, learner: NodeId, stamp: Stamp): boolean => {
+const hasCaughtUp = (state: NodeState, learner: NodeId, stamp: Stamp): boolean => {
   const progress = isLeading(state) ? state.role.progress.get(learner) : undefined
   if (progress === undefined || progress.mode === "Probe" || !isHeard(state, progress, stamp)) return false
   if (progress.matchIndex < state.log.base.index) return false

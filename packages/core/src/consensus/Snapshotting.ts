@@ -20,6 +20,7 @@ import * as Configurations from "./Configurations.ts"
 import * as Durable from "./Durable.ts"
 import * as Following from "./Following.ts"
 import type { NodeState, Stamp } from "./NodeState.ts"
+import { leaderOf } from "./NodeState.ts"
 import * as Progress from "./Progress.ts"
 import * as RaftLog from "./RaftLog.ts"
 import * as ReadIndex from "./ReadIndex.ts"
@@ -86,6 +87,22 @@ export const onInstallSnapshot = (
     )
   }
   return following
+}
+
+/**
+ * What a follower that lacks a part of a snapshot tells the leader that sends it: which byte it wants next. Nothing
+ * while its term is not durable, and to nobody but its leader; if it is not said, the leader sends again.
+ */
+export const progressReply = (
+  state: NodeState,
+  leader: NodeId,
+  snapshotId: string,
+  offset: number
+): InstallSnapshotReply | undefined => {
+  const { hardState, persisted } = state.durability
+  if (leaderOf(state) !== leader || hardState > persisted) return undefined
+  const term = state.currentTerm
+  return { _tag: "InstallSnapshotReply", term, snapshotId, offset, matchIndex: LogIndex.zero }
 }
 
 const tell = (

@@ -37,7 +37,10 @@ const once = <View, A>(
 ): Effect.Effect<A, RaftErrorReason> =>
   Effect.callback((resume) => {
     const readId = node.read(
-      (refusal) => resume(refusal === undefined ? Effect.sync(() => look(node.view())) : onRefused(refusal)),
+      {
+        confirmed: () => resume(Effect.sync(() => look(node.view()))),
+        refused: (reason) => resume(onRefused(reason))
+      },
       options
     )
     return Effect.sync(() => node.forgetRead(readId))

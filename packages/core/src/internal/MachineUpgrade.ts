@@ -9,7 +9,8 @@ import * as Effect from "effect/Effect"
 import * as NodeState from "../consensus/NodeState.ts"
 import * as MachineVersion from "../MachineVersion.ts"
 import type { NodeId } from "../NodeId.ts"
-import type { RaftErrorReason } from "../RaftError.ts"
+import type { RaftNode } from "../RaftNode.ts"
+import * as LocalProposal from "./LocalProposal.ts"
 import type { Watchers } from "./Watchers.ts"
 
 export interface Options {
@@ -20,26 +21,33 @@ export interface Options {
   readonly state: () => NodeState.NodeState
   readonly watchers: Watchers
   readonly attributesOf: (peer: NodeId) => Readonly<Record<string, string>>
-  /** Has the switch in the log, and waits until it is applied here. */
-  readonly propose: (version: number) => Effect.Effect<unknown, RaftErrorReason>
+  readonly node: Pick<RaftNode<never>, "propose" | "abandon">
 }
 
 /** The highest version that every member can run; 0 while some member has not been heard of. */
-export const common = ({ attributesOf, state, supported }: Options): number =>
+const common = ({ attributesOf, state, supported }: Options): number =>
   NodeState.peersOf(state()).reduce(
     (lowest, peer) => Math.min(lowest, MachineVersion.ofAttributes(attributesOf(peer))),
     supported
   )
 
 export const run = (options: Options): Effect.Effect<never> => {
-  const { current, propose, state, supported, watchers } = options
+  const { current, node, state, supported, watchers } = options
   return Effect.suspend(() => {
     const changed = watchers.next
     if (state().role._tag !== "Leader" || current() >= supported) return changed
     const version = common(options)
     // Where it fails somebody else leads by now, or it is tried again.
-    const proposed = version > current() ? Effect.exit(propose(version)) : Effect.void
+    const proposed = version > current() ? Effect.exit(propose(node, version)) : Effect.void
     // A peer may be starting with a newer program at this moment.
     return Effect.andThen(proposed, Effect.timeoutOption(changed, state().config.electionTimeoutMillis))
   }).pipe(Effect.forever({ disableYield: true }))
 }
+
+/** Has the switch in the log, and waits until it is applied here. */
+const propose = (node: Options["node"], version: number) =>
+  LocalProposal.propose(
+    node,
+    { kind: "Upgrade", payload: MachineVersion.toPayload(version) },
+    LocalProposal.untilApplied
+  )

@@ -21,7 +21,7 @@ import type { Term } from "../Term.ts"
  * snapshots make the disk write half as much again at most, and a node has no more log to keep and to apply again
  * than its state is worth.
  */
-export const bytesUntilDue = (config: RaftConfig, snapshotBytes: number): number =>
+const bytesUntilDue = (config: RaftConfig, snapshotBytes: number): number =>
   Math.min(config.snapshotEveryBytes, Math.max(config.snapshotAtLeastBytes, 2 * snapshotBytes))
 
 /** What an entry leaves behind when its command is applied: where it stood, and the leader's clock in it. */

@@ -93,7 +93,7 @@ export const encode = (record: SessionRecord): Uint8Array => {
 }
 
 /** Bytes that a record puts before the command that it carries. */
-export const commandHeadBytes = 1 + counts[codes.Command]! * 8
+const commandHeadBytes = 1 + counts[codes.Command]! * 8
 
 /** What is wrong with a payload, or `undefined`. */
 export const problemOf = (payload: Uint8Array): string | undefined => {

@@ -51,7 +51,7 @@ export interface Options<Input = never, Output = never> {
   readonly maxSteps?: number
 }
 
-export const defaultMaxSteps = 5_000_000
+const defaultMaxSteps = 5_000_000
 
 /**
  * Checks every part of a history. Operations with outcome `Fail` are left out; `Unknown` ones may take

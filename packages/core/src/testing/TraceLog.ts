@@ -51,7 +51,7 @@ export class TraceLog {
 }
 
 /** Time, node, role, term, vote, commit index and last index; then what happened. */
-export const toColumns = (event: TraceEvent): string =>
+const toColumns = (event: TraceEvent): string =>
   [
     event.timeMillis.toFixed(3).padStart(12),
     event.node.padEnd(4),

@@ -80,7 +80,7 @@ export const nodeBugs: ReadonlyArray<Bug> = [
     file: "RaftNode.ts",
     find: "Applier.make({\n      machine,",
     replace:
-      "Applier.make({\n      machine: { ...machine, make: () => (storage[nodeId] ??= machine.make()) },"
+      "Applier.make({\n      machine: { ...machine, make: () => (transport[nodeId] ??= machine.make()) },"
   },
   {
     name: "a read runs before the state is fresh enough",

@@ -127,6 +127,22 @@ describe("a piece of the leader's snapshot (figure 13)", () => {
     expect(node.actionsOf("Persist")).toEqual([])
   })
 
+  it("is answered with the byte that is wanted next, to the leader of the term and nobody else", () => {
+    const { state } = followerOf("n2", { term: 5, log: [1] })
+    const reply = (from: string) => Snapshotting.progressReply(state, Build.id(from), "n2-3", 40)
+    expect(reply("n2")).toEqual(Build.installReply({ term: 5, snapshotId: "n2-3", offset: 40 }))
+    expect(reply("n3")).toBeUndefined()
+  })
+
+  it("is not answered in a term that is not on disk yet (figure 2: stable storage before responding)", () => {
+    const node = follower({ term: 5, log: [1] }).withSlowDisk()
+    node.receives("n2", Build.installSnapshot({ term: 6, last: at(3, 4) }))
+    const reply = () => Snapshotting.progressReply(node.state, Build.id("n2"), "n2-3", 40)
+    expect(reply()).toBeUndefined()
+    node.persists()
+    expect(reply()).toEqual(Build.installReply({ term: 6, snapshotId: "n2-3", offset: 40 }))
+  })
+
   it("B40: who receives one does not campaign", () => {
     const node = followerOf("n2", { term: 5 })
     for (let offset = 0; offset < 500; offset += 10) {

@@ -284,7 +284,9 @@ export class Router implements LinkOwner, SecondOpinion.Doubter {
     this.lastProblem = problem
   }
 
-  /** None while there are nodes that were not asked yet in this round; then longer with each. `fraction` is of [0, 1). */
+  /**
+   * None while there are nodes that were not asked yet in this round; then longer with each. `fraction` is of [0, 1).
+   */
   pauseMillis(fraction: number): number {
     const rounds = Math.floor(this.setbacks / this.endpoints.size)
     if (rounds === 0 || this.setbacks % this.endpoints.size !== 0) return 0

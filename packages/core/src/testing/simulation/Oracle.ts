@@ -2,9 +2,9 @@
  * What clients may believe, checked against what was applied in the end.
  *
  * An acknowledged command is in the log where its client was told, and no two clients were told the same place
- * (no lost write). What else was applied was proposed by somebody who does not know what became of it, and no more
- * often than it was (no phantom, exactly once). What surely did not happen is not there. One client's commands stand in the order in which they were acknowledged. Time in the log
- * never goes back.
+ * (no lost write). What else was applied was proposed by somebody who does not know what became of it, and no
+ * more often than it was (no phantom, exactly once). What surely did not happen is not there. One client's
+ * commands stand in the order in which they were acknowledged. Time in the log never goes back.
  */
 import type { LogEntry } from "../../LogEntry.ts"
 import * as LogIndex from "../../LogIndex.ts"
