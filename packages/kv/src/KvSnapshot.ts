@@ -29,7 +29,7 @@ export function* encode(map: ForkableMap<Stored>): Generator<Uint8Array> {
   for (const part of parts(map)) {
     for (let taken = 0; taken < part.byteLength;) {
       const fits = Math.min(part.byteLength - taken, maxPieceBytes - filled)
-      piece.set(part.subarray(taken, taken + fits), filled)
+      piece.set(fits === part.byteLength ? part : part.subarray(taken, taken + fits), filled)
       taken += fits
       filled += fits
       if (filled === maxPieceBytes) {
@@ -73,7 +73,7 @@ export class Reading {
 
   /** Takes the next piece, which must not be changed any more. */
   add(piece: Uint8Array): void {
-    const page = new Page(piece)
+    const page = Page.lent(piece)
     const view = new DataView(piece.buffer, piece.byteOffset, piece.byteLength)
     let at = this.goOn(piece)
     while (at < piece.byteLength) {
@@ -119,7 +119,7 @@ export class Reading {
   }
 
   private keepBegun(): void {
-    const page = new Page(joined(this.begun, this.begunBytes))
+    const page = Page.lent(joined(this.begun, this.begunBytes))
     this.begun = []
     this.begunBytes = 0
     this.keep(page, viewOf(page.bytes), 0)
@@ -136,7 +136,7 @@ export class Reading {
     }
     const keyStart = at + recordHeaderBytes
     const start = keyStart + keyBytes
-    const key = decodeKey(page.bytes.subarray(keyStart, start))
+    const key = decodeKey(page.bytes, keyStart, start)
     const byteLength = view.getUint32(at + 2, true)
     this.values.lend(key, page, { start, byteLength, revision: view.getFloat64(at + 6, true) })
   }
@@ -172,9 +172,9 @@ const reject = (message: string): never => {
   throw new Schema.SchemaError(new SchemaIssue.InvalidValue({ message }))
 }
 
-const decodeKey = (bytes: Uint8Array): string => {
+const decodeKey = (bytes: Uint8Array, start: number, end: number): string => {
   try {
-    return ShortText.decode(bytes)
+    return ShortText.decode(bytes, start, end)
   } catch {
     return reject("a key of the snapshot is not UTF-8")
   }
