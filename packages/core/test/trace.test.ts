@@ -5,7 +5,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/testing/TestClock"
-import { NodeId } from "../src/NodeId.ts"
+import type { NodeId } from "../src/NodeId.ts"
 import { RaftConfig } from "../src/RaftConfig.ts"
 import * as LinkFaults from "../src/testing/LinkFaults.ts"
 import * as RaftTest from "../src/testing/RaftTest.ts"
