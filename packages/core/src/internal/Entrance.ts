@@ -18,7 +18,7 @@ import type { ClusterId, GroupId, NodeId } from "../NodeId.ts"
 import type { RaftConfig } from "../RaftConfig.ts"
 import { InvalidQuery, Overloaded } from "../RaftError.ts"
 import type { RaftErrorReason } from "../RaftError.ts"
-import type { RaftNode } from "../RaftNode.ts"
+import type { RunningNode } from "./RunningNode.ts"
 import * as SessionAnswer from "../sessions/SessionAnswer.ts"
 import type { StateMachine } from "../StateMachine.ts"
 import type { LeaderNews, Question } from "./LeaderNews.ts"
@@ -33,7 +33,7 @@ export const clientAttribute = "client"
 
 export interface Options<Command, Reply, View> {
   readonly machine: StateMachine<Command, Reply, View>
-  readonly node: RaftNode<View>
+  readonly node: RunningNode<View>
   readonly clusterId: ClusterId
   readonly groupId: GroupId
   readonly nodeId: NodeId

@@ -5,7 +5,7 @@
 import type { ClientAnswer, QueryRequest } from "../ClientMessage.ts"
 import type * as LogIndex from "../LogIndex.ts"
 import type { RaftErrorReason } from "../RaftError.ts"
-import type { RaftNode } from "../RaftNode.ts"
+import type { RunningNode } from "./RunningNode.ts"
 import type { ReadWait } from "./ReadSlots.ts"
 import type { Guest } from "./WaitingRoom.ts"
 
@@ -30,7 +30,7 @@ interface Seen {
 export class RemoteRead implements ReadWait, Guest {
   waitsSinceMillis: number | undefined = undefined
   private readonly visit: AskingVisit
-  private readonly node: Pick<RaftNode<unknown>, "appliedIndex" | "forgetRead" | "read">
+  private readonly node: Pick<RunningNode<unknown>, "appliedIndex" | "forgetRead" | "read">
   private readonly requests: ReadonlyArray<QueryRequest>
   private readId: number | undefined
   private isOver = false
@@ -39,7 +39,7 @@ export class RemoteRead implements ReadWait, Guest {
 
   constructor(
     visit: AskingVisit,
-    node: Pick<RaftNode<unknown>, "appliedIndex" | "forgetRead" | "read">,
+    node: Pick<RunningNode<unknown>, "appliedIndex" | "forgetRead" | "read">,
     requests: ReadonlyArray<QueryRequest>
   ) {
     this.visit = visit
