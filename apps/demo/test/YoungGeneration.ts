@@ -23,4 +23,4 @@ for (let round = 0; round < rounds; round++) {
   watch()
   largest = Math.max(largest, youngMib())
 }
-console.log(largest)
+process.stdout.write(String(largest))
