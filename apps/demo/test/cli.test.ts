@@ -44,6 +44,7 @@ describe("a mistake is refused with exit code 2 and one line that names it", () 
       ["transfer", "-e", "raft://127.0.0.1:1"],
       "Expected: HTTP addresses"
     ],
+    ["an empty name of a directory", ["up", "--directory", ""], "Expected: the name of a directory"],
     ["a file for a directory", ["up", "--directory", import.meta.filename], "there is a file"],
     [
       "a directory below a file",
