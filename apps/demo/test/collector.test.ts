@@ -10,7 +10,7 @@ const largestYoungMib = (...args: ReadonlyArray<string>): number =>
 
 describe("the young generation", () => {
   it("grows no more when it has the size that is wanted", () => {
-    assert.isAbove(largestYoungMib(), 30)
-    assert.isAtMost(largestYoungMib("3"), 16)
+    // Mostly 64, and 8 to 12: between two looks it may double more than once.
+    assert.isAtMost(largestYoungMib("3"), largestYoungMib() / 2)
   }, 30_000)
 })
