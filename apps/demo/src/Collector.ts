@@ -30,20 +30,23 @@ export const tune: Effect.Effect<void> = Effect.sync(() => {
 })
 
 /** More than two halves of 8 MB take: they have become halves of 16 MB. */
-const grownBytes = 17 * 1024 * 1024
+const grownBytes = 20 * 1024 * 1024
 const watchMillis = 1000
 
-/** Keeps the young generation from growing further, as long as it runs. When a quiet node's has shrunk it may grow again. */
-export const restrainYoung: Effect.Effect<never> = Effect.suspend(() => {
-  if (!areKnown) return Effect.never
+/** Keeps the young generation from growing further, as long as it runs. */
+export const restrainYoung: Effect.Effect<never> = Effect.suspend(() =>
+  Effect.forever(Effect.delay(Effect.sync(makeWatch(grownBytes)), watchMillis))
+)
+
+/** A look at the young generation: past this size it grows no more. When that of a quiet node has shrunk it may again. */
+export const makeWatch = (grownBytes: number): (() => void) => {
   let growthFactor = 2
-  const watch = Effect.sync(() => {
+  return () => {
     const wanted = youngBytes() > grownBytes ? 1 : 2
-    if (wanted !== growthFactor) NodeV8.setFlagsFromString(`--semi-space-growth-factor=${wanted}`)
+    if (wanted !== growthFactor && areKnown) NodeV8.setFlagsFromString(`--semi-space-growth-factor=${wanted}`)
     growthFactor = wanted
-  })
-  return Effect.forever(Effect.delay(watch, watchMillis))
-})
+  }
+}
 
 const youngBytes = (): number =>
   NodeV8.getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space")?.space_size ?? 0
