@@ -1,9 +1,11 @@
 /**
  * `pnpm bundle [DIRECTORY]`: puts the `effect-raft` command and all that it needs into `apps/demo/bundle`, or
- * where it is told; what was there before goes. It runs with Node alone; it starts in half the time and takes less memory than the sources, because Node neither
- * strips types nor keeps the text of every module with its comments.
+ * where it is told; what was there before goes. It runs with Node alone; it starts in half the time and takes
+ * less memory than the sources, because Node neither strips types nor keeps the text of every module with its
+ * comments.
  *
- * What a node runs is a bundle of its own, which has everything in one file; the other commands share theirs, in many.
+ * What a node runs is a bundle of its own, which has everything in one file; the other commands share theirs,
+ * in many.
  */
 import * as fs from "node:fs"
 import * as path from "node:path"

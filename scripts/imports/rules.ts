@@ -92,14 +92,10 @@ const mayImport: Readonly<Record<Place.Layer, ReadonlyArray<Place.Layer>>> = {
   barrel: ["data", "ports", "consensus", "telemetry", "node", "public"]
 }
 
-/**
- * What may be named as a type beyond that: the ports in the rules; a machine's handle in its definition; the
- * node in what stands between it and its public face.
- */
+/** What may be named as a type beyond that: the ports in the rules; a machine's handle in its definition. */
 const mayAlsoName = (from: Place.Place, to: Place.Place): boolean =>
   (Place.layerOf(from) === "consensus" && Place.layerOf(to) === "ports") ||
-  (Place.moduleName(from) === "StateMachine" && ["Raft", "RaftClient"].includes(Place.moduleName(to))) ||
-  (Place.layerOf(from) === "internal" && Place.layerOf(to) === "node")
+  (Place.moduleName(from) === "StateMachine" && ["Raft", "RaftClient"].includes(Place.moduleName(to)))
 
 const coreLayers = ({ from, to, typeOnly }: Reference): string | undefined => {
   if (to === undefined || !Place.isCoreSource(from) || !Place.isCoreSource(to)) return undefined
@@ -133,7 +129,10 @@ const packageMayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   kv: ["core"]
 }
 
-/** The ports that an adapter implements or serves; beside them, it sees the plain data of the core. Its testing kit sees more. */
+/**
+ * The ports that an adapter implements or serves; beside them, it sees the plain data of the core. Its testing
+ * kit sees more.
+ */
 const portsOfAdapter: Readonly<Record<string, ReadonlyArray<string>>> = {
   "transport-tcp": ["RaftTransport", "RaftClientTransport", "ClientEntrance"],
   "storage-file": ["RaftStorage"]

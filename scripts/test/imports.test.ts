@@ -127,12 +127,6 @@ describe("core-layers", () => {
     assert.deepEqual(rulesBroken(election, text), ["core-layers"])
   })
 
-  it("what serves the public face may name the node", () => {
-    const file = "packages/core/src/internal/Routing.ts"
-    assert.deepEqual(rulesBroken(file, `import type { RaftNode } from "../RaftNode.ts"`), [])
-    assert.deepEqual(rulesBroken(file, `import * as RaftNode from "../RaftNode.ts"`), ["core-layers"])
-  })
-
   it("a machine's definition may name its handle", () => {
     const file = "packages/core/src/StateMachine.ts"
     assert.deepEqual(rulesBroken(file, `import type { Raft } from "./Raft.ts"`), [])

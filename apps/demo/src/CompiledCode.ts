@@ -11,7 +11,10 @@ import * as NodeModule from "node:module"
 /** By then a node has recovered, applied its log and followed or led: most of what a start needs is compiled. */
 const keptAfter = Duration.seconds(3)
 
-/** Writes down, once and some seconds from now, what was compiled. Takes some milliseconds; where nobody may write, nothing. */
+/**
+ * Writes down, once and some seconds from now, what was compiled. Takes some milliseconds; where nobody may
+ * write, nothing.
+ */
 export const keep: Effect.Effect<void> = Effect.delay(
   Effect.sync(() => NodeModule.flushCompileCache()),
   keptAfter

@@ -47,11 +47,14 @@ export const directory = Flag.String("directory").pipe(
 )
 
 const parseDirectory = Effect.fnUntraced(function* (text: string) {
+  const refuse = (expected: string) =>
+    Effect.fail(new CliError.InvalidValue({ option: "directory", value: text, expected, kind: "flag" }))
+  // As of a variable that is not set. It would be the present directory.
+  if (text === "") return yield* refuse("the name of a directory")
   const path = (yield* Path.Path).resolve(text)
   const trouble = yield* troubleWithDirectory(path)
   if (trouble === undefined) return path
-  const expected = `a directory, or a place for a new one; at ${path}: ${trouble}`
-  return yield* new CliError.InvalidValue({ option: "directory", value: text, expected, kind: "flag" })
+  return yield* refuse(`a directory, or a place for a new one; at ${path}: ${trouble}`)
 })
 
 const troubleWithDirectory = (path: string) =>

@@ -9,7 +9,9 @@ const parentOf = (path: string | undefined) => (path === undefined ? undefined :
 
 const ending = import.meta.url.slice(import.meta.url.lastIndexOf("."))
 
-/** Where Node keeps what it has compiled of them, for every version of itself apart; `undefined` where it does not. */
+/**
+ * Where Node keeps what it has compiled of them, for every version of itself apart; `undefined` where it does not.
+ */
 export const compileCache = parentOf(NodeModule.getCompileCacheDir())
 
 /** The program itself. */

@@ -1,6 +1,6 @@
 /**
- * The store as the commands see it: over HTTP or the native protocol, through one node or whichever of several answers, with
- * failures that carry the exit code of their kind.
+ * The store as the commands see it: over HTTP or the native protocol, through one node or whichever of several
+ * answers, with failures that carry the exit code of their kind.
  */
 import { Kv } from "@effect-raft/kv/Kv"
 import { ClientRefused, Status } from "@effect-raft/kv/KvApi"

@@ -5,6 +5,7 @@
  * The story is also a check. Each thing it tells it has looked at, and it ends well only if all of it
  * held.
  */
+import * as Bytes from "effect/Bytes"
 import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -102,7 +103,7 @@ const readBack = Effect.fnUntraced(function* ({ narrator, keys }: Stage, from: C
   let equal = 0
   for (const { key, value } of expected) {
     const found = Option.getOrUndefined(yield* Store.use({ endpoints: [from.plan.url] }, (kv) => kv.get(key)))
-    if (found !== undefined && sameBytes(found.value, value)) equal++
+    if (found !== undefined && Bytes.Equivalence(found.value, value)) equal++
     else {
       const what = found === undefined ? "nothing" : StoryKeys.show(found.value)
       yield* narrator.check(
@@ -118,8 +119,6 @@ const readBack = Effect.fnUntraced(function* ({ narrator, keys }: Stage, from: C
     equal === expected.length
   )
 })
-
-const sameBytes = (one: Uint8Array, other: Uint8Array): boolean => Buffer.compare(one, other) === 0
 
 const failOver = Effect.fnUntraced(function* (
   stage: Stage,

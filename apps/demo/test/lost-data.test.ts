@@ -1,4 +1,7 @@
-/** Three `serve` processes, and what becomes of the disk of one of them: the others go on, it comes back, nothing is lost. */
+/**
+ * Three `serve` processes, and what becomes of the disk of one of them: the others go on, it comes back,
+ * nothing is lost.
+ */
 import { describe, expect } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

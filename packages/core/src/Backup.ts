@@ -5,6 +5,7 @@
  * bytes, {@link open} reads them and hands out nothing that it has not checked. A reader may rely on a
  * backup once the stream of its contents has ended by itself.
  */
+import * as Bytes from "effect/Bytes"
 import * as Digest from "effect/crypto/Digest"
 import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
@@ -16,7 +17,7 @@ import type { BackupHeader } from "./BackupFormat.ts"
 
 /** The next digest of the chain. */
 const chain = (before: Uint8Array, ...parts: ReadonlyArray<Uint8Array>) =>
-  Digest.Digest.use((digest) => digest.digest(Digest.sha256, concat([before, ...parts])))
+  Digest.Digest.use((digest) => digest.digest(Digest.sha256, Bytes.concat([before, ...parts])))
 
 const nothing: Uint8Array = new Uint8Array(0)
 
@@ -31,7 +32,7 @@ export const encode = <E, R>(
     const link = (parts: ReadonlyArray<Uint8Array>) =>
       Effect.map(chain(digest, ...parts), (next) => {
         digest = next
-        return concat([...parts, next])
+        return Bytes.concat([...parts, next])
       })
     const ofPiece = (piece: Uint8Array) => {
       contentsBytes += piece.byteLength
@@ -133,9 +134,7 @@ const expectDigest = Effect.fnUntraced(function* <E>(
 ) {
   const found = yield* source.take(BackupFormat.digestBytes)
   const digest = yield* expected
-  return digest.every((byte, at) => byte === found[at])
-    ? digest
-    : yield* damaged(atByte, "its digest is another")
+  return Bytes.Equivalence(digest, found) ? digest : yield* damaged(atByte, "its digest is another")
 })
 
 /** The bytes of a stream, taken by number. */
@@ -163,7 +162,7 @@ const toSource = <E>(pull: Pull.Pull<ReadonlyArray<Uint8Array>, E>): Source<E> =
   )
 
   const split = (bytes: number): Uint8Array => {
-    const all = concat(waiting)
+    const all = waiting.length === 1 ? waiting[0]! : Bytes.concat(waiting)
     waiting = [all.subarray(bytes)]
     waitingBytes -= bytes
     taken += bytes
@@ -185,15 +184,4 @@ const toSource = <E>(pull: Pull.Pull<ReadonlyArray<Uint8Array>, E>): Source<E> =
       return true
     })
   }
-}
-
-const concat = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
-  if (parts.length === 1) return parts[0]!
-  const whole = new Uint8Array(parts.reduce((total, part) => total + part.byteLength, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.byteLength
-  }
-  return whole
 }

@@ -5,6 +5,7 @@
  * for the owner to say, through {@link Disk}: at once for a memory that never fails, late or never for the
  * disk of a test.
  */
+import * as Bytes from "effect/Bytes"
 import * as Effect from "effect/Effect"
 import type {
   SnapshotPurpose,
@@ -104,17 +105,7 @@ const toWriter = (shelf: Shelf, disk: Disk, purpose: SnapshotPurpose, part: Part
 const putInPlace = (shelf: Shelf, purpose: SnapshotPurpose, part: Part): void => {
   if (shelf.parts.get(purpose) === part) shelf.parts.delete(purpose)
   if (shelf.newest !== undefined && part.meta.lastIndex < shelf.newest.meta.lastIndex) return
-  shelf.newest = { meta: part.meta, bytes: concatenate(part) }
-}
-
-const concatenate = ({ pieces, sizeBytes }: Part): Uint8Array => {
-  const whole = new Uint8Array(sizeBytes)
-  let at = 0
-  for (const piece of pieces) {
-    whole.set(piece, at)
-    at += piece.byteLength
-  }
-  return whole
+  shelf.newest = { meta: part.meta, bytes: Bytes.concat(part.pieces) }
 }
 
 const toReader = ({ bytes, meta }: WholeSnapshot): SnapshotReader => ({

@@ -19,6 +19,7 @@ import * as LocalProposal from "./internal/LocalProposal.ts"
 import * as LocalRead from "./internal/LocalRead.ts"
 import * as ProposalCalls from "./internal/ProposalCalls.ts"
 import type { Position } from "./internal/ReplySlots.ts"
+import type { RunningNode, Waiting } from "./internal/RunningNode.ts"
 import * as SessionCalls from "./internal/SessionCalls.ts"
 import * as WaitingRoom from "./internal/WaitingRoom.ts"
 import type { LogIndex } from "./LogIndex.ts"
@@ -39,6 +40,7 @@ import type { StateMachineClass } from "./StateMachine.ts"
 
 export type { Committed } from "./internal/CommittedCommands.ts"
 export type { Position } from "./internal/ReplySlots.ts"
+export type { Waiting } from "./internal/RunningNode.ts"
 export { InvalidOptions } from "./RaftOptions.ts"
 export type { Options } from "./RaftOptions.ts"
 export { RaftStatus, Role } from "./RaftStatus.ts"
@@ -144,7 +146,7 @@ export interface Raft<Command, Reply, View> {
   readonly attributesOf: (nodeId: NodeId) => Readonly<Record<string, string>>
 
   /** How many callers wait for this node now; for tests of leaks, and for gauges. */
-  readonly waiting: Effect.Effect<RaftNode.Waiting>
+  readonly waiting: Effect.Effect<Waiting>
 
   /** Where listeners hand in what remote clients ask; see `ClientServer`. */
   readonly entrance: ClientEntrance["Service"]
@@ -178,7 +180,7 @@ export const layer = <Self, Command, Reply, View>(
 /** Gives an untyped node its typed face. */
 const face = <Self, Command, Reply, View>(
   { machine }: StateMachineClass<Self, Command, Reply, View>,
-  node: RaftNode.RaftNode<View>,
+  node: RunningNode<View>,
   waiting: Pick<Entrance.Options<Command, Reply, View>, "room" | "news">,
   { attributes, nodeId, clusterId, groupId, config }: RaftOptions.Checked
 ): Raft<Command, Reply, View> => {

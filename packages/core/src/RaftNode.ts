@@ -21,11 +21,12 @@ import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import type { SendWhenDurable } from "./consensus/Action.ts"
 import type { Event } from "./consensus/Event.ts"
-import type { NodeState, Stamp } from "./consensus/NodeState.ts"
+import type { Stamp } from "./consensus/NodeState.ts"
 import * as Snapshotting from "./consensus/Snapshotting.ts"
 import { Admission } from "./internal/Admission.ts"
 import * as Applier from "./internal/Applier.ts"
 import * as Doorbell from "./internal/Doorbell.ts"
+import * as EarlyLooks from "./internal/EarlyLooks.ts"
 import * as Ending from "./internal/Ending.ts"
 import * as Farewell from "./internal/Farewell.ts"
 import * as Forwarder from "./internal/Forwarder.ts"
@@ -41,10 +42,10 @@ import { Outbox } from "./internal/Outbox.ts"
 import { RaftRules } from "./internal/RaftRules.ts"
 import * as Reasons from "./internal/Reasons.ts"
 import { ReadSlots } from "./internal/ReadSlots.ts"
-import type { ReadDone } from "./internal/ReadSlots.ts"
 import { ReplySlots } from "./internal/ReplySlots.ts"
 import type { ProposalSlot } from "./internal/ReplySlots.ts"
 import * as RoleScope from "./internal/RoleScope.ts"
+import type { RunningNode } from "./internal/RunningNode.ts"
 import * as SnapshotLabel from "./internal/SnapshotLabel.ts"
 import * as SnapshotReceiver from "./internal/SnapshotReceiver.ts"
 import * as Snapshotter from "./internal/Snapshotter.ts"
@@ -54,15 +55,14 @@ import * as LogIndex from "./LogIndex.ts"
 import type { Membership } from "./Membership.ts"
 import type { ClusterId, GroupId, NodeId } from "./NodeId.ts"
 import type { RaftConfig } from "./RaftConfig.ts"
-import type { RaftError, RaftErrorReason } from "./RaftError.ts"
-import type { RaftLog } from "./consensus/RaftLog.ts"
+import type { RaftErrorReason } from "./RaftError.ts"
 import type { RaftStorage, StorageError } from "./RaftStorage.ts"
 import { RaftTrace } from "./RaftTrace.ts"
 import { RaftTransport } from "./RaftTransport.ts"
 import type { TransportError } from "./RaftTransport.ts"
 import * as SessionAnswer from "./sessions/SessionAnswer.ts"
 import * as MachineVersion from "./MachineVersion.ts"
-import type { MachineSnapshot, SnapshotMeta } from "./Snapshot.ts"
+import type { SnapshotMeta } from "./Snapshot.ts"
 import type { StateMachine } from "./StateMachine.ts"
 
 /** What a node is made of. All ids are checked by the caller. */
@@ -77,54 +77,14 @@ export interface Options<Command, Reply, View> {
   readonly attributes: Readonly<Record<string, string>>
 }
 
-/** How many callers wait for a node. */
-export interface Waiting {
-  /** Proposals that stand in this leader's log and are not applied. */
-  readonly proposals: number
-  readonly reads: number
-  /** Commands that were passed on to the leader. */
-  readonly forwarded: number
-}
-
-/** A running node, before it is given its typed face (see Raft). */
-export interface RaftNode<View> {
-  /** The state as of the last turn. */
-  readonly state: () => NodeState
-  /** The monotonic clock, in milliseconds. */
-  readonly nowMillis: () => number
-  readonly appliedIndex: () => LogIndex.LogIndex
-  /** Hands a proposal to the actor; the slot is filled in any case. */
-  readonly propose: (slot: ProposalSlot) => void
-  /** The caller of the entry at `index` no longer waits. */
-  readonly abandon: (index: LogIndex.LogIndex) => void
-  readonly changeMembership: OperatorCalls.OperatorCalls["changeMembership"]
-  readonly transferLeadership: OperatorCalls.OperatorCalls["transferLeadership"]
-  /** Passes a command on to `leader` and waits for what becomes of it. */
-  readonly forward: Forwarder.Forwarder["forward"]
-  /** Tells when a read may be answered from {@link RaftNode.view}, and gives the number of the wait. */
-  readonly read: (done: ReadDone, options?: { readonly mayUseLease: boolean }) => number
-  /** Nobody waits any more for what {@link RaftNode.read} gave this number. */
-  readonly forgetRead: (readId: number) => void
-  /** How many slots are taken: proposals in the log that somebody waits for, and reads. */
-  readonly waiting: () => Waiting
-  readonly view: () => View
-  /** The machine's version in force, as far as this node has applied the log. */
-  readonly machineVersion: () => number
-  /** The machine's state as it is now, in the form of a snapshot. */
-  readonly snapshot: () => MachineSnapshot
-  readonly appliedBeyond: (index: LogIndex.LogIndex) => Effect.Effect<RaftLog, RaftError>
-  /** Told whenever role, term, leader or membership has changed. */
-  readonly watchers: Watchers
-  readonly attributesOf: (nodeId: NodeId) => Readonly<Record<string, string>>
-  /** Why the node is no longer running; `undefined` while it is. */
-  readonly stopped: () => RaftErrorReason | undefined
-  readonly failure: Effect.Effect<never, RaftError>
-}
-
 /** Starts a node that runs until the Scope closes, or until it fails. */
 export const make = <Command, Reply, View>(
   options: Options<Command, Reply, View>
-): Effect.Effect<RaftNode<View>, StorageError | TransportError, RaftStorage | RaftTransport | Scope.Scope> =>
+): Effect.Effect<
+  RunningNode<View>,
+  StorageError | TransportError,
+  RaftStorage | RaftTransport | Scope.Scope
+> =>
   Effect.gen(function* () {
     const { nodeId, clusterId, groupId, config, machine, membership } = options
     const transport = yield* RaftTransport
@@ -269,6 +229,15 @@ export const make = <Command, Reply, View>(
       if (reply !== undefined) send(leader, reply)
     }
 
+    /**
+     * A leader knows what its readers must see; a follower will hear of it, and has it if it has all that it
+     * knows of.
+     */
+    const isUpToDate = (): boolean => {
+      const { commitIndex, log, role } = node.state
+      return applier.appliedIndex() >= (role._tag === "Leader" ? commitIndex : log.lastIndex)
+    }
+
     const turns = Turns.make(node, {
       rules,
       tracer,
@@ -278,6 +247,7 @@ export const make = <Command, Reply, View>(
       mailbox,
       slots,
       readSlots,
+      earlyLooks: yield* EarlyLooks.make(readSlots, isUpToDate),
       operators,
       peerDirectory,
       roleScope,
@@ -342,8 +312,8 @@ export const make = <Command, Reply, View>(
         : Effect.void
     )
 
-    const read: RaftNode<View>["read"] = (done, options) => {
-      const readId = readSlots.open(nowMillis(), done)
+    const read: RunningNode<View>["read"] = (wait, options) => {
+      const readId = readSlots.open(nowMillis(), wait)
       const reason = stopped()
       if (reason !== undefined) readSlots.fail([readId], reason)
       else if (!mailbox.request({ _tag: "Read", readId, mayUseLease: options?.mayUseLease ?? false }))

@@ -2,6 +2,7 @@
  * What a snapshot stands for (paper, section 7): the machine's state after an index, which takes the place
  * of the log up to there.
  */
+import * as Bytes from "effect/Bytes"
 import * as Schema from "effect/Schema"
 import { LogIndex } from "./LogIndex.ts"
 import { Membership } from "./Membership.ts"
@@ -59,11 +60,8 @@ export const toPayload = (meta: SnapshotMeta): Uint8Array => {
 
 /** Reads {@link toPayload}; throws a `SchemaError` where the bytes are none. */
 export const fromPayload = (payload: Uint8Array): SnapshotMeta => {
-  if (lastRead !== undefined && isSame(lastRead.payload, payload)) return lastRead.meta
+  if (lastRead !== undefined && Bytes.Equivalence(lastRead.payload, payload)) return lastRead.meta
   const meta = decodeJson(new TextDecoder().decode(payload))
   lastRead = { payload: payload.slice(), meta }
   return meta
 }
-
-const isSame = (one: Uint8Array, other: Uint8Array): boolean =>
-  one.byteLength === other.byteLength && one.every((byte, at) => byte === other[at])

@@ -8,6 +8,7 @@
  * It comes in two forms. {@link Service} takes a reducer over a plain value, which suits small states.
  * {@link ServiceOf} takes a {@link Instance} factory, for large states in a structure of their own.
  */
+import * as Bytes from "effect/Bytes"
 import * as Context from "effect/Context"
 import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Schema from "effect/Schema"
@@ -56,7 +57,9 @@ export interface Restoration {
    * milliseconds at most.
    */
   readonly add: (piece: Uint8Array) => void
-  /** There are no more: this is the machine's state from now on. Throws, and leaves the state alone, where it is none. */
+  /**
+   * There are no more: this is the machine's state from now on. Throws, and leaves the state alone, where it is none.
+   */
   readonly finish: () => void
 }
 
@@ -65,7 +68,7 @@ export const restoration = (replace: (snapshot: Uint8Array) => void): Restoratio
   const pieces: Array<Uint8Array> = []
   return {
     add: (piece) => void pieces.push(piece),
-    finish: () => replace(concat(pieces))
+    finish: () => replace(Bytes.concat(pieces))
   }
 }
 
@@ -303,16 +306,6 @@ const reducerInstance = <Command, Reply, State>(
       state = machine.upgrade?.(state, { from, to }) ?? state
     }
   }
-}
-
-const concat = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const bytes = new Uint8Array(pieces.reduce((total, piece) => total + piece.byteLength, 0))
-  let at = 0
-  for (const piece of pieces) {
-    bytes.set(piece, at)
-    at += piece.byteLength
-  }
-  return bytes
 }
 
 const makeClass = <Self, Command, Reply, View, Query, Answer>(

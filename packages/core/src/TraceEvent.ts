@@ -48,8 +48,8 @@ const ticket = Schema.Natural
 
 /**
  * One thing that happened. What a node is told (`Received`, `TimerFired`, `Proposed`, `ReadsRequested`,
- * `MembershipRequested`, `TransferRequested`, `PeerLost`, `Durable`, `SnapshotTaken`, `SnapshotReceived`) stands with the state in which it found the
- * node; everything else with the state that it left behind.
+ * `MembershipRequested`, `TransferRequested`, `PeerLost`, `Durable`, `SnapshotTaken`, `SnapshotReceived`)
+ * stands with the state in which it found the node; everything else with the state that it left behind.
  */
 export const TraceEvent = Schema.TaggedUnion({
   /** The node starts. `recovered`: its disk held something. */

@@ -5,22 +5,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/testing/TestClock"
-import * as NodeState from "../src/consensus/NodeState.ts"
-import * as LogIndex from "../src/LogIndex.ts"
-import * as Membership from "../src/Membership.ts"
-import { NodeId } from "../src/NodeId.ts"
+import type { NodeId } from "../src/NodeId.ts"
 import { RaftConfig } from "../src/RaftConfig.ts"
 import * as LinkFaults from "../src/testing/LinkFaults.ts"
 import * as RaftTest from "../src/testing/RaftTest.ts"
 import * as Plan from "../src/testing/simulation/Plan.ts"
 import * as Simulation from "../src/testing/Simulation.ts"
 import type { Workload } from "../src/testing/Workload.ts"
-import * as Term from "../src/Term.ts"
 import { TraceEvent } from "../src/TraceEvent.ts"
 import * as TraceEvents from "../src/TraceEvent.ts"
 import { TracedMessage } from "../src/TracedMessage.ts"
-import * as TraceRecorder from "../src/TraceRecorder.ts"
-import { readFileSync } from "node:fs"
 import { Journal } from "./cluster/Journal.ts"
 
 type Events = ReadonlyArray<TraceEvent>
@@ -298,88 +292,3 @@ const replay = (events: Events): { readonly votes: number; readonly acknowledgem
   }
   return { votes, acknowledgements }
 }
-
-describe("a recorder", () => {
-  const [n1, n2] = [NodeId.make("n1"), NodeId.make("n2")]
-  const initial = NodeState.initial({
-    self: n1,
-    config: RaftConfig.make({}),
-    membership: Membership.ofVoters({ n1: "memory:n1" }),
-    hardState: { currentTerm: Term.zero, votedFor: null },
-    base: { index: LogIndex.zero, term: Term.zero },
-    blocks: [],
-    snapshot: undefined,
-    firstRequestId: 0,
-    stamp: { nowMillis: 0, wallMillis: 0, jitter: 0 }
-  })
-
-  const start = () => {
-    const events: Array<TraceEvent> = []
-    const recorder = TraceRecorder.make({
-      nodeId: n1,
-      nowMillis: () => 1.23456,
-      emit: (event) => void events.push(event)
-    })
-    recorder.onStart?.(initial, 0)
-    return { recorder, events }
-  }
-
-  it("tells of a new membership, and of both sets of voters while there are two", () => {
-    const { recorder, events } = start()
-    const membership: Membership.Membership = {
-      _tag: "Joint",
-      voters: [{ id: n2, address: "memory:n2" }],
-      learners: [],
-      outgoing: initial.membership.voters
-    }
-    recorder.onStep?.({ before: initial, after: { ...initial, membership }, actions: [] })
-    assert.deepInclude(events[1], { _tag: "ConfigurationAdopted", membership, voters: [n2], outgoing: [n1] })
-    assert.deepStrictEqual(TraceEvents.fromLine(TraceEvents.toLine(events[1]!)), events[1])
-    assert.deepInclude(TraceEvents.momentOf(events[1]!), { outgoing: [n1], timeMillis: 1.235 })
-  })
-
-  it("says nothing more of a node that has lost its power", () => {
-    const { recorder, events } = start()
-    recorder.onCrash("Kept")
-    recorder.onEvent?.({ _tag: "ElectionDue" })
-    recorder.onCrash("Lost")
-    assert.deepStrictEqual(
-      events.slice(1).map(({ _tag }) => _tag),
-      ["Crashed"]
-    )
-  })
-})
-
-describe("docs/trace.md", () => {
-  const page = readFileSync(new URL("../../../docs/trace.md", import.meta.url), "utf8")
-  const [inEveryLine = "", ...sections] = page.split(/^### /m)
-  const momentFields = Object.keys(TraceEvents.momentOf({ outgoing: [] } as never))
-
-  it("has a section for every kind of event, with a line that can be read", () => {
-    const headings = sections.map((section) => section.split("\n")[0]!)
-    assert.deepStrictEqual(headings.toSorted(), Object.keys(TraceEvent.cases).toSorted())
-    for (const [at, section] of sections.entries()) {
-      const examples = Array.from(section.matchAll(/^```json\n(.*)\n```$/gm), ([, line]) => line!)
-      assert.strictEqual(examples.length, 1, headings[at])
-      const event = TraceEvents.fromLine(examples[0]!)
-      assert.strictEqual(event._tag, headings[at])
-      assert.strictEqual(TraceEvents.toLine(event), examples[0])
-    }
-  })
-
-  it("names every field", () => {
-    for (const field of ["_tag", ...momentFields]) assert.include(inEveryLine, `| \`${field}\` |`)
-    for (const [tag, { fields }] of Object.entries(TraceEvent.cases)) {
-      const section = sections
-        .find((text) => text.startsWith(`${tag}\n`))!
-        .replaceAll(/^```json\n.*\n```$/gm, "")
-      const own = Object.keys(fields).filter((field) => field !== "_tag" && !momentFields.includes(field))
-      for (const field of own) assert.include(section, `\`${field}\``, tag)
-    }
-    for (const { fields } of TracedMessage.members) {
-      const tag = fields._tag.schema.literal
-      const row = page.split("\n").find((line) => line.startsWith(`| \`${tag}\` |`))!
-      for (const field of Object.keys(fields)) if (field !== "_tag") assert.include(row, `\`${field}\``, tag)
-    }
-  })
-})

@@ -102,7 +102,7 @@ export const commandCodec: BinaryCodec<KvCommand> = {
     if (bytes.byteLength < headerBytes) return reject("a command has at least 12 bytes")
     const keyEnd = headerBytes + bytes[2]! + 256 * bytes[3]!
     if (keyEnd > bytes.byteLength) return reject("the key is cut off")
-    const key = keyOf(bytes.subarray(headerBytes, keyEnd))
+    const key = keyOf(bytes, headerBytes, keyEnd)
     const condition = decodeCondition(bytes)
     switch (bytes[0]) {
       case 0: {
@@ -121,10 +121,10 @@ export const commandCodec: BinaryCodec<KvCommand> = {
   }
 }
 
-/** Reads a key; throws a `SchemaError` where the bytes are none. */
-export const keyOf = (bytes: Uint8Array): string => {
+/** Reads the key from `start` to `end`; throws a `SchemaError` where the bytes are none. */
+export const keyOf = (bytes: Uint8Array, start: number, end: number): string => {
   try {
-    return KvKey.fromBytes(bytes)
+    return KvKey.fromBytes(bytes, start, end)
   } catch (cause) {
     return reject(cause instanceof RangeError ? cause.message : "the key is not UTF-8")
   }

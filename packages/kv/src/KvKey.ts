@@ -46,11 +46,11 @@ export const problemWith = (key: string): string | undefined => {
     : undefined
 }
 
-/** Reads a key from its bytes; throws an error that says why they are none. */
-export const fromBytes = (bytes: Uint8Array): string => {
+/** Reads a key from the bytes from `start` to `end`; throws an error that says why they are none. */
+export const fromBytes = (bytes: Uint8Array, start: number, end: number): string => {
   // What can be decoded is well-formed, and so long as its bytes are.
-  if (bytes.byteLength > maxKeyBytes) throw new RangeError(tooLong(bytes.byteLength))
-  const key = ShortText.decode(bytes)
+  if (end - start > maxKeyBytes) throw new RangeError(tooLong(end - start))
+  const key = ShortText.decode(bytes, start, end)
   if (key.length === 0 || isDots(key)) throw new RangeError(problemWith(key))
   return key
 }

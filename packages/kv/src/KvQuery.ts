@@ -36,7 +36,7 @@ export const queryCodec: BinaryCodec<KvQuery> = {
   },
   decode: (bytes) => {
     if (bytes[0] !== getCode) return reject(`${bytes[0]} is no query`)
-    return { _tag: "Get", key: keyOf(bytes.subarray(1)) }
+    return { _tag: "Get", key: keyOf(bytes, 1, bytes.byteLength) }
   }
 }
 
@@ -52,10 +52,12 @@ const values = new ByteSlab(valueSlabBytes)
 export const answerCodec: BinaryCodec<KvAnswer> = {
   encode: (answer) => {
     if (answer === null) return absent
-    const bytes = slab.take(answerHeaderBytes + answer.value.byteLength)
+    // Once: to look at a value may make a view of its page.
+    const { revision, value } = answer
+    const bytes = slab.take(answerHeaderBytes + value.byteLength)
     bytes[0] = 1
-    NumberBytes.write(bytes, 1, answer.revision)
-    bytes.set(answer.value, answerHeaderBytes)
+    NumberBytes.write(bytes, 1, revision)
+    bytes.set(value, answerHeaderBytes)
     return bytes
   },
   decode: (bytes) => {

@@ -24,39 +24,55 @@ const endBytes = 10
 
 /** Writes a state in pieces of at most `maxPieceBytes`. Takes from the map as the pieces are asked for. */
 export function* encode(map: ForkableMap<Stored>): Generator<Uint8Array> {
-  let piece = new Uint8Array(maxPieceBytes)
+  let piece = newPiece()
   let filled = 0
-  for (const part of parts(map)) {
-    for (let taken = 0; taken < part.byteLength;) {
-      const fits = Math.min(part.byteLength - taken, maxPieceBytes - filled)
-      piece.set(part.subarray(taken, taken + fits), filled)
-      taken += fits
-      filled += fits
-      if (filled === maxPieceBytes) {
-        yield piece
-        piece = new Uint8Array(maxPieceBytes)
-        filled = 0
-      }
-    }
-  }
-  if (filled > 0) yield piece.slice(0, filled)
-}
-
-function* parts(map: ForkableMap<Stored>): Generator<Uint8Array> {
-  const head = new Uint8Array(recordHeaderBytes + KvKey.maxKeyBytes)
-  const view = new DataView(head.buffer)
   for (const [key, stored] of map.entries()) {
     const keyBytes = KvKey.bytesOf(key)
-    view.setUint16(0, keyBytes.byteLength, true)
-    view.setUint32(2, stored.value.byteLength, true)
-    view.setFloat64(6, stored.revision, true)
-    head.set(keyBytes, recordHeaderBytes)
-    yield head.subarray(0, recordHeaderBytes + keyBytes.byteLength)
-    yield stored.value
+    const bytes = recordHeaderBytes + keyBytes.byteLength + stored.byteLength
+    if (bytes < maxPieceBytes - filled) {
+      writeRecord(piece, filled, keyBytes, stored)
+      filled += bytes
+      continue
+    }
+    const record = newPiece(bytes)
+    writeRecord(record, 0, keyBytes, stored)
+    for (let taken = 0; taken < bytes;) {
+      const part = record.bytes.subarray(taken, taken + maxPieceBytes - filled)
+      piece.bytes.set(part, filled)
+      taken += part.byteLength
+      filled += part.byteLength
+      if (filled < maxPieceBytes) break
+      yield piece.bytes
+      piece = newPiece()
+      filled = 0
+    }
   }
-  view.setUint16(0, 0, true)
-  view.setFloat64(2, map.size, true)
-  yield head.subarray(0, endBytes)
+  if (maxPieceBytes - filled < endBytes) {
+    yield piece.bytes.slice(0, filled)
+    piece = newPiece()
+    filled = 0
+  }
+  piece.view.setUint16(filled, 0, true)
+  piece.view.setFloat64(filled + 2, map.size, true)
+  yield piece.bytes.slice(0, filled + endBytes)
+}
+
+interface Written {
+  readonly bytes: Uint8Array
+  readonly view: DataView
+}
+
+const newPiece = (byteLength = maxPieceBytes): Written => {
+  const bytes = new Uint8Array(byteLength)
+  return { bytes, view: new DataView(bytes.buffer) }
+}
+
+const writeRecord = ({ bytes, view }: Written, at: number, key: Uint8Array, stored: Stored): void => {
+  view.setUint16(at, key.byteLength, true)
+  view.setUint32(at + 2, stored.byteLength, true)
+  view.setFloat64(at + 6, stored.revision, true)
+  bytes.set(key, at + recordHeaderBytes)
+  bytes.set(stored.value, at + recordHeaderBytes + key.byteLength)
 }
 
 /**
@@ -73,7 +89,7 @@ export class Reading {
 
   /** Takes the next piece, which must not be changed any more. */
   add(piece: Uint8Array): void {
-    const page = new Page(piece)
+    const page = Page.lent(piece)
     const view = new DataView(piece.buffer, piece.byteOffset, piece.byteLength)
     let at = this.goOn(piece)
     while (at < piece.byteLength) {
@@ -119,7 +135,7 @@ export class Reading {
   }
 
   private keepBegun(): void {
-    const page = new Page(joined(this.begun, this.begunBytes))
+    const page = Page.lent(joined(this.begun, this.begunBytes))
     this.begun = []
     this.begunBytes = 0
     this.keep(page, viewOf(page.bytes), 0)
@@ -136,7 +152,7 @@ export class Reading {
     }
     const keyStart = at + recordHeaderBytes
     const start = keyStart + keyBytes
-    const key = decodeKey(page.bytes.subarray(keyStart, start))
+    const key = decodeKey(page.bytes, keyStart, start)
     const byteLength = view.getUint32(at + 2, true)
     this.values.lend(key, page, { start, byteLength, revision: view.getFloat64(at + 6, true) })
   }
@@ -172,9 +188,9 @@ const reject = (message: string): never => {
   throw new Schema.SchemaError(new SchemaIssue.InvalidValue({ message }))
 }
 
-const decodeKey = (bytes: Uint8Array): string => {
+const decodeKey = (bytes: Uint8Array, start: number, end: number): string => {
   try {
-    return ShortText.decode(bytes)
+    return ShortText.decode(bytes, start, end)
   } catch {
     return reject("a key of the snapshot is not UTF-8")
   }

@@ -10,15 +10,31 @@ export class Page {
   filledBytes = 0
   /** How many bytes the values have that are still in the map. */
   liveBytes = 0
-  /** Whether anybody but the map may know some of its values: then it must not be written again. */
+  /** Whether anybody but the map may know some of its values, or its bytes: then it must not be written again. */
   isShown = false
-  /** It gets no more values, and is never written again. */
+  /** How many forks of the map there had been when its first value came. A later one knows what lives here. */
+  forks = 0
+  /** It gets no more values until it is begun anew. */
   isClosed = false
   /** All values that were put here, also those that have left. */
   private readonly values: Array<Stored> = []
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes
+  }
+
+  /** Bytes in which values lie already, and which others may hold, too. */
+  static lent(bytes: Uint8Array): Page {
+    const page = new Page(bytes)
+    page.isShown = true
+    return page
+  }
+
+  /** A page without values is to be filled. */
+  begin(forks: number): this {
+    this.forks = forks
+    this.isClosed = false
+    return this
   }
 
   hasRoomFor(bytes: number): boolean {

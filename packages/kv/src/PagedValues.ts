@@ -4,11 +4,14 @@
  * A buffer of its own is the dearest part of a value: to make it takes longer than all the rest of a write, and
  * it takes more memory than a short value has. So values share pages. A new one is copied into the page that is
  * being filled. Many values are overwritten soon, so a page is looked at when a few later ones are full: if
- * little of it lives by then, that moves elsewhere and the page is filled again, unless somebody may still look
- * into it, a snapshot or whoever was shown one of its values. Otherwise it is closed, and stays as it is.
+ * little of it lives by then, that moves elsewhere. Otherwise the page is closed.
  *
  * A value keeps all of its page in memory. So where less than half of a closed page lives, what lives moves out:
  * pages take at most about twice what is in them, and no byte is copied more often than others become free.
+ *
+ * A page out of which all has moved is filled again, unless somebody may still look into it: a snapshot, or whoever
+ * was shown one of its values, or one that has moved here since. New pages for all that is overwritten would be as
+ * much for the collector as the log itself.
  *
  * The pieces of a snapshot become closed pages as they come: a large state is restored without copying it.
  */
@@ -24,15 +27,20 @@ const maxSharedBytes = pageBytes / 16
 /** So many pages are young; what they hold beside live values is all that this costs. */
 const youngPages = 8
 
-const emptyPage = (): Page => new Page(new Uint8Array(pageBytes))
+/** So many pages without values wait to be filled again. */
+const maxSparePages = 8
 
 export class PagedValues {
   private readonly map = new ForkableMap<Stored>()
   /** The oldest first; the last one is being filled. */
   private young: ReadonlyArray<Page> = []
   private filling: Page | undefined
+  /** Nobody looks into them any more. */
+  private readonly spare: Array<Page> = []
+  /** How often all was forked. */
+  private forks = 0
   /** Is being filled with values that had to move. */
-  private refuge = emptyPage()
+  private refuge = this.emptyPage()
 
   get size(): number {
     return this.map.size
@@ -60,7 +68,7 @@ export class PagedValues {
 
   /** All as it is now. What comes later does not change it. */
   fork(): ForkableMap<Stored> {
-    for (const page of this.young) page.isShown = true
+    this.forks += 1
     return this.map.fork()
   }
 
@@ -88,34 +96,41 @@ export class PagedValues {
     if (this.filling?.hasRoomFor(bytes) === true) return this.filling
     const [oldest, ...others] = this.young
     const isFull = oldest !== undefined && this.young.length === youngPages
-    const page = isFull ? this.succeed(oldest) : emptyPage()
+    if (isFull) this.retire(oldest)
+    const page = this.emptyPage()
     this.young = [...(isFull ? others : this.young), page]
     this.filling = page
     return page
   }
 
-  /** What is filled in the place of a page that is young no longer: the same one, if that can be. */
-  private succeed(page: Page): Page {
-    if (!page.isSparse) {
-      page.isClosed = true
-      return emptyPage()
-    }
-    this.vacate(page)
-    return page.isShown ? emptyPage() : page
+  private emptyPage(): Page {
+    const page = this.spare.pop() ?? new Page(new Uint8Array(pageBytes))
+    return page.begin(this.forks)
   }
 
-  private readonly settle = (stored: Stored): void => {
+  /** A page is young no longer. */
+  private retire(page: Page): void {
+    page.isClosed = true
+    if (page.isSparse) this.vacate(page)
+  }
+
+  private vacate(page: Page): void {
+    const isKnown = page.isShown || page.forks < this.forks
+    page.clear((stored) => this.settle(stored, isKnown))
+    if (!isKnown && this.spare.length < maxSparePages) this.spare.push(page)
+  }
+
+  private settle(stored: Stored, isKnown: boolean): void {
     const { byteLength } = stored
     // Not `slice`: of a Node Buffer that is a view.
     if (byteLength > maxSharedBytes) return stored.moveTo(undefined, new Uint8Array(stored.value), 0)
     if (!this.refuge.hasRoomFor(byteLength)) {
-      this.refuge.isClosed = true
-      this.refuge = emptyPage()
+      const full = this.refuge
+      this.refuge = this.emptyPage()
+      this.retire(full)
     }
     this.refuge.adopt(stored)
-  }
-
-  private vacate(page: Page): void {
-    page.clear(this.settle)
+    // Who knows the value looks for its bytes here from now on.
+    if (isKnown) this.refuge.isShown = true
   }
 }

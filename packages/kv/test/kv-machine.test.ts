@@ -140,6 +140,24 @@ describe("the machine", () => {
     assert.deepStrictEqual(plain(restored.view().get("small")), { value: bytes("x"), revision: 2 })
   })
 
+  it.each(Array.from({ length: 28 }, (_, left) => left))(
+    "a record that leaves %i bytes of its piece survives, and so does what follows it",
+    (left) => {
+      // Lengths, revision and key take 15 bytes.
+      const value = new Uint8Array(KvSnapshot.maxPieceBytes - 15 - left).fill(left)
+      const instance = machine.make()
+      for (const [position, key] of ["a", "b"].entries()) {
+        instance.apply({ _tag: "Put", key, value }, StateMachineContract.metaAt(position))
+        const pieces = Array.from(instance.snapshot())
+        for (const piece of pieces) assert.isAtMost(piece.byteLength, KvSnapshot.maxPieceBytes)
+        const restored = machine.make()
+        StateMachine.restoreFrom(restored, pieces)
+        assert.strictEqual(restored.view().size, position + 1)
+        assert.deepStrictEqual(plain(restored.view().get(key)), { value, revision: position + 1 })
+      }
+    }
+  )
+
   it("a snapshot that is cut off anywhere, or has something behind it, is refused and leaves the state alone", () => {
     const original = machine.make()
     original.apply({ _tag: "Put", key: "a", value: bytes("value") }, StateMachineContract.metaAt(0))

@@ -84,6 +84,21 @@ describe("PagedValues", () => {
     assert.isAtLeast(buffers(64 * 40, true), 39)
   })
 
+  it("writes again into pages whose values were all overwritten, but for those that a fork knows", () => {
+    const buffersOf = (isForked: boolean) => {
+      const values = new PagedValues()
+      const found = new Set<ArrayBufferLike>()
+      for (let i = 0; i < 20_000; i++) {
+        found.add(put(values, `k${i % 1000}`, i).value.buffer)
+        if (isForked && i % 500 === 0) values.fork()
+      }
+      return found.size
+    }
+    // 1,000 values fill 16 pages, and twice as many may be in use.
+    assert.isAtMost(buffersOf(false), 40)
+    assert.isAtLeast(buffersOf(true), 300)
+  })
+
   it("takes at most about twice the memory of what lives, whatever is overwritten and deleted", () => {
     const values = new PagedValues()
     const dice = diceFrom(5)
@@ -112,7 +127,7 @@ describe("PagedValues", () => {
     const dice = diceFrom(11)
     const values = new PagedValues()
     const model = new Map<string, number>()
-    const shown: Array<readonly [value: Uint8Array, revision: number]> = []
+    const shown: Array<readonly [stored: Stored, value: Uint8Array]> = []
     const forks: Array<readonly [ForkableMap<Stored>, Map<string, number>]> = []
     const bytesOf = (revision: number) => 200 + (revision % 7) * 300
     for (let revision = 1; revision < 30_000; revision++) {
@@ -123,7 +138,7 @@ describe("PagedValues", () => {
       if (dice(500) === 0) {
         const [some] = Array.from(model.keys()).slice(dice(model.size))
         const stored = values.get(some!)!.shown()
-        shown.push([stored.value, stored.revision])
+        shown.push([stored, stored.value])
       }
       if (dice(900) === 0) {
         const [some] = Array.from(model.keys()).slice(dice(model.size))
@@ -132,7 +147,11 @@ describe("PagedValues", () => {
       }
       if (dice(6000) === 0) forks.push([values.fork(), new Map(model)])
     }
-    for (const [value, revision] of shown) assert.deepStrictEqual(value, valueOf(bytesOf(revision), revision))
+    for (const [stored, value] of shown) {
+      const then = valueOf(bytesOf(stored.revision), stored.revision)
+      assert.deepStrictEqual(value, then)
+      assert.deepStrictEqual(stored.value, then)
+    }
     assert.isAbove(forks.length, 1)
     for (const [fork, then] of [...forks, [values.fork(), model] as const]) {
       assert.strictEqual(fork.size, then.size)

@@ -2,7 +2,10 @@
 import { IoFailed, StorageError } from "@effect-raft/core/RaftStorage"
 import * as FileTrouble from "./FileTrouble.ts"
 
-/** What the operator of a node can do, where the system's word for it does not say so. What was acknowledged is on other disks. */
+/**
+ * What the operator of a node can do, where the system's word for it does not say so. What was acknowledged is
+ * on other disks.
+ */
 const advice: Readonly<Record<string, string>> = {
   ENOSPC: "make room and start the node again",
   EDQUOT: "make room and start the node again",

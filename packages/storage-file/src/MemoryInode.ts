@@ -2,10 +2,14 @@
  * A file in memory that knows which of its bytes a power failure may take: what readers see, what is
  * durable, and the changes in between, in their order.
  */
+import * as Bytes from "effect/Bytes"
 
 /** Which of the bytes that were written and not synced are on the disk after all. */
 export type UnsyncedBytes =
-  /** The first so many, up to a word of four, in the order in which they were written: 0 loses all, Infinity keeps all. */
+  /**
+   * The first so many, up to a word of four, in the order in which they were written: 0 loses all, Infinity
+   * keeps all.
+   */
   | { readonly firstBytes: number }
   /** Those of the chosen sectors of 512 bytes, in whatever order. */
   | { readonly sectors: (sector: number) => boolean }
@@ -35,7 +39,7 @@ export const make = (bytes: number): Inode => {
 }
 
 export const write = (inode: Inode, parts: ReadonlyArray<Uint8Array>, position: number): void => {
-  const bytes = concatenate(parts)
+  const bytes = Bytes.concat(parts)
   inode.visible = put(inode.visible, bytes, position)
   inode.unsynced.push({ position, bytes })
 }
@@ -106,14 +110,4 @@ const put = (target: Uint8Array, bytes: Uint8Array, position: number): Uint8Arra
   if (result !== target) result.set(target)
   result.set(bytes, position)
   return result
-}
-
-const concatenate = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const whole = new Uint8Array(parts.reduce((total, part) => total + part.byteLength, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.byteLength
-  }
-  return whole
 }

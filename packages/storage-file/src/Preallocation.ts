@@ -6,8 +6,8 @@
  * comes to the hole takes zeros along, up to the end of its piece, and those after it find their blocks there. A
  * write as large as a piece goes in as it is: to write its bytes twice would take longer than that commit.
  *
- * To fill the whole file ahead of its time takes the disk from the flushes meanwhile, and a node that catches up wrote
- * everything twice: docs/decisions/0039.
+ * To fill the whole file ahead of its time takes the disk from the flushes meanwhile, and a node that catches
+ * up wrote everything twice: docs/decisions/0039.
  */
 
 export const pieceBytes = 256 * 1024

@@ -156,7 +156,9 @@ const beginFlush = Effect.fnUntraced(function* (part: SnapshotPart) {
 const endFlush = (part: SnapshotPart) =>
   Effect.suspend(() => (part.flushing === undefined ? Effect.void : Fiber.join(part.flushing)))
 
-/** Writes what is left and the footer, and returns the size of the contents. The file is whole and durable after it. */
+/**
+ * Writes what is left and the footer, and returns the size of the contents. The file is whole and durable after it.
+ */
 export const finish = Effect.fnUntraced(function* (part: SnapshotPart) {
   const { header } = part
   const size = sizeBytes(part)

@@ -1,4 +1,6 @@
-/** What the names in a directory say, before any file is read: whether it is a store's, and whether its log is lost. */
+/**
+ * What the names in a directory say, before any file is read: whether it is a store's, and whether its log is lost.
+ */
 import { join } from "node:path"
 import { DamagedStore, NotAStore } from "@effect-raft/core/RaftStorage"
 import { ownerFileName } from "./LogFileSystem.ts"

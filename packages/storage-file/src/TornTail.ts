@@ -10,13 +10,14 @@
  *    or not at all, so a write that was cut short has left out its end, or a sector of it. A record that is
  *    all there and yet does not match its checksum was changed after it was written.
  *
- * Since format 4 each sector says whether it was written (`UnstampedSectors`). Before, what was there before had to be
- * known: zeros (`OverZeros`), or what a former segment has left (`OverFormer`).
+ * Since format 4 each sector says whether it was written (`UnstampedSectors`). Before, what was there before
+ * had to be known: zeros (`OverZeros`), or what a former segment has left (`OverFormer`).
  *
- * All else is damage, and the store does not open. What cannot be told: the very last record before a
- * crash, acknowledged, loses a whole sector or its end to what was there before, or (before format 4) was damaged in
- * one place and has in another a sector of just those bytes that were there before; and the loss of every trace of it. A store
- * that was closed in an orderly way ends with an empty record, so there even the last batch is protected.
+ * All else is damage, and the store does not open. What cannot be told: the very last record before a crash,
+ * acknowledged, loses a whole sector or its end to what was there before, or (before format 4) was damaged in
+ * one place and has in another a sector of just those bytes that were there before; and the loss of every trace
+ * of it. A store that was closed in an orderly way ends with an empty record, so there even the last batch is
+ * protected.
  */
 import * as BatchRecord from "./BatchRecord.ts"
 

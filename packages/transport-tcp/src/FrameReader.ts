@@ -223,7 +223,9 @@ export class FrameReader {
     if (chunk.byteLength > missing) this.later = chunk.subarray(missing)
   }
 
-  /** Size of the frame that has begun, where it is known and more than a slab; one that is too large is refused later. */
+  /**
+   * Size of the frame that has begun, where it is known and more than a slab; one that is too large is refused later.
+   */
   private largeFrameBytes(pending: number): number | undefined {
     if (pending < frameHeaderBytes) return undefined
     const bodyBytes = this.view.getUint32(this.frameEnd, true)

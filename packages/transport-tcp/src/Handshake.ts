@@ -2,10 +2,11 @@
  * How two nodes make sure that they mean each other before a message passes.
  *
  * Both ends of a new connection first send a preamble of eight bytes: "ERAFT", a zero, the oldest and the
- * newest version of the protocol that they speak. They use the newest that both have. Then the dialler says hello: cluster, group, who it is, whom it expects, and facts about
- * itself; a dialler that does not trust who answers says `Refuse` instead. The listener answers `Accept`
- * with facts of its own, or `Refuse` with the reason in words, and closes. Preamble, `Refuse` and their meaning stay as they are in every later version, so that a node of
- * another version, too, is told why.
+ * newest version of the protocol that they speak. They use the newest that both have. Then the dialler says
+ * hello: cluster, group, who it is, whom it expects, and facts about itself; a dialler that does not trust who
+ * answers says `Refuse` instead. The listener answers `Accept` with facts of its own, or `Refuse` with the
+ * reason in words, and closes. Preamble, `Refuse` and their meaning stay as they are in every later version, so
+ * that a node of another version, too, is told why.
  */
 import { ClusterId, GroupId, NodeId } from "@effect-raft/core/NodeId"
 import * as Schema from "effect/Schema"

@@ -104,7 +104,9 @@ const measureAppends = async (bench: Bench, waiting: number, append: Append) => 
   }
 }
 
-/** So many that a block has left the processor's caches when its turn comes again, as it has when a node writes it. */
+/**
+ * So many that a block has left the processor's caches when its turn comes again, as it has when a node writes it.
+ */
 const differentBlocks = 32
 
 const inTurn = <A>(make: () => A): (() => A) => {
@@ -200,7 +202,10 @@ const anywhere = { firstIndex: LogIndex.plus(LogIndex.zero, 1), term, timestampM
 const blocksOf = (count: number) => inTurn(() => LogEntry.encodeBlock(drafts.slice(0, count), anywhere))
 const entriesIn = (bytes: number): number => Math.floor(bytes / LogEntry.encodedBytes(valueBytes))
 
-/** A log that is appended to and cut as a node's is: the snapshot is taken meanwhile, the cut comes with a later batch. */
+/**
+ * A log that is appended to and cut as a node's is: the snapshot is taken meanwhile, the cut comes with a later
+ * batch.
+ */
 const makeLog = (store: LogStore, scope: Scope.Scope) => {
   let firstIndex = LogIndex.plus(LogIndex.zero, 1)
   let base: LogBase | undefined

@@ -1,4 +1,6 @@
-/** `effect-raft inspect`: what a node's directory holds, or a backup. It only reads, also what is damaged or in use. */
+/**
+ * `effect-raft inspect`: what a node's directory holds, or a backup. It only reads, also what is damaged or in use.
+ */
 import * as Inspect from "@effect-raft/storage-file/Inspect"
 import { InspectionReport } from "@effect-raft/storage-file/InspectionReport"
 import * as NodeLogFileSystem from "@effect-raft/storage-file/NodeLogFileSystem"

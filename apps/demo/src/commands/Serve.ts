@@ -93,6 +93,7 @@ export const make = (node: Effect.Effect<typeof Node>) =>
         })
       ),
       Effect.raceFirst(input.stopWithStdin ? stdinEnded : Effect.never),
+      Effect.raceFirst(Collector.restrainYoung),
       untilStopped
     )
   ).pipe(

@@ -13,4 +13,4 @@ export const toBytes = (ascii: string): Uint8Array => {
   return bytes
 }
 
-export const toText = ShortText.decode
+export const toText = (bytes: Uint8Array): string => ShortText.decode(bytes)

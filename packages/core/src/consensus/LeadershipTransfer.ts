@@ -69,8 +69,8 @@ export const bestSuccessor = (state: NodeState, stamp: Stamp): NodeId | undefine
 }
 
 /**
- * After every event: tells the successor to stand for election, as soon as it has the whole log and all of that is committed: so
- * it can win, and no command is left in doubt. Again with each heartbeat, for it may be lost.
+ * After every event: tells the successor to stand for election, as soon as it has the whole log and all of that
+ * is committed: so it can win, and no command is left in doubt. Again with each heartbeat, for it may be lost.
  */
 export const proceed = (state: NodeState, emit: Emit): NodeState => {
   const { role } = state

@@ -1,9 +1,9 @@
 /**
  * What a leader knows of one peer's log (paper, figure 2: `nextIndex[]`, `matchIndex[]`).
  *
- * `Probe` looks for the point where the two logs agree, one message at a time. `Replicate` has found it
- * and sends ahead without waiting for answers. The rules own the `Progress`; how far the peer's
- * replicator has sent is in its `Cursor` (see Replication), which starts over whenever `epoch` or `memberSince` moves.
+ * `Probe` looks for the point where the two logs agree, one message at a time. `Replicate` has found it and
+ * sends ahead without waiting for answers. The rules own the `Progress`; how far the peer's replicator has sent
+ * is in its `Cursor` (see Replication), which starts over whenever `epoch` or `memberSince` moves.
  */
 import * as LogIndex from "../LogIndex.ts"
 

@@ -59,7 +59,9 @@ export const asksNow = ({ asked }: Leader, peer: NodeId): boolean => asked?.incl
 
 const everybody: undefined = undefined
 
-/** As few of `quickest` as are a quorum together with the leader and `asker`; everybody, where they are not enough. */
+/**
+ * As few of `quickest` as are a quorum together with the leader and `asker`; everybody, where they are not enough.
+ */
 const smallestQuorum = (
   state: NodeState,
   quickest: ReadonlyArray<NodeId>,

@@ -11,7 +11,7 @@ import * as LogEntry from "../LogEntry.ts"
 import * as LogIndex from "../LogIndex.ts"
 import { because, Compacted } from "../RaftError.ts"
 import type { RaftError } from "../RaftError.ts"
-import type { RaftNode } from "../RaftNode.ts"
+import type { RunningNode } from "./RunningNode.ts"
 import type { SessionId } from "../SessionId.ts"
 import * as SessionRecord from "../sessions/SessionRecord.ts"
 import type { Position } from "./ReplySlots.ts"
@@ -32,7 +32,7 @@ const pullSize = 512
 
 /** The commands from an index on, in order; ends only with the node, or where the log no longer reaches. */
 export const from = <Command>(
-  node: Pick<RaftNode<unknown>, "appliedBeyond" | "appliedIndex">,
+  node: Pick<RunningNode<unknown>, "appliedBeyond" | "appliedIndex">,
   decodeCommand: (payload: Uint8Array) => Command,
   first: LogIndex.LogIndex
 ): Stream.Stream<Committed<Command>, RaftError> =>

@@ -2,8 +2,9 @@
  * How plain code gets the one fiber to work that is responsible for something.
  *
  * Most work waits for nothing. It is done in a plain call while its fiber sleeps on, because to wake a fiber
- * and to let it sleep again costs more than most work. Only where the work asks for an effect, or fails, is the fiber woken:
- * it runs that, and looks for more before it goes to sleep again. When it is interrupted nothing is done any more.
+ * and to let it sleep again costs more than most work. Only where the work asks for an effect, or fails, is the
+ * fiber woken: it runs that, and looks for more before it goes to sleep again. When it is interrupted nothing
+ * is done any more.
  *
  * A `ring` is not a call: the work is done in a turn of the scheduler, so whoever rang goes on first, and
  * all rings until then are one. A `knock` is answered before it returns.

@@ -24,8 +24,8 @@ export interface Ending {
   /** Forks one of the node's fibers, of this name, into its Scope. The node stops when the fiber fails. */
   readonly run: (fiber: string, effect: Effect.Effect<never, RaftErrorReason>) => Effect.Effect<void>
   /**
-   * From now on callers are answered when the Scope closes, and the Scope closes when the node fails. What was opened in the
-   * Scope before, closes after that; fibers that are forked into it later end first.
+   * From now on callers are answered when the Scope closes, and the Scope closes when the node fails. What was
+   * opened in the Scope before, closes after that; fibers that are forked into it later end first.
    */
   readonly attend: Effect.Effect<void, never, Scope.Scope>
 }

@@ -11,21 +11,21 @@
  * applied, or when the leader loses its office.
  */
 import type { ClientEntrance, Visit, VisitOptions } from "../ClientEntrance.ts"
-import type { AwaitLeaderRequest, ClientRequest, QueryRequest } from "../ClientMessage.ts"
+import type { AwaitLeaderRequest, ClientAnswer, ClientRequest, QueryRequest } from "../ClientMessage.ts"
 import * as NodeState from "../consensus/NodeState.ts"
 import type { ProposalKind } from "../LogEntry.ts"
 import type { ClusterId, GroupId, NodeId } from "../NodeId.ts"
 import type { RaftConfig } from "../RaftConfig.ts"
-import { CommandTooLarge, InvalidCommand, InvalidQuery, NotLeader, Overloaded } from "../RaftError.ts"
+import { InvalidQuery, Overloaded } from "../RaftError.ts"
 import type { RaftErrorReason } from "../RaftError.ts"
-import type { RaftNode } from "../RaftNode.ts"
+import type { RunningNode } from "./RunningNode.ts"
 import * as SessionAnswer from "../sessions/SessionAnswer.ts"
-import * as SessionRecord from "../sessions/SessionRecord.ts"
-import type { BinaryCodec, StateMachine } from "../StateMachine.ts"
+import type { StateMachine } from "../StateMachine.ts"
 import type { LeaderNews, Question } from "./LeaderNews.ts"
-import type { Proposal } from "./LocalProposal.ts"
-import type { Position, ProposalSlot } from "./ReplySlots.ts"
-import * as SessionCalls from "./SessionCalls.ts"
+import { proposalOf, RemoteProposal } from "./RemoteProposal.ts"
+import type { Commanding, ProposingVisit } from "./RemoteProposal.ts"
+import { RemoteRead } from "./RemoteRead.ts"
+import type { AskingVisit } from "./RemoteRead.ts"
 import type { Guest, WaitingRoom } from "./WaitingRoom.ts"
 
 /** The attribute under which a node tells its peers where it listens for clients. */
@@ -33,7 +33,7 @@ export const clientAttribute = "client"
 
 export interface Options<Command, Reply, View> {
   readonly machine: StateMachine<Command, Reply, View>
-  readonly node: RaftNode<View>
+  readonly node: RunningNode<View>
   readonly clusterId: ClusterId
   readonly groupId: GroupId
   readonly nodeId: NodeId
@@ -74,12 +74,12 @@ export const make = <Command, Reply, View>(
   }
 }
 
-class VisitOfNode<Command, Reply, View> implements Visit {
+class VisitOfNode<Command, Reply, View> implements Visit, ProposingVisit, AskingVisit {
   private readonly options: Options<Command, Reply, View>
   private readonly visitor: VisitOptions
   private readonly leaderPlace: () => LeaderPlace | undefined
-  /** Waits for a quorum round that are under way. */
-  private readonly reads = new Set<number>()
+  /** Those that wait for a quorum round. */
+  readonly reads = new Set<RemoteRead>()
   private readonly questions = new Set<Question>()
   private inFlight = 0
   private hasEnded = false
@@ -111,12 +111,12 @@ class VisitOfNode<Command, Reply, View> implements Visit {
         toConfirm.push(request)
       }
     }
-    if (toConfirm.length > 0) this.confirm(toConfirm)
+    if (toConfirm.length > 0) new RemoteRead(this, this.options.node, toConfirm).begin()
   }
 
   end(): void {
     this.hasEnded = true
-    for (const readId of this.reads) this.options.node.forgetRead(readId)
+    for (const read of this.reads) read.forget()
     this.reads.clear()
     for (const question of this.questions) this.options.news.forget(question)
     this.questions.clear()
@@ -149,50 +149,20 @@ class VisitOfNode<Command, Reply, View> implements Visit {
 
   private answerStale(request: QueryRequest): void {
     const reason = this.options.node.stopped()
-    if (reason === undefined) this.look(request)
+    if (reason === undefined) this.answer(this.look(request))
     else this.failed(request.id, reason)
   }
 
-  private confirm(requests: ReadonlyArray<QueryRequest>, waitsSinceMillis?: number): void {
-    const wait = { readId: -1, isOver: false }
-    wait.readId = this.options.node.read((refusal) => {
-      wait.isOver = true
-      this.reads.delete(wait.readId)
-      if (refusal !== undefined) this.unconfirmed(requests, refusal, waitsSinceMillis)
-      else for (const request of requests) this.look(request)
-    })
-    // A node that refuses on the spot has done so before it gave the number.
-    if (!wait.isOver) this.reads.add(wait.readId)
-  }
-
-  private unconfirmed(
-    requests: ReadonlyArray<QueryRequest>,
-    reason: RaftErrorReason,
-    waitsSinceMillis: number | undefined
-  ): void {
-    const giveUp = () => {
-      for (const { id } of requests) this.failed(id, reason)
-    }
-    const guest: Guest = {
-      waitsSinceMillis,
-      again: () => this.confirm(requests, guest.waitsSinceMillis),
-      giveUp
-    }
-    if (!this.waits(guest, reason)) giveUp()
-  }
-
-  private look({ id, query }: QueryRequest): void {
+  readonly look = ({ id, query }: QueryRequest): ClientAnswer => {
     const { machine, node } = this.options
     if (machine.ask === undefined) {
-      return this.failed(id, new InvalidQuery({ detail: `${machine.name} answers no queries` }))
+      return notAsked(id, new InvalidQuery({ detail: `${machine.name} answers no queries` }))
     }
-    let bytes: Uint8Array
     try {
-      bytes = machine.ask(node.view(), query)
+      return { _tag: "Done", id, bytes: machine.ask(node.view(), query) }
     } catch (cause) {
-      return this.failed(id, new InvalidQuery({ detail: (cause as Error).message }))
+      return notAsked(id, new InvalidQuery({ detail: (cause as Error).message }))
     }
-    this.done(id, bytes)
   }
 
   /** Whether a request that was refused for this reason waits for a leader. */
@@ -218,8 +188,12 @@ class VisitOfNode<Command, Reply, View> implements Visit {
   // --- answers ----------------------------------------------------------------------------------------
 
   private done(id: number, bytes: Uint8Array): void {
+    this.answer({ _tag: "Done", id, bytes })
+  }
+
+  answer(answer: ClientAnswer): void {
     this.inFlight -= 1
-    this.visitor.answer({ _tag: "Done", id, bytes })
+    this.visitor.answer(answer)
   }
 
   failed(id: number, reason: RaftErrorReason): void {
@@ -232,105 +206,9 @@ class VisitOfNode<Command, Reply, View> implements Visit {
 
 const utf8 = new TextEncoder()
 
-/** Requests that become entries of the log. */
-type Commanding = Exclude<ClientRequest, QueryRequest | AwaitLeaderRequest>
-
-/** What a client may bring into the log. */
-interface Admitted extends Proposal {
-  readonly kind: ProposalKind
-}
-
-/**
- * What goes into the log for a request, or why nothing does. What no node could read must not get there:
- * every node would stop at it.
- */
-const proposalOf = (request: Commanding, config: RaftConfig, codec: Reads): Admitted | RaftErrorReason => {
-  switch (request._tag) {
-    case "OpenSession":
-      return { kind: "Session", payload: SessionRecord.encode(SessionCalls.openRecord(config)) }
-    case "Propose": {
-      const { command } = request
-      return problemOf(command, config, codec) ?? { kind: "Command", payload: command }
-    }
-    case "Session": {
-      const { record } = request
-      const detail = SessionRecord.problemOf(record)
-      if (detail !== undefined) return new InvalidCommand({ detail })
-      const told = SessionRecord.decode(record)
-      if (told._tag === "Open")
-        return new InvalidCommand({ detail: "a client does not set the limits of its session" })
-      const problem = told._tag === "Command" ? problemOf(told.command, config, codec) : undefined
-      return problem ?? { kind: "Session", payload: record }
-    }
-  }
-}
-
-type Reads = Pick<BinaryCodec<unknown>, "decode">
-
-const problemOf = (
-  command: Uint8Array,
-  { maxCommandBytes: maxBytes }: RaftConfig,
-  { decode }: Reads
-): RaftErrorReason | undefined => {
-  if (command.byteLength > maxBytes) return new CommandTooLarge({ bytes: command.byteLength, maxBytes })
-  try {
-    decode(command)
-    return undefined
-  } catch (cause) {
-    return new InvalidCommand({ detail: (cause as Error).message })
-  }
-}
-
-/** The place of a remote client's command. */
-class RemoteProposal implements ProposalSlot, Guest {
-  readonly kind: ProposalKind
-  readonly payload: Uint8Array
-  waitsSinceMillis: number | undefined = undefined
-  private readonly id: number
-  private readonly visit: AnswersProposals
-  private readonly propose: (slot: ProposalSlot) => void
-
-  constructor(
-    visit: AnswersProposals,
-    propose: (slot: ProposalSlot) => void,
-    id: number,
-    { kind, payload }: Admitted
-  ) {
-    this.visit = visit
-    this.propose = propose
-    this.id = id
-    this.kind = kind
-    this.payload = payload
-  }
-
-  isAbandoned(): boolean {
-    return this.visit.isOver
-  }
-
-  onAppended(): boolean {
-    return this.visit.isOver
-  }
-
-  onApplied(_position: Position, reply: unknown): void {
-    this.visit.applied(this.id, this.kind, reply)
-  }
-
-  onFailed(reason: RaftErrorReason): void {
-    if (!this.visit.waits(this, reason)) this.visit.failed(this.id, reason)
-  }
-
-  again(): void {
-    this.propose(this)
-  }
-
-  giveUp(): void {
-    this.visit.failed(this.id, new NotLeader({ leader: null }))
-  }
-}
-
-interface AnswersProposals {
-  readonly waits: (guest: Guest, reason: RaftErrorReason) => boolean
-  readonly isOver: boolean
-  readonly applied: (id: number, kind: ProposalKind, reply: unknown) => void
-  readonly failed: (id: number, reason: RaftErrorReason) => void
-}
+const notAsked = (id: number, reason: InvalidQuery): ClientAnswer => ({
+  _tag: "Failed",
+  id,
+  reason,
+  leaderAt: null
+})

@@ -12,21 +12,23 @@ export interface Work {
   readonly events: Array<Event>
   /** The slots of the one `Proposed` event, in its order. */
   readonly slots: ReadonlyArray<ProposalSlot>
+  /** The reads that ask for a round. */
+  readonly readIds: ReadonlyArray<number>
 }
 
-const none: ReadonlyArray<ProposalSlot> = []
+const none: ReadonlyArray<never> = []
 
 /** Calls that were given up before their turn came are left out. */
 export const workOf = (batch: Mailbox.Batch, readSlots: ReadSlots): Work => {
   const { events } = batch
-  if (batch.requests.length === 0) return { events, slots: none }
+  if (batch.requests.length === 0) return { events, slots: none, readIds: none }
   const proposed: Array<ProposalSlot> = []
   const readIds: Array<number> = []
   const leaseReadIds: Array<number> = []
   for (const request of batch.requests) {
     if (request._tag === "Read") {
       const ids = request.mayUseLease ? leaseReadIds : readIds
-      if (readSlots.has(request.readId)) ids.push(request.readId)
+      if (readSlots.waitOf(request.readId) !== undefined) ids.push(request.readId)
     } else if (request._tag === "Operate") {
       events.push(request.event)
     } else if (!request.slot.isAbandoned()) {
@@ -36,5 +38,5 @@ export const workOf = (batch: Mailbox.Batch, readSlots: ReadSlots): Work => {
   if (proposed.length > 0) events.push({ _tag: "Proposed", drafts: proposed })
   if (readIds.length > 0) events.push({ _tag: "ReadsRequested", readIds })
   if (leaseReadIds.length > 0) events.push({ _tag: "ReadsRequested", readIds: leaseReadIds, byLease: true })
-  return { events, slots: proposed }
+  return { events, slots: proposed, readIds }
 }

@@ -1,8 +1,8 @@
 /**
  * Where remote clients wait to hear of another leader than the one that they doubt.
  *
- * A client whose node gives no answers could ask the others again and again who leads. Here its question stays until the
- * node knows, so that the client hears as soon as it does, and asks once.
+ * A client whose node gives no answers could ask the others again and again who leads. Here its question stays
+ * until the node knows, so that the client hears as soon as it does, and asks once.
  */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"

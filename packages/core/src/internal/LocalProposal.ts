@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import type { ProposalKind } from "../LogEntry.ts"
 import type { RaftErrorReason } from "../RaftError.ts"
-import type { RaftNode } from "../RaftNode.ts"
+import type { RunningNode } from "./RunningNode.ts"
 import type { Position, ProposalSlot } from "./ReplySlots.ts"
 
 /** What somebody wants in the log. */
@@ -36,7 +36,7 @@ export const untilAppended: Ending<Position, RaftErrorReason> = {
 
 /** Proposes and waits. Interrupting it gives the slot back; the command stays where it is. */
 export const propose = <A, E>(
-  node: Pick<RaftNode<never>, "propose" | "abandon">,
+  node: Pick<RunningNode<never>, "propose" | "abandon">,
   proposal: Proposal,
   ending: Ending<A, E>
 ): Effect.Effect<A, E> =>

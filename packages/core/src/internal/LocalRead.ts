@@ -6,7 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { RaftErrorReason } from "../RaftError.ts"
-import type { RaftNode } from "../RaftNode.ts"
+import type { RunningNode } from "./RunningNode.ts"
 import * as Routing from "./Routing.ts"
 
 export interface Options {
@@ -15,7 +15,7 @@ export interface Options {
 
 /** Looks at the state as soon as a read may be answered from it. Interrupting it gives the slot back. */
 export const read = <View, A>(
-  node: RaftNode<View>,
+  node: RunningNode<View>,
   look: (view: View) => A,
   options: Options
 ): Effect.Effect<A, RaftErrorReason> =>
@@ -30,14 +30,17 @@ export const read = <View, A>(
 
 /** One try. */
 const once = <View, A>(
-  node: RaftNode<View>,
+  node: RunningNode<View>,
   look: (view: View) => A,
   options: Options,
   onRefused: (reason: RaftErrorReason) => Effect.Effect<A, RaftErrorReason>
 ): Effect.Effect<A, RaftErrorReason> =>
   Effect.callback((resume) => {
     const readId = node.read(
-      (refusal) => resume(refusal === undefined ? Effect.sync(() => look(node.view())) : onRefused(refusal)),
+      {
+        confirmed: () => resume(Effect.sync(() => look(node.view()))),
+        refused: (reason) => resume(onRefused(reason))
+      },
       options
     )
     return Effect.sync(() => node.forgetRead(readId))

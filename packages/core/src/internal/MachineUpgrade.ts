@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as NodeState from "../consensus/NodeState.ts"
 import * as MachineVersion from "../MachineVersion.ts"
 import type { NodeId } from "../NodeId.ts"
-import type { RaftNode } from "../RaftNode.ts"
+import type { RunningNode } from "./RunningNode.ts"
 import * as LocalProposal from "./LocalProposal.ts"
 import type { Watchers } from "./Watchers.ts"
 
@@ -21,7 +21,7 @@ export interface Options {
   readonly state: () => NodeState.NodeState
   readonly watchers: Watchers
   readonly attributesOf: (peer: NodeId) => Readonly<Record<string, string>>
-  readonly node: Pick<RaftNode<never>, "propose" | "abandon">
+  readonly node: Pick<RunningNode<never>, "propose" | "abandon">
 }
 
 /** The highest version that every member can run; 0 while some member has not been heard of. */

@@ -14,7 +14,7 @@ import {
 } from "../RaftError.ts"
 import type { RaftError, RaftErrorReason } from "../RaftError.ts"
 import type { ForwardOutcome } from "../RaftMessage.ts"
-import type { RaftNode } from "../RaftNode.ts"
+import type { RunningNode } from "./RunningNode.ts"
 import type { StateMachine } from "../StateMachine.ts"
 import * as LocalProposal from "./LocalProposal.ts"
 import type { Position } from "./ReplySlots.ts"
@@ -62,7 +62,7 @@ export interface Answer<Reply, A> {
  * so it is one wait and nothing around it.
  */
 export const propose = <View, Reply, A>(
-  node: RaftNode<View>,
+  node: RunningNode<View>,
   proposal: LocalProposal.ClientProposal,
   answer: Answer<Reply, A>
 ): Effect.Effect<A, RaftError> =>
@@ -79,7 +79,7 @@ const ofReplica = <Reply, A>(answer: Answer<Reply, A>) =>
   answer.of as (position: Position, reply: unknown) => A
 
 const proposeAnywhere = <View, Reply, A>(
-  node: RaftNode<View>,
+  node: RunningNode<View>,
   proposal: LocalProposal.ClientProposal,
   answer: Answer<Reply, A>
 ): Effect.Effect<A, RaftError> => {

@@ -2,15 +2,22 @@
  * Who waits to read. A slot is opened when the call begins, named by a number that the rules carry
  * around, and filled when the state may be looked at, or when nobody will confirm it any more.
  */
+import type { LogIndex } from "../LogIndex.ts"
 import type { RaftErrorReason } from "../RaftError.ts"
 import { Numbered } from "./Numbered.ts"
 
-/** Ends the wait: without a reason when everything that the read must see is applied. */
-export type ReadDone = (refusal: RaftErrorReason | undefined) => void
+/** Somebody who waits to read. It is either confirmed or refused, once, unless it is forgotten before. */
+export interface ReadWait {
+  /** The read has begun and is not confirmed yet: whoever likes looks already (see EarlyLooks). */
+  readonly lookEarly?: () => void
+  /** Everything that the read must see, which ends at `readIndex`, is applied. */
+  readonly confirmed: (readIndex: LogIndex) => void
+  readonly refused: (reason: RaftErrorReason) => void
+}
 
 interface ReadSlot {
   readonly openedMillis: number
-  readonly done: ReadDone
+  readonly wait: ReadWait
 }
 
 export class ReadSlots {
@@ -26,13 +33,14 @@ export class ReadSlots {
     return this.byId.size
   }
 
-  /** Opens a slot and gives its number. `done` is called once, unless the slot is forgotten before. */
-  open(nowMillis: number, done: ReadDone): number {
-    return this.byId.add({ openedMillis: nowMillis, done })
+  /** Opens a slot and gives its number. */
+  open(nowMillis: number, wait: ReadWait): number {
+    return this.byId.add({ openedMillis: nowMillis, wait })
   }
 
-  has(readId: number): boolean {
-    return this.byId.get(readId) !== undefined
+  /** Who waits under this number, if anybody still does. */
+  waitOf(readId: number): ReadWait | undefined {
+    return this.byId.get(readId)?.wait
   }
 
   /** The caller has gone. */
@@ -40,19 +48,19 @@ export class ReadSlots {
     this.byId.take(readId)
   }
 
-  confirm(readIds: ReadonlyArray<number>): void {
-    this.fill(readIds, undefined)
+  confirm(readIds: ReadonlyArray<number>, readIndex: LogIndex): void {
+    for (const readId of readIds) this.byId.take(readId)?.wait.confirmed(readIndex)
   }
 
   fail(readIds: ReadonlyArray<number>, reason: RaftErrorReason): void {
-    this.fill(readIds, reason)
+    for (const readId of readIds) this.byId.take(readId)?.wait.refused(reason)
   }
 
   /** Gives up what was opened at `sinceMillis` or before: this node lags too far behind to answer. */
   expire(sinceMillis: number): void {
     // Slots stand in the order in which they were opened.
-    for (const { done } of this.byId.takeWhile(({ openedMillis }) => openedMillis <= sinceMillis)) {
-      done(this.tooLate())
+    for (const { wait } of this.byId.takeWhile(({ openedMillis }) => openedMillis <= sinceMillis)) {
+      wait.refused(this.tooLate())
     }
   }
 
@@ -62,10 +70,6 @@ export class ReadSlots {
   }
 
   failAll(reason: RaftErrorReason): void {
-    for (const { done } of this.byId.takeWhile(() => true)) done(reason)
-  }
-
-  private fill(readIds: ReadonlyArray<number>, refusal: RaftErrorReason | undefined): void {
-    for (const readId of readIds) this.byId.take(readId)?.done(refusal)
+    for (const { wait } of this.byId.takeWhile(() => true)) wait.refused(reason)
   }
 }

@@ -2,9 +2,9 @@
  * Gives the machine its state from a snapshot, piece by piece: a large one must not hold up the event loop, nor
  * be in memory a second time.
  *
- * A leader's pieces are taken in while they arrive on their way to the disk. When the snapshot is whole and durable, and only
- * then, what they made takes the place of the machine's state. Otherwise the newest snapshot is read from the
- * disk: at a start, or when the transfer went on with what an earlier one had left there.
+ * A leader's pieces are taken in while they arrive on their way to the disk. When the snapshot is whole and
+ * durable, and only then, what they made takes the place of the machine's state. Otherwise the newest snapshot
+ * is read from the disk: at a start, or when the transfer went on with what an earlier one had left there.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -91,7 +91,8 @@ export const make = <View>(replica: Replica<View>, snapshots: SnapshotStore): Re
       try {
         arriving = take(arrival)
       } catch {
-        // It stays a snapshot like any other: should it be installed, it is read from the disk, and what is wrong is said.
+        // It stays a snapshot like any other: should it be installed, it is read from the disk, and what is
+        // wrong is said.
         arriving = undefined
       }
     },

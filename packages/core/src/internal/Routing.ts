@@ -9,14 +9,14 @@ import * as NodeState from "../consensus/NodeState.ts"
 import type { NodeId } from "../NodeId.ts"
 import { NoLeader } from "../RaftError.ts"
 import type { NotLeader, RaftErrorReason } from "../RaftError.ts"
-import type { RaftNode } from "../RaftNode.ts"
+import type { RunningNode } from "./RunningNode.ts"
 
 /**
  * Runs `attempt` at the leader. `attempt` fails with `NotLeader` where it should be tried again. The call has the
  * request timeout from `beganMillis` on, which is now unless it was tried before.
  */
 export const atLeader = <View, A>(
-  node: RaftNode<View>,
+  node: RunningNode<View>,
   attempt: (leader: NodeId) => Effect.Effect<A, RaftErrorReason>,
   beganMillis?: number
 ): Effect.Effect<A, RaftErrorReason> =>

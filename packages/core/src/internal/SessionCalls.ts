@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type { RaftConfig } from "../RaftConfig.ts"
 import { because } from "../RaftError.ts"
 import type { RaftError, RaftErrorReason } from "../RaftError.ts"
-import type { RaftNode } from "../RaftNode.ts"
+import type { RunningNode } from "./RunningNode.ts"
 import * as SessionAnswer from "../sessions/SessionAnswer.ts"
 import type { SessionOperations } from "../sessions/SessionOperations.ts"
 import * as SessionRecord from "../sessions/SessionRecord.ts"
@@ -70,7 +70,7 @@ export const over = <Command, Reply>({
 
 /** The operations of a node. */
 export const make = <Command, Reply, View>(
-  node: RaftNode<View>,
+  node: RunningNode<View>,
   machine: StateMachine<Command, Reply, View>,
   config: RaftConfig
 ): SessionOperations<Command, Reply> => {

@@ -2,8 +2,9 @@
  * The fiber that puts a leader's snapshot together, piece by piece, on disk.
  *
  * Pieces arrive in any order, twice, or not at all; it writes those that go on where it is, holds a few that
- * have overtaken others, and tells the leader after each how far it has got. A part that is left when a transfer breaks off is taken up again if the
- * same snapshot comes once more. When the last piece is durable the actor hears of it.
+ * have overtaken others, and tells the leader after each how far it has got. A part that is left when a
+ * transfer breaks off is taken up again if the same snapshot comes once more. When the last piece is durable
+ * the actor hears of it.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -17,6 +17,7 @@ import { NotLeader } from "../RaftError.ts"
 import type { RaftTracer } from "../RaftTrace.ts"
 import type { Applier } from "./Applier.ts"
 import * as Intake from "./Intake.ts"
+import type { EarlyLooks } from "./EarlyLooks.ts"
 import type { LogWriter } from "./LogWriter.ts"
 import type * as Mailbox from "./Mailbox.ts"
 import type { OperatorCalls } from "./OperatorCalls.ts"
@@ -50,6 +51,7 @@ export interface Parts<View> {
   readonly mailbox: Mailbox.Mailbox
   readonly slots: ReplySlots
   readonly readSlots: ReadSlots
+  readonly earlyLooks: EarlyLooks
   readonly operators: OperatorCalls
   readonly peerDirectory: PeerDirectory
   readonly roleScope: RoleScope
@@ -70,8 +72,18 @@ export interface Turns {
 
 export const make = <View>(node: Knowledge, parts: Parts<View>): Turns => {
   const { isStopped, mailbox, nowMillis, rules, tracer } = parts
-  const { applier, logWriter, operators, outbox, peerDirectory, readSlots, roleScope, slots, watchers } =
-    parts
+  const {
+    applier,
+    earlyLooks,
+    logWriter,
+    operators,
+    outbox,
+    peerDirectory,
+    readSlots,
+    roleScope,
+    slots,
+    watchers
+  } = parts
 
   /** Turns since the actor last waited, and when that was. */
   let turnsInARow = 0
@@ -100,7 +112,7 @@ export const make = <View>(node: Knowledge, parts: Parts<View>): Turns => {
   /** What it gives is for the actor's fiber to run before the next turn. */
   const turn = (batch: Mailbox.Batch): Effect.Effect<void> | undefined => {
     const before = node.state
-    const { events, slots: proposed } = Intake.workOf(batch, readSlots)
+    const { events, readIds, slots: proposed } = Intake.workOf(batch, readSlots)
     inHand = proposed
     const stamp = parts.readStamp()
     if (turnsInARow === 0) awakeSinceMillis = stamp.nowMillis
@@ -119,6 +131,7 @@ export const make = <View>(node: Knowledge, parts: Parts<View>): Turns => {
     if (isStopped()) return undefined
     if (isNotable(before, state)) watchers.notify()
     answer(before, actions)
+    if (readIds.length > 0) earlyLooks.offer(readIds)
     return followRole(actions)
   }
 
@@ -186,7 +199,7 @@ export const make = <View>(node: Knowledge, parts: Parts<View>): Turns => {
     if (hasLostOffice) slots.failAfter(state.commitIndex)
     for (const action of actions) {
       if (action._tag === "ReadsConfirmed") {
-        applier.whenApplied(action.readIndex, () => readSlots.confirm(action.readIds))
+        applier.whenApplied(action.readIndex, () => readSlots.confirm(action.readIds, action.readIndex))
       } else if (action._tag === "ReadsRefused") {
         readSlots.fail(action.readIds, new NotLeader({ leader: NodeState.leaderOf(state) }))
       }

@@ -11,7 +11,7 @@ import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import * as NodeState from "../consensus/NodeState.ts"
 import * as Membership from "../Membership.ts"
-import type { RaftNode } from "../RaftNode.ts"
+import type { RunningNode } from "./RunningNode.ts"
 
 /** One or more requests. */
 export interface Guest {
@@ -41,7 +41,7 @@ const isTold = ({ membership, self }: NodeState.NodeState): boolean => Membershi
 
 /** Opens the room of a node; who is still in it when the scope closes is sent away. */
 export const make = <View>(
-  node: Pick<RaftNode<View>, "state" | "stopped" | "nowMillis" | "watchers">,
+  node: Pick<RunningNode<View>, "state" | "stopped" | "nowMillis" | "watchers">,
   { patienceMillis }: { readonly patienceMillis: number }
 ): Effect.Effect<WaitingRoom, never, Scope.Scope> =>
   Effect.gen(function* () {

@@ -1,9 +1,10 @@
 /**
  * The fiber that sends one peer the snapshot, when the peer needs what is in the log no more.
  *
- * It is a lane of its own: heartbeats, and appends to other peers, go on beside it. Pieces go out ahead of
- * the answers, within a window; when no answer comes for an election timeout it starts over from where
- * the peer has got to, or with a newer snapshot where this one would be of no use any more. It ends when the peer has it, and sleeps until it is needed again.
+ * It is a lane of its own: heartbeats, and appends to other peers, go on beside it. Pieces go out ahead of the
+ * answers, within a window; when no answer comes for an election timeout it starts over from where the peer has
+ * got to, or with a newer snapshot where this one would be of no use any more. It ends when the peer has it,
+ * and sleeps until it is needed again.
  */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"

@@ -2,10 +2,10 @@
  * The sessions' part of a snapshot: it stands in front of the machine's own bytes, and `SnapshotMeta` says
  * how long it is.
  *
- * Numbers are little-endian float64. First the version of this layout; the time of the last entry, of the
- * first one of the leader's term, and of the next sweep; and how many sessions follow. Of each session: index and term, its
- * three limits, when it was last active, what is acknowledged, and how many answers follow. Of each answer:
- * the client's number, index and term, how many bytes, the bytes.
+ * Numbers are little-endian float64. First the version of this layout; the time of the last entry, of the first
+ * one of the leader's term, and of the next sweep; and how many sessions follow. Of each session: index and
+ * term, its three limits, when it was last active, what is acknowledged, and how many answers follow. Of each
+ * answer: the client's number, index and term, how many bytes, the bytes.
  */
 import type { LogIndex } from "../LogIndex.ts"
 import type { Term } from "../Term.ts"

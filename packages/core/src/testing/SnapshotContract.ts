@@ -1,4 +1,7 @@
-/** The part of the storage contract that is about snapshots: what they keep, when one replaces another, how they are read. */
+/**
+ * The part of the storage contract that is about snapshots: what they keep, when one replaces another, how they
+ * are read.
+ */
 import * as Effect from "effect/Effect"
 import type { WriteBatch } from "../RaftStorage.ts"
 import {

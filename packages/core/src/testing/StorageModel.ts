@@ -2,6 +2,7 @@
  * What a store should hold, worked out the slow and obvious way: a plain array of entries. The contract
  * suite compares every store with it, so it shares no code with the stores.
  */
+import * as Bytes from "effect/Bytes"
 import * as LogEntry from "../LogEntry.ts"
 import * as LogIndex from "../LogIndex.ts"
 import type { HardState, LogBase, RecoveredState, WriteBatch } from "../RaftStorage.ts"
@@ -74,5 +75,5 @@ const entryDifference = (expected: LogEntry.LogEntry, found: LogEntry.LogEntry):
   if (found.timestampMillis !== expected.timestampMillis) return `timestamp is ${found.timestampMillis}`
   if (found.payload.byteLength !== expected.payload.byteLength)
     return `payload has ${found.payload.byteLength} bytes`
-  return found.payload.every((byte, at) => byte === expected.payload[at]) ? undefined : "payload differs"
+  return Bytes.Equivalence(found.payload, expected.payload) ? undefined : "payload differs"
 }

@@ -6,24 +6,21 @@
  * checked at every step of every node; a violation fails the call that met it, and the test at its end.
  */
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
-import * as Semaphore from "effect/Semaphore"
+import type * as Scope from "effect/Scope"
 import type { NodeState } from "../consensus/NodeState.ts"
 import { leaderOf } from "../consensus/NodeState.ts"
 import type { LogEntry } from "../LogEntry.ts"
-import * as LogIndex from "../LogIndex.ts"
+import type * as LogIndex from "../LogIndex.ts"
 import * as Membership from "../Membership.ts"
 import { ClusterId, defaultGroup, NodeId } from "../NodeId.ts"
-import * as Raft from "../Raft.ts"
+import type * as Raft from "../Raft.ts"
 import type { RaftError } from "../RaftError.ts"
 import { RaftStorage } from "../RaftStorage.ts"
 import type { StorageIdentity } from "../RaftStorage.ts"
@@ -36,11 +33,13 @@ import { RaftTransport } from "../RaftTransport.ts"
 import type { StateMachineClass } from "../StateMachine.ts"
 import type { Violation } from "./invariants/Invariant.ts"
 import { Advance } from "./Advance.ts"
+import { ClusterBooks } from "./ClusterBooks.ts"
 import * as Invariants from "./Invariants.ts"
 import type { LinkSettings } from "./LinkFaults.ts"
 import * as MemoryDisk from "./MemoryDisk.ts"
 import type { Fate, FaultyDisk } from "./FaultyDisk.ts"
 import * as MemoryNetwork from "./MemoryNetwork.ts"
+import * as NodeLives from "./NodeLives.ts"
 import type { TraceEvent } from "../TraceEvent.ts"
 import { TraceLog } from "./TraceLog.ts"
 
@@ -165,6 +164,7 @@ export const make = <Self, Command, Reply, View>(
     const founders = nodeIds.slice(0, options.size)
     const members = Object.fromEntries(founders.map((nodeId) => [nodeId, `memory:${nodeId}`]))
     const clusterId = ClusterId.make("test")
+    /** One object for each: a disk finds what is its own by it, without a name. */
     const identities = new Map(
       nodeIds.map((nodeId): [NodeId, StorageIdentity] => [
         nodeId,
@@ -189,93 +189,33 @@ export const make = <Self, Command, Reply, View>(
     const invariants = Invariants.make((violation) => {
       Deferred.doneUnsafe(violated, Effect.die(explain(violation)))
     })
-    const running = new Map<NodeId, Scope.Closeable>()
-    const starting = new Set<NodeId>()
-    const handles = new Map<NodeId, Raft.Raft<Command, Reply, View>>()
-    const books = new Map<NodeId, Book>()
-    /** What any node applied at an index, last. */
-    const everApplied: Array<LogEntry | undefined> = []
-    const starts = new Map<NodeId, number>()
-    /** One start or stop of a node at a time: on a slow disk a start takes a while. */
-    const doors = new Map(nodeIds.map((nodeId) => [nodeId, Semaphore.makeUnsafe(1)]))
+    const books = new ClusterBooks()
 
     // --- nodes ------------------------------------------------------------------------------------
 
     const tracerOf = (nodeId: NodeId): RaftTracer =>
-      RaftTrace.all([record(nodeId), invariants.tracerOf(nodeId), observe(nodeId), keepBook(nodeId)])
+      RaftTrace.all([record(nodeId), invariants.tracerOf(nodeId), observe(nodeId), books.tracerOf(nodeId)])
 
-    const keepBook = (nodeId: NodeId): RaftTracer => {
-      let book: Book
-      return {
-        onStart: (state) => {
-          book = { state, applied: [], appliedIndex: LogIndex.zero }
-          books.set(nodeId, book)
-        },
-        onTurn: ({ after }) => {
-          book.state = after
-        },
-        onRestored: (index) => {
-          book.appliedIndex = index
-        },
-        onApplied: (entry) => {
-          const known = everApplied[entry.index]
-          // Every node reads the entry anew; one copy of it is enough to remember.
-          const kept = known?.term === entry.term ? known : entry
-          if (known !== kept) everApplied[entry.index] = kept
-          book.applied.push(kept)
-          book.appliedIndex = entry.index
-        }
-      }
-    }
-
-    const environment = Layer.mergeAll(
-      Layer.succeed(RaftTransport, network.transport),
-      Layer.succeed(RaftStorage, disk.storage),
-      Layer.succeed(RaftTrace.RaftTrace, tracerOf),
-      Layer.succeed(RaftRules, options.rules ?? Transition.apply)
-    )
-
-    const start = (nodeId: NodeId) => throughDoor(nodeId, startIfDown(nodeId))
-
-    const throughDoor = <A, E>(nodeId: NodeId, change: Effect.Effect<A, E>) =>
-      doors.get(nodeId)!.withPermit(change)
-
-    const startIfDown = (nodeId: NodeId) =>
-      Effect.gen(function* () {
-        if (running.has(nodeId)) return
-        starting.add(nodeId)
-        const count = (starts.get(nodeId) ?? 0) + 1
-        starts.set(nodeId, count)
-        const nodeScope = yield* Scope.make()
-        const node = Raft.layer(programOf(nodeId), {
-          nodeId,
-          ...(founders.includes(nodeId) ? { members } : { join: true }),
-          clusterId,
-          attributes: options.attributesOf?.(nodeId) ?? {},
-          config: { ...options.config, ...options.configOf?.(nodeId) }
-        })
-        const context = yield* Layer.buildWithScope(
-          Layer.fresh(Layer.provide(node, environment)),
-          nodeScope
-        ).pipe(
-          Random.withSeed(`${options.seed}/${nodeId}/${count}`),
-          Effect.provideService(Clock.Clock, clockOf(nodeId, clock)),
-          Effect.onError((cause) => Scope.close(nodeScope, Exit.failCause(cause)))
-        )
-        handles.set(nodeId, Context.get(context, machine.Raft))
-        running.set(nodeId, nodeScope)
-      }).pipe(Effect.ensuring(Effect.sync(() => starting.delete(nodeId))))
-
-    const close = (nodeId: NodeId, exit: Exit.Exit<void>) =>
-      throughDoor(
+    const { close, handleOf, isRunning, isStarting, start } = NodeLives.make({
+      machine,
+      programOf,
+      nodeIds,
+      optionsOf: (nodeId) => ({
         nodeId,
-        Effect.suspend(() => {
-          const nodeScope = running.get(nodeId)
-          if (nodeScope === undefined) return Effect.void
-          running.delete(nodeId)
-          return Scope.close(nodeScope, exit)
-        })
-      )
+        ...(founders.includes(nodeId) ? { members } : { join: true }),
+        clusterId,
+        attributes: options.attributesOf?.(nodeId) ?? {},
+        config: { ...options.config, ...options.configOf?.(nodeId) }
+      }),
+      environment: Layer.mergeAll(
+        Layer.succeed(RaftTransport, network.transport),
+        Layer.succeed(RaftStorage, disk.storage),
+        Layer.succeed(RaftTrace.RaftTrace, tracerOf),
+        Layer.succeed(RaftRules, options.rules ?? Transition.apply)
+      ),
+      seed: options.seed,
+      clockOf: (nodeId) => clockOf(nodeId, clock)
+    })
 
     /** A leader that is shut down hands over first, which takes time. */
     const stop = (nodeId: NodeId) =>
@@ -292,8 +232,8 @@ export const make = <Self, Command, Reply, View>(
         return Effect.andThen(disk.crash(identityOf(nodeId), fate), close(nodeId, powerLost))
       })
 
-    const raft = (nodeId: NodeId) => handles.get(nodeId) ?? neverStarted(nodeId)
-    const state = (nodeId: NodeId) => books.get(nodeId)?.state ?? neverStarted(nodeId)
+    const raft = (nodeId: NodeId) => handleOf(nodeId) ?? neverStarted(nodeId)
+    const state = (nodeId: NodeId) => books.stateOf(nodeId) ?? neverStarted(nodeId)
 
     // --- time -------------------------------------------------------------------------------------
 
@@ -319,7 +259,7 @@ export const make = <Self, Command, Reply, View>(
 
     // --- looking ----------------------------------------------------------------------------------
 
-    const up = () => nodeIds.filter((nodeId) => running.has(nodeId))
+    const up = () => nodeIds.filter(isRunning)
 
     const leaders = () =>
       up()
@@ -339,7 +279,7 @@ export const make = <Self, Command, Reply, View>(
       Membership.votingSets(state(leader).membership).every((voters) => {
         const followers = voters.filter(
           (nodeId) =>
-            running.has(nodeId) &&
+            isRunning(nodeId) &&
             leaderOf(state(nodeId)) === leader &&
             state(nodeId).currentTerm === state(leader).currentTerm
         )
@@ -377,7 +317,7 @@ export const make = <Self, Command, Reply, View>(
       stop,
       kill,
       restart: (nodeId) => Effect.andThen(stop(nodeId), start(nodeId)),
-      isUp: (nodeId) => running.has(nodeId) || starting.has(nodeId),
+      isUp: (nodeId) => isRunning(nodeId) || isStarting(nodeId),
       raft,
       state,
       advance: (duration) => Effect.andThen(advance(duration), check),
@@ -387,23 +327,15 @@ export const make = <Self, Command, Reply, View>(
       awaitLeader,
       propose: (command, at) => drive(Effect.suspend(() => raft(at ?? anyUp()).propose(command))),
       read: (f, at) => drive(Effect.suspend(() => raft(at ?? anyUp()).read(f))),
-      applied: (nodeId) => books.get(nodeId)?.applied ?? [],
-      appliedIndex: (nodeId) => books.get(nodeId)?.appliedIndex ?? LogIndex.zero,
-      appliedAt: (index) => everApplied[index],
+      applied: (nodeId) => books.appliedBy(nodeId),
+      appliedIndex: (nodeId) => books.appliedIndexOf(nodeId),
+      appliedAt: (index) => books.appliedAt(index),
       trace: () => trace.lines(),
       traceEvents: () => trace.events,
       violated: Deferred.await(violated),
       check
     }
   })
-
-/** What is written down of one life of a node. */
-interface Book {
-  /** After its last turn. */
-  state: NodeState
-  readonly applied: Array<LogEntry>
-  appliedIndex: LogIndex.LogIndex
-}
 
 /** How a node ends that says no farewell. */
 const powerLost = Exit.die(new Error("the power was lost"))

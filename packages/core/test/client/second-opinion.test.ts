@@ -3,8 +3,10 @@
  */
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { Welcome } from "../../src/ClientMessage.ts"
 import type { ClusterId, GroupId, NodeId } from "../../src/NodeId.ts"
+import { NotLeader } from "../../src/RaftError.ts"
 import { addressOf, clientTest } from "./ClientTest.ts"
 
 const welcome: Welcome = {
@@ -53,6 +55,50 @@ clientTest("stays at the node that it asked when that one leads", { size: 3 }, (
     assert.strictEqual(yield* cluster.drive(client.propose("z")), 3)
     assert.strictEqual(admitted, 1)
   })
+)
+
+clientTest("brings elsewhere what a node refuses that it has left already", { size: 3 }, (cluster, doors) =>
+  Effect.gen(function* () {
+    const leader = yield* cluster.awaitLeader()
+    const refusals: Array<() => void> = []
+    yield* doors.hall.listen("silent", {
+      welcome: () => welcome,
+      admit: ({ answer }) => ({
+        take: (requests) =>
+          requests.forEach(({ id }) =>
+            refusals.push(() =>
+              answer({ _tag: "Failed", id, reason: new NotLeader({ leader: null }), leaderAt: null })
+            )
+          ),
+        end: () => undefined
+      })
+    })
+    const client = yield* doors.client({ endpoints: ["silent", addressOf(leader)] })
+    const refused = yield* Effect.forkScoped(client.propose("x"))
+    yield* cluster.advance("150 millis")
+    assert.strictEqual(yield* cluster.drive(client.propose("y")), 1)
+    for (const refuse of refusals) refuse()
+    yield* cluster.until("the refused call is served", () => refused.pollUnsafe() !== undefined)
+    assert.deepStrictEqual(refused.pollUnsafe(), Exit.succeed(2))
+    assert.strictEqual(yield* cluster.drive(client.propose("z")), 3)
+  })
+)
+
+clientTest(
+  "asks elsewhere what it asked on a connection that it has left and that breaks",
+  { size: 3 },
+  (cluster, doors) =>
+    Effect.gen(function* () {
+      const leader = yield* cluster.awaitLeader()
+      yield* doors.hall.listen("frozen", frozen)
+      const client = yield* doors.client({ endpoints: ["frozen", addressOf(leader)] })
+      const asked = yield* Effect.forkScoped(client.query({ _tag: "Count" }))
+      yield* cluster.advance("150 millis")
+      assert.strictEqual(yield* cluster.drive(client.propose("x")), 1)
+      assert.strictEqual(doors.hall.cut("frozen"), 1)
+      yield* cluster.until("the question is answered", () => asked.pollUnsafe() !== undefined)
+      assert.strictEqual(yield* cluster.drive(client.propose("y")), 2)
+    })
 )
 
 clientTest("hears of it when the connection breaks that it stayed at", { size: 3 }, (cluster, doors) =>

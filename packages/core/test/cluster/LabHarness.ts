@@ -21,7 +21,7 @@ import type { LogIndex } from "../../src/LogIndex.ts"
 import * as LogIndexModule from "../../src/LogIndex.ts"
 import type { NodeId } from "../../src/NodeId.ts"
 import type { Position } from "../../src/Raft.ts"
-import type { RaftMessage } from "../../src/RaftMessage.ts"
+import { RaftMessage } from "../../src/RaftMessage.ts"
 import { isReply } from "../../src/testing/LinkFaults.ts"
 import type { Term } from "../../src/Term.ts"
 import { clusterTest } from "./ClusterTest.ts"
@@ -78,7 +78,7 @@ export interface Lab {
   /** The server `steps` after this one, in a ring. */
   readonly after: (server: NodeId, steps: number) => NodeId
 
-  /** Requests sent so far. */
+  /** Requests sent so far, and notices, which get no reply. */
   readonly rpcs: () => number
   /** Bytes sent so far, replies included. */
   readonly bytes: () => number
@@ -228,9 +228,10 @@ const make = (cluster: JournalCluster): Lab => {
   }
 }
 
-const requests: ReadonlyArray<RaftMessage["_tag"]> = (
-  ["PreVote", "RequestVote", "AppendEntries", "ReadIndex", "ForwardProposals"] as const
-).filter((tag) => !isReply(tag))
+/** The kinds of message that are no answers; notices, which nobody answers, are among them. */
+const requests = RaftMessage.members
+  .map(({ fields }) => fields._tag.schema.literal)
+  .filter((tag) => !isReply(tag))
 
 /** The index after this one. */
 export const next = (index: LogIndex): LogIndex => LogIndexModule.plus(index, 1)

@@ -184,7 +184,7 @@ for (const { what, cut } of oneWayLinks) {
 for (const preVote of [true, false]) {
   for (let round = 1; round <= 5; round++) {
     clusterTest(
-      `B25 a stale candidate at a higher term does not block the up-to-date one (preVote: ${preVote}, ${round})`,
+      `B25 a stale candidate${preVote ? "" : " at a higher term"} does not block the up-to-date one (preVote: ${preVote}, ${round})`,
       { size: 3, config: { preVote } },
       (cluster) =>
         Effect.gen(function* () {
@@ -192,6 +192,8 @@ for (const preVote of [true, false]) {
           const [stale, upToDate] = othersThan(cluster, leader)
           cluster.network.isolate(stale)
           yield* cluster.advance("10 seconds")
+          const { currentTerm } = cluster.state(leader)
+          assert.strictEqual(cluster.state(stale).currentTerm > currentTerm, !preVote)
           yield* cluster.propose("x", leader)
           yield* cluster.until("it is everywhere else", () => cluster.applied(upToDate).length === 2)
           yield* cluster.kill(leader)

@@ -1,10 +1,10 @@
 /**
  * `pnpm planted`: plants each bug and lets the simulator look for it, quickly, as CI does.
  *
- * `--only TEXT` takes the bugs with this in their name, or in that of their chapter. `--seek` searches anew: the seed for CI, how often
- * plans as they are drawn find it (`--runs N` at most, 1,000, until `--catches N`, 10), and which tests fail;
- * it writes records.json and docs/planted-bugs.md. `--what quick,drawn,tests` does a part of that, `--missing` only what the
- * tables lack.
+ * `--only TEXT` takes the bugs with this in their name, or in that of their chapter. `--seek` searches anew:
+ * the seed for CI, how often plans as they are drawn find it (`--runs N` at most, 1,000, until `--catches N`,
+ * 10), and which tests fail; it writes records.json and docs/planted-bugs.md. `--what quick,drawn,tests` does a
+ * part of that, `--missing` only what the tables lack.
  */
 import { execFileSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"

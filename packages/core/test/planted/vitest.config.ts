@@ -1,6 +1,7 @@
 /**
- * The tests that look for a bug without the simulator, on code with the bug in it that PLANTED_BUG names:
- * the tests of rules and of single parts and the scripts for the core, the tests of the files for the write-ahead log.
+ * The tests that look for a bug without the simulator, on code with the bug in it that PLANTED_BUG names: the
+ * tests of rules and of single parts and the scripts for the core, the tests of the files for the write-ahead
+ * log.
  */
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"

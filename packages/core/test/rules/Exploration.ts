@@ -1,10 +1,10 @@
 /**
  * A random walk through what can happen to a cluster, drawn from a seed.
  *
- * A seed first draws a world (how many nodes, which settings), then its weather, which changes as the walk
- * goes on: how lossy the network is, how slow the disks, how often somebody dies. Calm lets logs grow, and
- * what comes after it finds something to break. At the end the
- * faults stop, and the cluster must find a leader, commit, and end what changes of its membership were begun: a wedge is a bug like any other.
+ * A seed first draws a world (how many nodes, which settings), then its weather, which changes as the walk goes
+ * on: how lossy the network is, how slow the disks, how often somebody dies. Calm lets logs grow, and what
+ * comes after it finds something to break. At the end the faults stop, and the cluster must find a leader,
+ * commit, and end what changes of its membership were begun: a wedge is a bug like any other.
  */
 import type { Event } from "../../src/consensus/Event.ts"
 import type { NodeId } from "../../src/NodeId.ts"

@@ -85,7 +85,9 @@ export class PureCluster {
     return node
   }
 
-  /** A message arrives, if its receiver is up. It stays in flight as well where `again`: the network duplicated it. */
+  /**
+   * A message arrives, if its receiver is up. It stays in flight as well where `again`: the network duplicated it.
+   */
   deliver(envelope: Envelope, options: { readonly again: boolean } = { again: false }): void {
     if (!options.again) this.drop(envelope)
     const { from, to, message } = envelope

@@ -11,7 +11,10 @@ const at = (index: number, term: number): Build.Place => ({ index, term })
 
 const noWindow = { snapshotTrailingEntries: 0, snapshotTrailingBytes: 0 }
 
-/** Leads term 3 after a snapshot at 5, with the entries 6, 7 and its no-op 8, all committed by n3's help; n2 has none of it. */
+/**
+ * Leads term 3 after a snapshot at 5, with the entries 6, 7 and its no-op 8, all committed by n3's help; n2 has
+ * none of it.
+ */
 const leading = (): Subject => {
   const node = leader({ term: 3, snapshot: at(5, 1), log: [2, 2], config: noWindow })
   node.replicatesTo("n2")

@@ -2,11 +2,14 @@
  * Snapshots and compaction (paper, section 7 and figure 13).
  */
 import { describe, expect, it } from "vitest"
+import * as LogEntry from "../../src/LogEntry.ts"
+import * as LogIndex from "../../src/LogIndex.ts"
+import * as Compaction from "../../src/consensus/Compaction.ts"
 import * as Snapshotting from "../../src/consensus/Snapshotting.ts"
 import * as RaftLog from "../../src/consensus/RaftLog.ts"
 import * as Build from "./Build.ts"
 import type { Given, Subject } from "./Harness.ts"
-import { candidate, follower, followerOf, index, leader } from "./Harness.ts"
+import { candidate, follower, followerOf, index, leader, term } from "./Harness.ts"
 
 const at = (index: number, term: number): Build.Place => ({ index, term })
 
@@ -23,6 +26,10 @@ const committed = (given: Given & { readonly commit?: number }): Subject => {
     Build.appendEntries({ term: given.term, prev, commit: given.commit ?? lastIndex })
   )
 }
+
+const stamp = { nowMillis: 0, wallMillis: 0, jitter: 0 }
+
+const megabyte = new Uint8Array(1024 * 1024)
 
 const sentTags = (node: Subject) => node.sent.map(([, message]) => message._tag)
 
@@ -68,6 +75,25 @@ describe("an own snapshot (section 7)", () => {
       ).base.index
     expect([lastTwo - 1, lastTwo, lastTwo + 1].map(withWindow)).toEqual([4, 3, 3])
     expect([0, 1_000_000].map(withWindow)).toEqual([5, 0])
+  })
+
+  it("leaves a window of a quarter of what it covers, at least 4 MiB, where the window may have more", () => {
+    const megabytes = (count: number): ReadonlyArray<LogEntry.Draft> =>
+      Array.from({ length: count }, () => ({ kind: "Command", payload: megabyte }))
+    const keptOf = (count: number, snapshotTrailingBytes: number): number => {
+      const config = { snapshotTrailingEntries: 1000, snapshotTrailingBytes }
+      const blocks = megabytes(count).map((draft, before) =>
+        LogEntry.encodeBlock([draft], { firstIndex: index(before + 1), term: term(1), timestampMillis: 0 })
+      )
+      const { state } = follower({ term: 1, config })
+      const log = RaftLog.fromBlocks(blocks)
+      const snapshot = Build.snapshot(at(count, 1))
+      const dropped = Compaction.lastToDrop({ ...state, log }, { former: undefined, snapshot }, stamp)
+      return RaftLog.bytesBetween(log, LogIndex.plus(dropped, 1), log.lastIndex) / entryBytes
+    }
+    const entryBytes = LogEntry.encodedBytes(megabyte.byteLength)
+    expect([4, 12, 20, 32].map((count) => keptOf(count, 64 * megabyte.byteLength))).toEqual([3, 3, 5, 8])
+    expect(keptOf(32, 6 * megabyte.byteLength)).toBe(5)
   })
 
   it("moves nothing back: a window larger than what is left leaves the log as it is", () => {

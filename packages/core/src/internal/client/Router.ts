@@ -135,6 +135,12 @@ export class Router implements LinkOwner, SecondOpinion.Doubter {
     if (this.link === undefined) this.wanted.openUnsafe()
   }
 
+  /** It came back from a connection; where that was left already, the present one may have room and be idle. */
+  private parkAgain(call: Call): void {
+    this.park(call)
+    if (this.link !== undefined) this.unpark(this.link)
+  }
+
   /** Sends what is parked, as far as there is room. */
   private unpark(link: Link): void {
     let sent = 0
@@ -186,7 +192,7 @@ export class Router implements LinkOwner, SecondOpinion.Doubter {
     // First to where the next calls can be served: who is told may call again at once.
     if (verdict !== "Tell") this.leave(link, new RaftError({ reason }).message, leaderAt)
     if (isTold) this.fail(call, reason)
-    else this.park(call)
+    else this.parkAgain(call)
   }
 
   onRoom(link: Link): void {
@@ -198,7 +204,7 @@ export class Router implements LinkOwner, SecondOpinion.Doubter {
     this.endpoints.failed(link.endpoint)
     this.leave(link, problem, null)
     for (const call of calls) {
-      if (call.isQuery) this.park(call)
+      if (call.isQuery) this.parkAgain(call)
       else this.fail(call, call.withoutAnswer(0, problem))
     }
   }
@@ -284,7 +290,9 @@ export class Router implements LinkOwner, SecondOpinion.Doubter {
     this.lastProblem = problem
   }
 
-  /** None while there are nodes that were not asked yet in this round; then longer with each. `fraction` is of [0, 1). */
+  /**
+   * None while there are nodes that were not asked yet in this round; then longer with each. `fraction` is of [0, 1).
+   */
   pauseMillis(fraction: number): number {
     const rounds = Math.floor(this.setbacks / this.endpoints.size)
     if (rounds === 0 || this.setbacks % this.endpoints.size !== 0) return 0

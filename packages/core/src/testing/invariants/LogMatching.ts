@@ -2,9 +2,9 @@
  * Log Matching: "if two logs contain an entry with the same index and term, then the logs are identical in
  * all entries up through the given index" (paper, figure 3 and section 5.3).
  *
- * Checked by its two halves, as the paper proves it: two entries with the same index and term hold the
- * same command, and stand after entries of the same term. Peers in one process hold the very same blocks of memory; of
- * one that was seen only what stands before it is looked at again.
+ * Checked by its two halves, as the paper proves it: two entries with the same index and term hold the same
+ * command, and stand after entries of the same term. Peers in one process hold the very same blocks of memory;
+ * of one that was seen only what stands before it is looked at again.
  */
 import * as RaftLog from "../../consensus/RaftLog.ts"
 import type { NodeState } from "../../consensus/NodeState.ts"

@@ -2,8 +2,9 @@
  * Changing memberships never lets two disjoint majorities decide (paper, section 6; thesis, section 4.1).
  *
  * What makes that so is checked piece by piece: no log ever holds two configurations that are not committed;
- * one follows another only by a step that keeps majorities overlapping, and a joint one is followed by its
- * own new set; a leader appends none before an entry of its own term is committed; and nobody is elected who is no voter, or was removed.
+ * one follows another only by a step that keeps majorities overlapping, and a joint one is followed by its own
+ * new set; a leader appends none before an entry of its own term is committed; and nobody is elected who is no
+ * voter, or was removed.
  */
 import type { Configuration } from "../../consensus/Configurations.ts"
 import * as Configurations from "../../consensus/Configurations.ts"

@@ -1,10 +1,11 @@
 /**
  * A quick proof that an order exists: one that somebody proposes is looked at.
  *
- * To find an order is hard, to check one is not. Who has recorded a history often knows in which order its operations took
- * effect, by a revision or a place in a log. That may be wrong, so it proves nothing by itself; but if every
- * operation fits where it stands, and none stands behind one that was called only after it had returned, the history is linearizable
- * (Herlihy and Wing, 1990: the definition). If not, there may be another order, and the search looks for it.
+ * To find an order is hard, to check one is not. Who has recorded a history often knows in which order its
+ * operations took effect, by a revision or a place in a log. That may be wrong, so it proves nothing by itself;
+ * but if every operation fits where it stands, and none stands behind one that was called only after it had
+ * returned, the history is linearizable (Herlihy and Wing, 1990: the definition). If not, there may be another
+ * order, and the search looks for it.
  */
 import type { Operation } from "../History.ts"
 import type { Model } from "./Model.ts"

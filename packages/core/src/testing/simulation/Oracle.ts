@@ -2,13 +2,13 @@
  * What clients may believe, checked against what was applied in the end.
  *
  * An acknowledged command is in the log where its client was told, and no two clients were told the same place
- * (no lost write). What else was applied was proposed by somebody who does not know what became of it, and no more
- * often than it was (no phantom, exactly once). What surely did not happen is not there. One client's commands stand in the order in which they were acknowledged. Time in the log
- * never goes back.
+ * (no lost write). What else was applied was proposed by somebody who does not know what became of it, and no
+ * more often than it was (no phantom, exactly once). What surely did not happen is not there. One client's
+ * commands stand in the order in which they were acknowledged. Time in the log never goes back.
  */
+import * as Bytes from "effect/Bytes"
 import type { LogEntry } from "../../LogEntry.ts"
 import * as LogIndex from "../../LogIndex.ts"
-import { sameBytes } from "../invariants/sameBytes.ts"
 import type { Outcome } from "../History.ts"
 import type { Answer, Completed } from "../Workload.ts"
 
@@ -70,7 +70,7 @@ const lostWrite = (
   applied: AppliedAt
 ): string | undefined => {
   const entry = applied(index)
-  return entry === undefined || !sameBytes(entry.payload, payload)
+  return entry === undefined || !Bytes.Equivalence(entry.payload, payload)
     ? `a command of client ${client} was acknowledged at index ${index}, and is not there`
     : undefined
 }
@@ -114,7 +114,7 @@ class Counts {
     const hash = hashOf(payload)
     const first = this.byHash.get(hash)
     let count = first
-    while (count !== undefined && !sameBytes(count.payload, payload)) count = count.other
+    while (count !== undefined && !Bytes.Equivalence(count.payload, payload)) count = count.other
     if (count !== undefined) return count
     const made: Count = { payload, possible: 0, applied: 0, other: first }
     this.byHash.set(hash, made)

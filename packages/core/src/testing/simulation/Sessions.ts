@@ -4,6 +4,7 @@
  * the entries alone. A node whose table drifts apart from the others', by a snapshot or by a clock, gives
  * itself away at its first answer.
  */
+import * as Bytes from "effect/Bytes"
 import type { LogEntry } from "../../LogEntry.ts"
 import type { LogIndex } from "../../LogIndex.ts"
 import type { NodeId } from "../../NodeId.ts"
@@ -12,7 +13,6 @@ import type { SessionAnswer } from "../../sessions/SessionAnswer.ts"
 import * as SessionRecord from "../../sessions/SessionRecord.ts"
 import { SessionModel, toExpected } from "../SessionModel.ts"
 import type * as Coverage from "./Coverage.ts"
-import { sameBytes } from "../invariants/sameBytes.ts"
 
 export interface Sessions {
   readonly tracerOf: (nodeId: NodeId) => RaftTracer
@@ -69,7 +69,7 @@ export const make = (counters: Coverage.Counters, onWrong: (what: string) => voi
     const expected = known.get(index)?.expected
     if (found !== expected) return `${nodeId} answers ${found} at index ${index}, and should ${expected}`
     const reply = answer._tag === "Applied" ? replies.get(answer.index) : undefined
-    return answer._tag === "Applied" && (reply === undefined || !sameBytes(answer.reply, reply))
+    return answer._tag === "Applied" && (reply === undefined || !Bytes.Equivalence(answer.reply, reply))
       ? `${nodeId} gives another answer at index ${index} than was given at index ${answer.index}`
       : undefined
   }
