@@ -2,13 +2,14 @@
  * A log that is open: what it amounts to, where the next record goes, and how one is written there.
  *
  * Only the fiber that writes changes it, and what that has sent into the background: the next segment while it is
- * made ready, the one before while it is sealed (`SegmentTurn`), those that nobody needs any more (`CoveredSegments`).
+ * made ready, the one before while it is sealed (`SegmentTurn`), those that nobody needs any more
+ * (`CoveredSegments`).
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import { join } from "node:path"
-import * as LogIndex from "@effect-raft/core/LogIndex"
+import type * as LogIndex from "@effect-raft/core/LogIndex"
 import * as RaftStorage from "@effect-raft/core/RaftStorage"
 import type { HardState, LogExtent, StorageError, WriteBatch } from "@effect-raft/core/RaftStorage"
 import * as BatchRecord from "./BatchRecord.ts"
@@ -100,8 +101,8 @@ export const hasRoom = ({ position, segment }: OpenLog, recordBytes: number): bo
   position + recordBytes + BatchRecord.emptyRecordBytes <= SegmentLayout.roomBytes(segment)
 
 /**
- * Writes the record of a batch behind the others, and flushes. The first of a segment takes the opening along: that is
- * shorter than a sector, so a write that was cut short has left it whole or not at all.
+ * Writes the record of a batch behind the others, and flushes. The first of a segment takes the opening along:
+ * that is shorter than a sector, so a write that was cut short has left it whole or not at all.
  */
 export const append = (log: OpenLog, batch: WriteBatch): Effect.Effect<void, StorageError> =>
   Effect.suspend(() => {

@@ -1,15 +1,15 @@
 /**
  * Reading a log back: every segment in order, every record in it, up to where the last write ended.
  *
- * Segments that a snapshot made needless are gone. The reading begins with the first segment after the
- * last gap: its opening says what the log amounted to there, and which entries must have been before. If
- * the log is found to begin after all of those, nothing is missing; if not, a segment was lost.
+ * Segments that a snapshot made needless are gone. The reading begins with the first segment after the last gap:
+ * its opening says what the log amounted to there, and which entries must have been before. If the log is found to
+ * begin after all of those, nothing is missing; if not, a segment was lost.
  *
- * A segment gets its name before it is begun, so the last one may be empty (`SegmentTurn`): then the log ends with the
- * one before it. If the first write into it was cut short it is as good as empty.
+ * A segment gets its name before it is begun, so the last one may be empty (`SegmentTurn`): then the log ends with
+ * the one before it. If the first write into it was cut short it is as good as empty.
  *
- * Nothing is changed here. What must be changed before the log may go on (a write that was cut short
- * cleared away, the last record written once more, a seal) is returned for `WriteAheadLog` to do.
+ * Nothing is changed here. What must be changed before the log may go on (a write that was cut short cleared away,
+ * the last record written once more, a seal) is returned for `WriteAheadLog` to do.
  */
 import * as Effect from "effect/Effect"
 import { join } from "node:path"
@@ -42,7 +42,10 @@ export interface RecoveredLog {
   /** Where among the records of the last segment the next one goes. */
   readonly position: number
   readonly nextSequence: number
-  /** What was last written into the last segment, and may never have been flushed: a record, the first with its opening. */
+  /**
+   * What was last written into the last segment, and may never have been flushed: a record, the first with its
+   * opening.
+   */
   readonly lastWrite: Uint8Array | undefined
   /** Bytes of the file, from that position on, that a write left behind which was cut short. */
   readonly tornBytes: number
@@ -128,7 +131,9 @@ export const recover = Effect.fnUntraced(function* (
 const missing = (directory: ReadableDirectory, number: number, detail: string) =>
   damaged(join(directory.path, SegmentHeader.nameOf(number)), 0, `this segment is missing${detail}`)
 
-/** Before format 2 only the first segment of all says what was before it: nothing. Later an empty one says nothing. */
+/**
+ * Before format 2 only the first segment of all says what was before it: nothing. Later an empty one says nothing.
+ */
 const canBegin = ({ header, scan }: Segment): boolean =>
   SegmentHeader.hasOpening(header) ? scan.opening !== undefined : header.number === 1
 

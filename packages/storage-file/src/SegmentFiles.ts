@@ -118,8 +118,8 @@ const groundFor = Effect.fnUntraced(function* (
 })
 
 /**
- * Takes the file of a retired segment; `undefined` where it is not what it was when it was retired, or has another size
- * than segments have now, or a format that may have anything in the place of a stamp.
+ * Takes the file of a retired segment; `undefined` where it is not what it was when it was retired, or has another
+ * size than segments have now, or a format that may have anything in the place of a stamp.
  */
 const renew = (
   directory: LogDirectory,

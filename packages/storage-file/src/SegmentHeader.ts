@@ -1,8 +1,8 @@
 /**
  * The first 512 bytes of every segment: whose it is, which one it is, and in what format.
  *
- * Magic, version and checksum stand where they do in every version, so that an old program can tell a
- * newer file from a damaged one. Little-endian:
+ * Magic, version and checksum stand where they do in every version, so that an old program can tell a newer file
+ * from a damaged one. Little-endian:
  *
  * | offset | bytes | what |
  * | --- | --- | --- |
@@ -27,7 +27,10 @@ export interface SegmentHeader {
   readonly identity: StorageIdentity
   readonly salt: number
   readonly number: number
-  /** Before format 5: the sequence number of its first record. Since then a segment has its header before that is known. */
+  /**
+   * Before format 5: the sequence number of its first record. Since then a segment has its header before that is
+   * known.
+   */
   readonly firstSequence: number | undefined
   /** A segment has its full size from the moment it has its name: a shorter file has lost something. */
   readonly fileBytes: number
@@ -39,10 +42,10 @@ export interface SegmentHeader {
 export const headerBytes = 512
 
 /**
- * The version that this program writes, and the newest it reads. Since 2 a segment begins with an opening,
- * and a record may have a base; since 3 the marks of its records are its own, and it may lie in a file that
- * was a segment before; since 4 each sector has a stamp; since 5 a segment may have its name before it is begun. A segment
- * of an older version is read, and nothing but its seal is written to it.
+ * The version that this program writes, and the newest it reads. Since 2 a segment begins with an opening, and a
+ * record may have a base; since 3 the marks of its records are its own, and it may lie in a file that was a
+ * segment before; since 4 each sector has a stamp; since 5 a segment may have its name before it is begun. A
+ * segment of an older version is read, and nothing but its seal is written to it.
  */
 export const formatVersion = 5
 

@@ -3,11 +3,11 @@
  *
  * 1. Ahead of its time, in the background, the next segment is made and gets its name (`SegmentFiles.make`). It is
  *    empty, and a log that ends with an empty segment ends where the one before it does.
- * 2. The first batch that does not fit any more goes into it, with its opening, in one write and one flush. From then on
- *    the log goes on there.
+ * 2. The first batch that does not fit any more goes into it, with its opening, in one write and one flush. From
+ *    then on the log goes on there.
  * 3. Only then, in the background, the full one is sealed with a record that says so: should the last file ever be
- *    missing, the seal of the one before gives it away. When the machine stops in between, the seal is written when the
- *    log is opened again.
+ *    missing, the seal of the one before gives it away. When the machine stops in between, the seal is written
+ *    when the log is opened again.
  *
  * A segment before one that is begun has nothing to add but its seal, so nobody waits for it but the next turn.
  */
@@ -70,7 +70,9 @@ export const goOn = Effect.fnUntraced(function* (log: OpenLog, recordBytes: numb
   log.nextSequence++
 })
 
-/** The next segment, made anew where it is too small. Who is interrupted here leaves it to be closed with the log. */
+/**
+ * The next segment, made anew where it is too small. Who is interrupted here leaves it to be closed with the log.
+ */
 const readyWith = Effect.fnUntraced(function* (log: OpenLog, neededEnd: number) {
   const next = yield* Fiber.join(log.next ?? (yield* makeNext(log, neededEnd)))
   if (SegmentLayout.roomBytes(next.header) >= neededEnd) return next

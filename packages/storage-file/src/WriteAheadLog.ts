@@ -2,11 +2,11 @@
  * The write-ahead log: an ordered list of batches in files of bounded size.
  *
  * A batch is one record, one write and one flush. When a segment is full the next one takes over (`SegmentTurn`).
- * The first record of a segment says what the log amounts to there, so that those before it can go when a snapshot has
- * taken their place (`CoveredSegments`).
+ * The first record of a segment says what the log amounts to there, so that those before it can go when a snapshot
+ * has taken their place (`CoveredSegments`).
  *
- * A write that failed, or was interrupted, was the last one. The log refuses all others with the same
- * error: what a disk holds after a failed flush is known only to who reads it anew.
+ * A write that failed, or was interrupted, was the last one. The log refuses all others with the same error: what
+ * a disk holds after a failed flush is known only to who reads it anew.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

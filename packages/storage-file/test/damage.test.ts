@@ -1,6 +1,6 @@
 /**
- * Damage in what was acknowledged is found, and nothing is changed. Every byte of a small log is tried, in a file that
- * was zeros before and in one that was a segment.
+ * Damage in what was acknowledged is found, and nothing is changed. Every byte of a small log is tried, in a file
+ * that was zeros before and in one that was a segment.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

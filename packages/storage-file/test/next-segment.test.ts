@@ -1,6 +1,7 @@
 /**
- * The turn from one segment to the next: the next one has its name ahead of its time, it is begun with one write and one
- * flush, and the full one is sealed after that. Wherever the machine stops in between, the log is what it was.
+ * The turn from one segment to the next: the next one has its name ahead of its time, it is begun with one write
+ * and one flush, and the full one is sealed after that. Wherever the machine stops in between, the log is what it
+ * was.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

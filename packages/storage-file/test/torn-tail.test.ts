@@ -13,8 +13,8 @@ import type { WrittenLog } from "./written-logs.ts"
 const { sectorBytes } = StampedSectors
 
 /**
- * Whether this byte may be there after a write was cut off that ended at `cut`: since format 4 the stamp of the sector in
- * which the record before ends, and what no disk does, a part of a sector, which counts as not written.
+ * Whether this byte may be there after a write was cut off that ended at `cut`: since format 4 the stamp of the
+ * sector in which the record before ends, and what no disk does, a part of a sector, which counts as not written.
  */
 const mayStay = ({ boundaries, bytes, segment }: WrittenLog, at: number, cut: number): boolean => {
   if (headerOf(segment, bytes).version < 4) return false

@@ -5,7 +5,10 @@ import { LogFileSystem } from "@effect-raft/storage-file/LogFileSystem"
 import type { LogFile } from "@effect-raft/storage-file/LogFileSystem"
 import type { MemoryLogFileSystem } from "@effect-raft/storage-file/MemoryLogFileSystem"
 
-/** Notes what is made, renamed, written and flushed. Names are `.wal`, `.wal.new`, `.wal.old`, without their numbers. */
+/**
+ * Notes what is made, renamed, written and flushed. Names are `.wal`, `.wal.new`, `.wal.old`, without their
+ * numbers.
+ */
 export const watched = (files: MemoryLogFileSystem, operations: Array<string>) => {
   const ending = (name: string) => name.slice(name.indexOf("."))
   const note = (...words: ReadonlyArray<string>) => Effect.sync(() => void operations.push(words.join(" ")))

@@ -40,7 +40,10 @@ export interface Ground {
   readonly name: string
   /** Writes the batches to be damaged; then the process dies, or closes the store. */
   readonly write: (end: End) => Effect.Effect<WrittenLog, StorageError>
-  /** How finely a write into it may be torn. Disks tear sectors; over zeros each byte could be told before format 4. */
+  /**
+   * How finely a write into it may be torn. Disks tear sectors; over zeros each byte could be told before format
+   * 4.
+   */
   readonly tornBytes: number
 }
 
