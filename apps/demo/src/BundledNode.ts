@@ -26,10 +26,9 @@ const growth = 1.02
 const headerBytes = 8
 
 const sourceFile = NodePath.join(import.meta.dirname, "NodeOnly.cjs")
-const codeFile = NodePath.join(
-  NodeModule.getCompileCacheDir() ?? import.meta.dirname,
-  `NodeOnly-${process.arch}-${process.version}.code`
-)
+/** None where Node keeps nothing either. */
+const directory = NodeModule.getCompileCacheDir()
+const codeFile = directory && NodePath.join(directory, `NodeOnly-${process.arch}-${process.version}.code`)
 
 export const main = (): void => {
   // V8 refuses what was compiled under other flags.
@@ -52,6 +51,7 @@ export const main = (): void => {
 
 /** What was compiled of this source, if that is there and whole. */
 const read = (sourceChecksum: number): Buffer | undefined => {
+  if (codeFile === undefined) return undefined
   let file: Buffer
   try {
     file = NodeFs.readFileSync(codeFile)
@@ -64,7 +64,7 @@ const read = (sourceChecksum: number): Buffer | undefined => {
 }
 
 const keep = (code: Buffer, sourceChecksum: number, knownBytes: number): void => {
-  if (code.byteLength < knownBytes * growth) return
+  if (codeFile === undefined || code.byteLength < knownBytes * growth) return
   const header = Buffer.alloc(headerBytes)
   header.writeUInt32LE(sourceChecksum, 0)
   header.writeUInt32LE(NodeZlib.crc32(code), 4)
@@ -74,7 +74,7 @@ const keep = (code: Buffer, sourceChecksum: number, knownBytes: number): void =>
     NodeFs.writeFileSync(unfinished, Buffer.concat([header, code]))
     NodeFs.renameSync(unfinished, codeFile)
   } catch {
-    // The next start is slower, as the first one was.
-    NodeFs.rmSync(unfinished, { force: true })
+    // The next start is slower, as the first one was; a node goes on in any case.
+    NodeFs.rm(unfinished, { force: true }, () => undefined)
   }
 }
