@@ -21,14 +21,13 @@ export const tune: Effect.Effect<void> = Effect.sync(CollectorFlags.tune)
 const grownBytes = 20 * 1024 * 1024
 const watchMillis = 1000
 
-/** Keeps the young generation from growing further, as long as it runs. When a quiet node's has shrunk it may grow again. */
+/** A look at the young generation: past this size it grows no more. When that of a quiet node has shrunk it may again. */
+export const makeWatch = (grownBytes: number) => (): void =>
+  CollectorFlags.setYoungGrowth(youngBytes() > grownBytes ? 1 : CollectorFlags.youngGrowthAtStart)
+
+/** Keeps the young generation from growing further, as long as it runs. */
 export const restrainYoung: Effect.Effect<never> = Effect.forever(
-  Effect.delay(
-    Effect.sync(() =>
-      CollectorFlags.setYoungGrowth(youngBytes() > grownBytes ? 1 : CollectorFlags.youngGrowthAtStart)
-    ),
-    watchMillis
-  )
+  Effect.delay(Effect.sync(makeWatch(grownBytes)), watchMillis)
 )
 
 const youngBytes = (): number =>
