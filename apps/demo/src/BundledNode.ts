@@ -30,6 +30,15 @@ const sourceFile = NodePath.join(import.meta.dirname, "NodeOnly.cjs")
 const directory = NodeModule.getCompileCacheDir()
 const codeFile = directory && NodePath.join(directory, `NodeOnly-${process.arch}-${process.version}.code`)
 
+/** The source of a CommonJS module, as Node would call it. */
+type ModuleBody = (
+  exports: object,
+  require: NodeJS.Require,
+  module: { exports: object },
+  filename: string,
+  dirname: string
+) => void
+
 export const main = (): void => {
   // V8 refuses what was compiled under other flags.
   CollectorFlags.tune()
@@ -38,8 +47,8 @@ export const main = (): void => {
   const code = read(sourceChecksum)
   const script = new NodeVm.Script(source, { filename: sourceFile, ...(code && { cachedData: code }) })
   const module = { exports: {} as typeof NodeOnly }
-  const require = NodeModule.createRequire(sourceFile)
-  script.runInThisContext()(module.exports, require, module, sourceFile, import.meta.dirname)
+  const body = script.runInThisContext() as ModuleBody
+  body(module.exports, NodeModule.createRequire(sourceFile), module, sourceFile, import.meta.dirname)
   const knownBytes = code === undefined || script.cachedDataRejected === true ? 0 : code.byteLength
   setTimeout(() => {
     // The one flag that changes while a node runs; `Collector` looks after it every second.
