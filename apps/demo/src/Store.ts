@@ -4,7 +4,6 @@
  */
 import { Kv } from "@effect-raft/kv/Kv"
 import { ClientRefused, Status } from "@effect-raft/kv/KvApi"
-import { describe } from "@effect-raft/kv/KvConnectFailure"
 import * as KvClient from "@effect-raft/kv/KvClient"
 import * as KvConnectFailure from "@effect-raft/kv/KvConnectFailure"
 import type { EndpointsInvalid } from "@effect-raft/kv/KvEndpoints"
@@ -123,7 +122,7 @@ const beginBackup = Effect.fnUntraced(function* (endpoint: string) {
   const response = yield* client.get(new URL("/backup", endpoint)).pipe(
     Effect.timeout(firstPieceMillis),
     Effect.mapError((error) =>
-      cannotBegin(endpoint, error._tag === "TimeoutError" ? "no answer" : describe(error))
+      cannotBegin(endpoint, error._tag === "TimeoutError" ? "no answer" : KvConnectFailure.describe(error))
     )
   )
   if (response.status !== 200) return yield* refusal(endpoint, response)

@@ -42,7 +42,10 @@ const wordsOf = (error: unknown): string => {
   if (isBadPort(error)) return "fetch does not dial this port, as other protocols use it (bad port)"
   const inner = [...attemptsOf(error), "cause" in error ? error.cause : undefined].map(wordsOf)
   const told = inner.filter((words) => words !== "").join(", ")
-  return told !== "" || !(error instanceof Error) ? told : error.message
+  if (told !== "" || !(error instanceof Error)) return told
+  return isOfStranger(error)
+    ? `its certificate is of an authority that is not known here (${error.message})`
+    : error.message
 }
 
 /** A name with several addresses: all of them were tried. */
@@ -57,6 +60,20 @@ const isDistrust = (error: object): boolean => {
   return typeof code === "string" && handshakeFailures.has(code)
 }
 
+/** The node's certificate may be in order: who has signed it is not among those that are trusted. */
+const isOfStranger = (error: object): boolean => {
+  const code = codeOf(error)
+  return typeof code === "string" && strangers.has(code)
+}
+
+const strangers: ReadonlySet<string> = new Set([
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE"
+])
+
 /** Of Node's codes for certificates, and OpenSSL's for what is no TLS. */
 const handshakeFailures: ReadonlySet<string> = new Set([
   "CERT_HAS_EXPIRED",
@@ -65,17 +82,13 @@ const handshakeFailures: ReadonlySet<string> = new Set([
   "CERT_REVOKED",
   "CERT_SIGNATURE_FAILURE",
   "CERT_UNTRUSTED",
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
   "ERR_SSL_PACKET_LENGTH_TOO_LONG",
   "ERR_SSL_WRONG_VERSION_NUMBER",
   "ERR_TLS_CERT_ALTNAME_INVALID",
   "HOSTNAME_MISMATCH",
   "INVALID_CA",
   "INVALID_PURPOSE",
-  "SELF_SIGNED_CERT_IN_CHAIN",
-  "UNABLE_TO_GET_ISSUER_CERT",
-  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE"
+  ...strangers
 ])
 
 /** What `fetch` says of the ports that its standard closes to it. It has no code for that, only these words. */
