@@ -38,7 +38,7 @@ export const restrainYoung: Effect.Effect<never> = Effect.suspend(() =>
   Effect.forever(Effect.delay(Effect.sync(makeWatch(grownBytes)), watchMillis))
 )
 
-/** A look at the young generation: past this size it grows no more. When that of a quiet node has shrunk it may again. */
+/** A look at the young generation: past this size it grows no more. That of a quiet node shrinks, and may grow again. */
 export const makeWatch = (grownBytes: number): (() => void) => {
   let growthFactor = 2
   return () => {
