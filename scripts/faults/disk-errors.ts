@@ -25,19 +25,17 @@ const faults: ReadonlyArray<Fault> = [
   { call: "pwritev", error: "ENOSPC", says: /write failed on .*\.wal: the disk is full \(ENOSPC\)/ }
 ]
 
-const segmentOf = (node: Node): string =>
-  path.join(
-    node.directory,
-    readdirSync(node.directory)
-      .filter((name) => name.endsWith(".wal"))
-      .toSorted()
-      .at(-1) ?? "no segment"
-  )
+/** Also the next one, which has its name before it is begun. */
+const segmentsOf = (node: Node): ReadonlyArray<string> =>
+  readdirSync(node.directory)
+    .filter((name) => name.endsWith(".wal"))
+    .map((name) => path.join(node.directory, name))
 
 /** Fails every such call on the node's log from now on. Ends when strace has a hold of the process. */
 const inject = (node: Node, { call, error }: Fault): Promise<void> =>
   new Promise((resolve, reject) => {
-    const flags = ["-f", "-p", String(node.pid()), "-P", segmentOf(node), "-e", `trace=${call}`]
+    const paths = segmentsOf(node).flatMap((segment) => ["-P", segment])
+    const flags = ["-f", "-p", String(node.pid()), ...paths, "-e", `trace=${call}`]
     const strace = spawn("strace", [...flags, "-e", `inject=${call}:error=${error}:when=1+`])
     let said = ""
     strace.stderr.setEncoding("utf8").on("data", (text: string) => {

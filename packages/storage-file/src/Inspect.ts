@@ -4,6 +4,7 @@
  * moment may look like a write that was cut short.
  */
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import { join } from "node:path"
 import * as RaftStorage from "@effect-raft/core/RaftStorage"
 import type { StorageError, StorageIdentity } from "@effect-raft/core/RaftStorage"
@@ -29,7 +30,9 @@ export const inspect = Effect.fnUntraced(function* (
     const report = yield* Effect.result(lookAtAll(directory, names))
     // A running node makes and removes files: what was seen in the middle of that does not fit together.
     const hasChanged = names.join("/") !== (yield* directory.list).toSorted().join("/")
-    if (!hasChanged || attempt === maxAttempts) return yield* Effect.fromResult(report)
+    // It also goes on in a file that has its name already: damage counts when it is seen a second time.
+    const isNew = attempt === 1 && Result.isSuccess(report) && report.success.verdict._tag === "Damaged"
+    if ((!hasChanged && !isNew) || attempt === maxAttempts) return yield* Effect.fromResult(report)
   }
 })
 
@@ -104,12 +107,18 @@ const judge = (directory: ReadableDirectory, { log, names, newest }: Findings): 
     const lost = StoreDirectory.lostLogIn(directory.path, names)
     return lost === undefined ? { _tag: "Empty" } : refusal(lost)
   }
-  const { position, segment, state, tornBytes } = log.found
+  const { ahead, position, segment, state, tornBytes } = log.found
   const detail = RaftStorage.uncovered({ base: state.base, blocks: [] }, newest?.report.meta ?? undefined)
   if (detail !== undefined) return damaged(directory.path, 0, detail)
-  const file = join(directory.path, SegmentHeader.nameOf(segment.number))
+  const fileOf = (number: number) => join(directory.path, SegmentHeader.nameOf(number))
+  if (ahead !== undefined && ahead.tornBytes > 0) {
+    const offset = SegmentHeader.headerBytes
+    return { _tag: "TornTail", file: fileOf(ahead.number), offset, bytes: ahead.tornBytes }
+  }
   const offset = SegmentLayout.offsetOf(segment, position)
-  return tornBytes === 0 ? { _tag: "Sound" } : { _tag: "TornTail", file, offset, bytes: tornBytes }
+  return tornBytes === 0
+    ? { _tag: "Sound" }
+    : { _tag: "TornTail", file: fileOf(segment.number), offset, bytes: tornBytes }
 }
 
 const refusal = (problem: InspectFiles.Problem): Verdict => {

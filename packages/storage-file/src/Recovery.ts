@@ -1,12 +1,15 @@
 /**
  * Reading a log back: every segment in order, every record in it, up to where the last write ended.
  *
- * Segments that a snapshot made needless are gone. The reading begins with the first segment after the
- * last gap: its opening says what the log amounted to there, and which entries must have been before. If
- * the log is found to begin after all of those, nothing is missing; if not, a segment was lost.
+ * Segments that a snapshot made needless are gone. The reading begins with the first segment after the last gap:
+ * its opening says what the log amounted to there, and which entries must have been before. If the log is found to
+ * begin after all of those, nothing is missing; if not, a segment was lost.
  *
- * Nothing is changed here. What must be changed before the log may go on (a write that was cut short
- * cleared away, the last record written once more) is returned for `WriteAheadLog` to do.
+ * A segment gets its name before it is begun, so the last one may be empty (`SegmentTurn`): then the log ends with
+ * the one before it. If the first write into it was cut short it is as good as empty.
+ *
+ * Nothing is changed here. What must be changed before the log may go on (a write that was cut short cleared away,
+ * the last record written once more, a seal) is returned for `WriteAheadLog` to do.
  */
 import * as Effect from "effect/Effect"
 import { join } from "node:path"
@@ -39,9 +42,29 @@ export interface RecoveredLog {
   /** Where among the records of the last segment the next one goes. */
   readonly position: number
   readonly nextSequence: number
-  /** The last record of the last segment, which may never have been flushed. */
-  readonly lastRecord: Uint8Array | undefined
+  /**
+   * What was last written into the last segment, and may never have been flushed: a record, the first with its
+   * opening.
+   */
+  readonly lastWrite: Uint8Array | undefined
   /** Bytes of the file, from that position on, that a write left behind which was cut short. */
+  readonly tornBytes: number
+  /** The segment before the last, where that has been begun and this has no seal. */
+  readonly unsealed: UnsealedSegment | undefined
+  /** The segment after the last, which has its name already. */
+  readonly ahead: AheadSegment | undefined
+}
+
+export interface UnsealedSegment {
+  readonly segment: SegmentHeader.SegmentHeader
+  /** Where its seal goes, and the sequence number that was left for it. */
+  readonly position: number
+  readonly sequence: number
+}
+
+/** A segment that was not begun, or whose first write was cut short and has left so many bytes. */
+export interface AheadSegment {
+  readonly number: number
   readonly tornBytes: number
 }
 
@@ -67,6 +90,7 @@ interface Replay {
   /** Where the log was told to begin. */
   base: RaftStorage.LogBase
   readonly closed: Array<SegmentFiles.ClosedSegment>
+  unsealed: UnsealedSegment | undefined
 }
 
 /** Reads the log of `identity` from the segments with these numbers, of which there is at least one. */
@@ -85,30 +109,41 @@ export const recover = Effect.fnUntraced(function* (
   }
   const needless = numbers.slice(0, position)
   const replay = begin(current)
+  let ahead: AheadSegment | undefined
   for (const number of numbers.slice(position + 1)) {
     const next = yield* readSegment(directory, identity, number)
-    yield* absorbClosed(replay, current, next)
-    yield* expectContinued(replay, next)
-    current = next
+    if (number === numbers.at(-1) && mayBeAhead(current, next)) {
+      ahead = yield* expectEmpty(next, current.scan.nextSequence + 1)
+    } else {
+      yield* expectBegun(next)
+      yield* absorbClosed(replay, current, next)
+      yield* expectContinued(replay, next)
+      current = next
+    }
   }
   const last = yield* absorbLast(replay, current)
   yield* expectNothingMissing(directory, replay, gap)
-  return { ...last, closed: replay.closed, needless } satisfies RecoveredLog
+  const { closed, unsealed } = replay
+  const notes = ahead === undefined ? last.notes : [...last.notes, ...notesOf(directory, ahead)]
+  return { ...last, notes, closed, needless, unsealed, ahead } satisfies RecoveredLog
 })
 
 const missing = (directory: ReadableDirectory, number: number, detail: string) =>
   damaged(join(directory.path, SegmentHeader.nameOf(number)), 0, `this segment is missing${detail}`)
 
-/** Before format 2 only the first segment of all says what was before it: nothing. */
-const canBegin = ({ header }: Segment): boolean => header.number === 1 || SegmentHeader.hasOpening(header)
+/**
+ * Before format 2 only the first segment of all says what was before it: nothing. Later an empty one says nothing.
+ */
+const canBegin = ({ header, scan }: Segment): boolean =>
+  SegmentHeader.hasOpening(header) ? scan.opening !== undefined : header.number === 1
 
 const begin = (segment: Segment): Replay => {
   const state = RaftStorage.emptyState()
   const opening = openingOf(segment)
-  if (opening === undefined) return { state, base: state.base, closed: [] }
+  if (opening === undefined) return { state, base: state.base, closed: [], unsealed: undefined }
   state.hardState = opening.hardState
   state.base = beforeKnown(opening.log.lastIndex)
-  return { state, base: opening.log.base, closed: [] }
+  return { state, base: opening.log.base, closed: [], unsealed: undefined }
 }
 
 /** The place up to which no entry was seen; nobody asks for its term. */
@@ -168,25 +203,53 @@ const readSegment = Effect.fnUntraced(function* (
     return yield* damaged(location, 0, `this is segment ${header.number}, renamed`)
   const contents = SegmentLayout.contentsOf(header, file)
   const scan = SegmentScan.scan(contents.records, header)
-  if (SegmentHeader.hasOpening(header) && scan.opening === undefined)
-    return yield* damaged(location, SegmentHeader.headerBytes, "the first record of the segment is not whole")
   return { ...contents, location, file, header, scan } satisfies Segment
 })
+
+const isBegun = ({ header, scan }: Segment): boolean =>
+  !SegmentHeader.hasOpening(header) || scan.opening !== undefined
+
+const firstNotWhole = ({ location }: Segment) =>
+  damaged(location, SegmentHeader.headerBytes, "the first record of the segment is not whole")
+
+const expectBegun = (segment: Segment) =>
+  isBegun(segment) ? Effect.void : Effect.fail(firstNotWhole(segment))
+
+/** A seal is written when the next segment has been begun for good: after one nothing may be missing. */
+const mayBeAhead = (current: Segment, next: Segment): boolean =>
+  !isBegun(next) && SegmentHeader.mayBeAhead(next.header) && !current.scan.isSealed
+
+/** A segment that was to begin with the record `sequence` has nothing in it, or a write that was cut short. */
+const expectEmpty = Effect.fnUntraced(function* (segment: Segment, sequence: number) {
+  const { header, scan } = segment
+  const tail = yield* judgeTail(segment, sequence)
+  if (tail._tag === "Damaged") return yield* firstNotWhole(segment)
+  const start = SegmentLayout.offsetOf(header, scan.end)
+  const tornBytes = tail._tag === "Torn" ? SegmentLayout.offsetOf(header, tail.untilByte) - start : 0
+  return { number: header.number, tornBytes } satisfies AheadSegment
+})
+
+const notesOf = (directory: ReadableDirectory, { number, tornBytes }: AheadSegment): ReadonlyArray<string> =>
+  tornBytes === 0
+    ? []
+    : [tornNote(join(directory.path, SegmentHeader.nameOf(number)), SegmentHeader.headerBytes, tornBytes)]
 
 const isSame = (a: StorageIdentity, b: StorageIdentity): boolean =>
   a.clusterId === b.clusterId && a.groupId === b.groupId && a.nodeId === b.nodeId
 
 /**
  * A segment that is not the last must have every record up to the first of the next. Only its seal may be
- * missing: the next segment is made before this one is sealed.
+ * missing: the next segment is begun before this one is sealed.
  */
 const absorbClosed = Effect.fnUntraced(function* (replay: Replay, segment: Segment, next: Segment) {
-  const due = next.header.firstSequence
+  const due = next.scan.firstSequence
   const { end, nextSequence } = segment.scan
   if (nextSequence !== due && nextSequence !== due - 1)
     return yield* damagedAt(segment, end, `record ${nextSequence} of ${due - 1} is not whole`)
   const maxIndex = yield* absorbRecords(replay, segment, segment.records)
   replay.closed.push(SegmentFiles.closed(segment.header, maxIndex))
+  replay.unsealed =
+    nextSequence === due ? undefined : { segment: segment.header, position: end, sequence: nextSequence }
 })
 
 const absorbLast = Effect.fnUntraced(function* (replay: Replay, segment: Segment) {
@@ -195,27 +258,28 @@ const absorbLast = Effect.fnUntraced(function* (replay: Replay, segment: Segment
     const next = SegmentHeader.nameOf(header.number + 1)
     return yield* damagedAt(segment, scan.end, `the log goes on in ${next}, which is missing`)
   }
-  const tail = yield* judgeTail(segment)
+  const tail = yield* judgeTail(segment, scan.nextSequence)
   if (tail._tag === "Damaged") return yield* damagedAt(segment, scan.end, detailOf(segment, tail))
   // The blocks are views and keep their file in memory: leave the unused space out.
   const kept = records.slice(0, scan.end)
   const maxIndex = yield* absorbRecords(replay, segment, kept)
   const offset = SegmentLayout.offsetOf(header, scan.end)
   const tornBytes = tail._tag === "Torn" ? SegmentLayout.offsetOf(header, tail.untilByte) - offset : 0
-  const lastRecord = scan.records.at(-1) ?? scan.opening
+  const lastWrite = scan.records.length > 1 ? scan.records.at(-1) : (scan.opening ?? scan.records[0])
   return {
     state: replay.state,
     notes: tornBytes === 0 ? [] : [tornNote(location, offset, tornBytes)],
     segment: header,
     position: scan.end,
     nextSequence: scan.nextSequence,
-    lastRecord: lastRecord && kept.subarray(lastRecord.at),
+    lastWrite: lastWrite && kept.subarray(lastWrite.at),
     maxIndex,
     tornBytes
   }
 })
 
-const judgeTail = ({ file, ground, header, location, records, scan }: Segment) =>
+/** What stands behind the records of a segment, where the one with this number is due. */
+const judgeTail = ({ file, ground, header, location, records, scan }: Segment, sequence: number) =>
   Effect.suspend(() => {
     const life = RecordMarks.lifeOf(header)
     const sums = header.formerSums
@@ -224,7 +288,7 @@ const judgeTail = ({ file, ground, header, location, records, scan }: Segment) =
       return Effect.fail(damaged(location, at, "the sums of what was in the file before have changed"))
     }
     const view = new DataView(records.buffer, records.byteOffset, records.byteLength)
-    return Effect.succeed(TornTail.judge(view, scan.end, { sequence: scan.nextSequence, life }, ground))
+    return Effect.succeed(TornTail.judge(view, scan.end, { sequence, life }, ground))
   })
 
 const detailOf = ({ header }: Segment, { laterAt }: Extract<TornTail.Tail, { _tag: "Damaged" }>): string =>

@@ -1,16 +1,13 @@
 /**
- * The files of the segments: how one comes into being, is kept ready ahead of its time, and goes.
+ * The files of the segments: how one comes into being ahead of its time, and how it goes.
  *
- * A segment is made at its full size, under another name, and gets its own name when it is durable. To make a file
- * and flush it takes longer than a write, so it is done while the present segment is still being written. A segment
- * goes once the log begins after all that is in it, the oldest first; some of those are kept under another name, and
- * become the next segment as they are (`StampedSectors`).
+ * A segment is made at its full size, with its header, under another name, and gets its own name when that is
+ * durable. From then on it is ready: the log can go on in it with a single flush. It goes once the log begins after
+ * all that is in it, the oldest first; some of those are kept under another name, and become the next segment as
+ * they are (`StampedSectors`).
  */
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
-import type * as Scope from "effect/Scope"
 import type { StorageError, StorageIdentity } from "@effect-raft/core/RaftStorage"
 import type { LogIndex } from "@effect-raft/core/LogIndex"
 import * as BatchRecord from "./BatchRecord.ts"
@@ -43,56 +40,106 @@ export const closed = (segment: SegmentHeader.SegmentHeader, maxIndex: LogIndex)
   hasOpening: SegmentHeader.hasOpening(segment)
 })
 
-/** What can become the next segment: a file that reads as zeros, or one of what a former segment has left. */
-export interface Spare {
+const pageBytes = 4096
+
+/** The size of a segment whose records reach up to `neededEnd` at least. */
+const fileBytesFor = (segmentBytes: number, neededEnd = 0): number =>
+  Math.ceil(Math.max(segmentBytes, StampedSectors.offsetOf(neededEnd)) / pageBytes) * pageBytes
+
+/** Whether a segment whose records reach up to `neededEnd` is no larger than others. */
+export const isOfUsualSize = (segmentBytes: number, neededEnd: number): boolean =>
+  fileBytesFor(segmentBytes, neededEnd) === fileBytesFor(segmentBytes)
+
+const unfinishedNameOf = (number: number): string =>
+  SegmentHeader.nameOf(number) + SegmentHeader.unfinishedSuffix
+
+/** A segment that has its name. */
+export interface NewSegment {
+  readonly header: SegmentHeader.SegmentHeader
   readonly file: LogFile
+  /** Where among its records the next one goes. */
+  readonly position: number
+}
+
+export interface NewSegmentOptions extends SegmentOptions {
   readonly number: number
+  /** How far its records must be able to reach. */
+  readonly neededEnd: number
+  /** The number of a retired segment that it may be made of. */
+  readonly retired?: number | undefined
+  /** Its first record, with sequence number 1, where the log begins with it. Otherwise it is empty. */
+  readonly opening?: BatchRecord.Opening
+}
+
+/** Makes a segment. In the place of one that has this number already, and must be empty. */
+export const make = (
+  directory: LogDirectory,
+  options: NewSegmentOptions
+): Effect.Effect<NewSegment, StorageError> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(groundFor(directory, options, restore), (ground) =>
+      restore(begin(directory, ground, options)).pipe(
+        Effect.flatMap((segment) => underItsName(directory, segment)),
+        Effect.ensuring(ground.file.close)
+      )
+    )
+  )
+
+/** Opened once more: who hears of a full disk is to hear of a file that is there. */
+const underItsName = (directory: LogDirectory, segment: Omit<NewSegment, "file">) =>
+  Effect.map(directory.open(SegmentHeader.nameOf(segment.header.number)), (file): NewSegment => ({
+    ...segment,
+    file
+  }))
+
+/** A file that is to become a segment, under its unfinished name. */
+interface Ground {
+  readonly file: LogFile
   readonly fileBytes: number
   /** Of the former segment. */
   readonly formerSalt: number | undefined
 }
 
-const pageBytes = 4096
+/** Lets itself be interrupted only where no file can be left open. */
+type Restore = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 
-/** The size of a segment whose records reach up to `neededEnd` at least. */
-const fileBytesFor = (segmentBytes: number, neededEnd = SegmentHeader.headerBytes): number =>
-  Math.ceil(Math.max(segmentBytes, StampedSectors.offsetOf(neededEnd)) / pageBytes) * pageBytes
-
-const unfinishedNameOf = (number: number): string =>
-  SegmentHeader.nameOf(number) + SegmentHeader.unfinishedSuffix
-
-const makeSpare = (directory: LogDirectory, number: number, fileBytes: number) =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(restore(directory.create(unfinishedNameOf(number), fileBytes)), (file) =>
-      restore(file.sync).pipe(
-        Effect.as<Spare>({ file, number, fileBytes, formerSalt: undefined }),
-        Effect.onError(() => file.close)
-      )
-    )
-  )
+const groundFor = Effect.fnUntraced(function* (
+  directory: LogDirectory,
+  options: NewSegmentOptions,
+  restore: Restore
+) {
+  const { neededEnd, number, retired, segmentBytes } = options
+  const fileBytes = fileBytesFor(segmentBytes, neededEnd)
+  const renewed =
+    retired === undefined ? undefined : yield* renew(directory, { fileBytes, number, retired }, restore)
+  if (renewed !== undefined) return renewed
+  const file = yield* directory.create(unfinishedNameOf(number), fileBytes)
+  return { file, fileBytes, formerSalt: undefined } satisfies Ground
+})
 
 /**
- * Makes a spare of the retired segment `former`; `undefined` where its file is not what it was when it was retired,
- * or has another size than segments have now, or an older format, which may have anything in the place of a stamp.
+ * Takes the file of a retired segment; `undefined` where it is not what it was when it was retired, or has another
+ * size than segments have now, or a format that may have anything in the place of a stamp.
  */
-const renewSpare = (directory: LogDirectory, number: number, former: number, fileBytes: number) =>
-  Effect.uninterruptibleMask((restore) => {
-    const name = SegmentHeader.retiredNameOf(former)
-    return Effect.flatMap(directory.open(name), (file) =>
-      restore(readHeader(file, name)).pipe(
-        Effect.map((header) => (isFit(header, former, fileBytes) ? header : undefined)),
-        Effect.tap((header) =>
-          header === undefined ? directory.remove(name) : directory.rename(name, unfinishedNameOf(number))
-        ),
-        Effect.onError(() => file.close),
-        Effect.flatMap((header) =>
-          header === undefined
-            ? Effect.as(file.close, undefined)
-            : Effect.succeed<Spare>({ file, number, fileBytes, formerSalt: header.salt })
-        )
-      )
-    )
+const renew = (
+  directory: LogDirectory,
+  wanted: { readonly fileBytes: number; readonly number: number; readonly retired: number },
+  restore: Restore
+): Effect.Effect<Ground | undefined, StorageError> => {
+  const { fileBytes, number, retired } = wanted
+  const name = SegmentHeader.retiredNameOf(retired)
+  const take = Effect.fnUntraced(function* (file: LogFile) {
+    const header = yield* restore(readHeader(file, name))
+    if (isFit(header, wanted)) {
+      yield* directory.rename(name, unfinishedNameOf(number))
+      return { file, fileBytes, formerSalt: header.salt } satisfies Ground
+    }
+    yield* directory.remove(name)
+    yield* file.close
+    return undefined
   })
+  return Effect.flatMap(directory.open(name), (file) => Effect.onError(take(file), () => file.close))
+}
 
 const readHeader = Effect.fnUntraced(function* (file: LogFile, name: string) {
   const start = yield* file.read(0, SegmentHeader.headerBytes)
@@ -102,110 +149,46 @@ const readHeader = Effect.fnUntraced(function* (file: LogFile, name: string) {
 
 const isFit = (
   header: SegmentHeader.SegmentHeader | undefined,
-  number: number,
-  fileBytes: number
+  { fileBytes, retired }: { readonly fileBytes: number; readonly retired: number }
 ): header is SegmentHeader.SegmentHeader =>
-  header?.version === SegmentHeader.formatVersion &&
-  header.number === number &&
+  header !== undefined &&
+  SegmentLayout.hasStamps(header) &&
+  header.number === retired &&
   header.fileBytes === fileBytes
 
-/** Makes a spare in the background, of a retired segment where there is one. What goes wrong is heard by who takes it. */
-export const prepareSpare = (
+/** A segment has its name only once its beginning and its size are durable. */
+const begin = Effect.fnUntraced(function* (
   directory: LogDirectory,
-  options: {
-    readonly number: number
-    readonly segmentBytes: number
-    readonly scope: Scope.Scope
-    /** The number that it had. */
-    readonly retired: number | undefined
-  }
-): Effect.Effect<Fiber.Fiber<Spare, StorageError>> =>
-  Effect.gen(function* () {
-    const { number, retired } = options
-    const fileBytes = fileBytesFor(options.segmentBytes)
-    const renewed =
-      retired === undefined ? undefined : yield* renewSpare(directory, number, retired, fileBytes)
-    return renewed ?? (yield* makeSpare(directory, number, fileBytes))
-  }).pipe(
-    Effect.annotateLogs({ fiber: "spare segment" }),
-    Effect.forkIn(options.scope, { startImmediately: true })
-  )
-
-/** Removes a spare that is not needed, or not large enough. */
-export const removeSpare = (directory: LogDirectory, { file, number }: Spare) =>
-  Effect.andThen(file.close, directory.remove(unfinishedNameOf(number)))
-
-/** Closes what a fiber that was to make a spare has left open. */
-export const closeSpare = (exit: Exit.Exit<Spare, StorageError>): Effect.Effect<void> =>
-  exit._tag === "Success" ? exit.value.file.close : Effect.void
-
-export interface NewSegment {
-  readonly header: SegmentHeader.SegmentHeader
-  readonly file: LogFile
-  /** Where among its records the second one goes. */
-  readonly position: number
-}
-
-/** Makes a segment that begins with `opening`, out of `spare` where it is large enough. */
-export const create = Effect.fnUntraced(function* (
-  directory: LogDirectory,
-  options: SegmentOptions & {
-    readonly number: number
-    readonly firstSequence: number
-    readonly opening: BatchRecord.Opening
-    /** What must fit in, beside the opening and the seal. */
-    readonly recordBytes: number
-    readonly spare: Spare | undefined
-  }
+  { file, fileBytes, formerSalt }: Ground,
+  { identity, number, opening }: NewSegmentOptions
 ) {
-  const { firstSequence, identity, number, opening, segmentBytes } = options
-  const position = SegmentHeader.headerBytes + BatchRecord.openingBytes(opening)
-  const neededEnd = position + options.recordBytes + BatchRecord.emptyRecordBytes
-  const spare = yield* fitting(directory, options.spare, neededEnd)
   const header: SegmentHeader.SegmentHeader = {
     version: SegmentHeader.formatVersion,
     identity,
-    salt: RecordMarks.saltOf(yield* Random.next, spare?.formerSalt),
+    salt: RecordMarks.saltOf(yield* Random.next, formerSalt),
     number,
-    firstSequence,
-    fileBytes: spare?.fileBytes ?? fileBytesFor(segmentBytes, neededEnd),
+    firstSequence: undefined,
+    fileBytes,
     formerSums: undefined
   }
-  const place = { sequence: firstSequence, life: RecordMarks.lifeOf(header) }
-  const first = BatchRecord.makeEncoder().opening(opening, place)
-  const { parts } = SegmentLayout.makePlace()(header, first.parts, SegmentHeader.headerBytes)
-  return yield* Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(
-      spare === undefined
-        ? directory.create(unfinishedNameOf(number), header.fileBytes)
-        : Effect.succeed(spare.file),
-      (file) =>
-        restore(giveName(directory, file, number, [SegmentHeader.encode(header), ...parts])).pipe(
-          Effect.as<NewSegment>({ header, file, position }),
-          Effect.onError(() => file.close)
-        )
-    )
-  )
-})
-
-const fitting = (directory: LogDirectory, spare: Spare | undefined, neededEnd: number) => {
-  if (spare === undefined || StampedSectors.roomBytes(spare.fileBytes) >= neededEnd)
-    return Effect.succeed(spare)
-  return Effect.as(removeSpare(directory, spare), undefined)
-}
-
-/** A segment has its name only once its beginning and its size are durable. */
-const giveName = Effect.fnUntraced(function* (
-  directory: LogDirectory,
-  file: LogFile,
-  number: number,
-  start: ReadonlyArray<Uint8Array>
-) {
+  const start = [SegmentHeader.encode(header), ...firstRecord(header, opening)]
   yield* file.write(start, 0)
   yield* file.sync
   yield* directory.rename(unfinishedNameOf(number), SegmentHeader.nameOf(number))
   yield* directory.sync
+  const openingBytes = opening === undefined ? 0 : BatchRecord.openingBytes(opening)
+  return { header, position: SegmentHeader.headerBytes + openingBytes }
 })
+
+const firstRecord = (
+  header: SegmentHeader.SegmentHeader,
+  opening: BatchRecord.Opening | undefined
+): ReadonlyArray<Uint8Array> => {
+  if (opening === undefined) return []
+  const place = { sequence: 1, life: RecordMarks.lifeOf(header) }
+  const record = BatchRecord.makeEncoder().opening(opening, place)
+  return SegmentLayout.makePlace()(header, record.parts, SegmentHeader.headerBytes).parts
+}
 
 /** Removes the segments with these numbers, the oldest first. */
 export const removeAll = Effect.fnUntraced(function* (

@@ -1,8 +1,8 @@
 /**
  * The first 512 bytes of every segment: whose it is, which one it is, and in what format.
  *
- * Magic, version and checksum stand where they do in every version, so that an old program can tell a
- * newer file from a damaged one. Little-endian:
+ * Magic, version and checksum stand where they do in every version, so that an old program can tell a newer file
+ * from a damaged one. Little-endian:
  *
  * | offset | bytes | what |
  * | --- | --- | --- |
@@ -10,7 +10,7 @@
  * | 8 | 4 | format version |
  * | 12 | 4 | salt: a random number that goes into the checksum of every record header in this file |
  * | 16 | 8 | number of the segment, from 1 (float64) |
- * | 24 | 8 | sequence number of its first record (float64) |
+ * | 24 | 8 | before 5: sequence number of its first record (float64); since 5 its first record says so, else 0 |
  * | 32 | 8 | bytes of the file (float64) |
  * | 40 | 2 | length of the identity |
  * | 42 | … | the identity, in JSON |
@@ -27,7 +27,11 @@ export interface SegmentHeader {
   readonly identity: StorageIdentity
   readonly salt: number
   readonly number: number
-  readonly firstSequence: number
+  /**
+   * Before format 5: the sequence number of its first record. Since then a segment has its header before that is
+   * known.
+   */
+  readonly firstSequence: number | undefined
   /** A segment has its full size from the moment it has its name: a shorter file has lost something. */
   readonly fileBytes: number
   /** In format 3: checksum of the sums of what stood in the file before; `undefined` where that was zeros. */
@@ -38,14 +42,19 @@ export interface SegmentHeader {
 export const headerBytes = 512
 
 /**
- * The version that this program writes, and the newest it reads. Since 2 a segment begins with an opening,
- * and a record may have a base; since 3 the marks of its records are its own, and it may lie in a file that
- * was a segment before; since 4 each sector has a stamp. A segment of an older version is read, and nothing but its seal is written to it.
+ * The version that this program writes, and the newest it reads. Since 2 a segment begins with an opening, and a
+ * record may have a base; since 3 the marks of its records are its own, and it may lie in a file that was a
+ * segment before; since 4 each sector has a stamp; since 5 a segment may have its name before it is begun. A
+ * segment of an older version is read, and nothing but its seal is written to it.
  */
-export const formatVersion = 4
+export const formatVersion = 5
+
+/** Since then a segment has its name ahead of its time, and its first record comes later. */
+const namedAheadSince = 5
 
 const magic = new TextEncoder().encode("raft-wal")
 const checksumOffset = headerBytes - 4
+const versionOffset = 8
 const saltOffset = 12
 const identityOffset = 42
 const wasSegmentOffset = 500
@@ -56,15 +65,14 @@ const encodeIdentity = Schema.encodeSync(identityCodec)
 const decodeIdentity = Schema.decodeUnknownSync(identityCodec)
 
 /** The header of a segment of this version, in which nothing has sums any more. */
-export const encode = (header: Omit<SegmentHeader, "formerSums">): Uint8Array => {
+export const encode = (header: Omit<SegmentHeader, "formerSums" | "firstSequence">): Uint8Array => {
   const bytes = new Uint8Array(headerBytes)
   const view = new DataView(bytes.buffer)
   const identity = new TextEncoder().encode(encodeIdentity(header.identity))
   bytes.set(magic)
-  view.setUint32(8, header.version, true)
+  view.setUint32(versionOffset, header.version, true)
   view.setUint32(saltOffset, header.salt, true)
   view.setFloat64(16, header.number, true)
-  view.setFloat64(24, header.firstSequence, true)
   view.setFloat64(32, header.fileBytes, true)
   view.setUint16(40, identity.byteLength, true)
   bytes.set(identity, identityOffset)
@@ -89,7 +97,7 @@ export const decode = (
     return damaged(location, 0, "the checksum of the file's header does not match")
   }
   if (magic.some((byte, at) => file[at] !== byte)) return damaged(location, 0, "this is no segment of a log")
-  const version = view.getUint32(8, true)
+  const version = view.getUint32(versionOffset, true)
   if (version > formatVersion)
     return new UnsupportedFormat({ location, found: version, supported: formatVersion })
   const header = read(file, view)
@@ -99,13 +107,14 @@ export const decode = (
 }
 
 const read = (file: Uint8Array, view: DataView): SegmentHeader => ({
-  version: view.getUint32(8, true),
+  version: view.getUint32(versionOffset, true),
   identity: decodeIdentity(
     new TextDecoder().decode(file.subarray(identityOffset, identityOffset + view.getUint16(40, true)))
   ),
   salt: view.getUint32(saltOffset, true),
   number: view.getFloat64(16, true),
-  firstSequence: view.getFloat64(24, true),
+  firstSequence:
+    view.getUint32(versionOffset, true) < namedAheadSince ? view.getFloat64(24, true) : undefined,
   fileBytes: view.getFloat64(32, true),
   formerSums:
     view.getUint32(wasSegmentOffset, true) === 1 ? view.getUint32(formerSumsOffset, true) : undefined
@@ -127,6 +136,9 @@ export const numberOf = (name: string): number | undefined => {
 
 /** Whether the segment begins with an opening. */
 export const hasOpening = (header: SegmentHeader): boolean => header.version >= 2
+
+/** Whether the segment may have its name, and nothing in it yet. */
+export const mayBeAhead = (header: SegmentHeader): boolean => header.version >= namedAheadSince
 
 /** Numbers of the segments among these file names, in order. */
 export const numbersOf = (names: ReadonlyArray<string>): ReadonlyArray<number> =>

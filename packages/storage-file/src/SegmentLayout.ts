@@ -13,7 +13,8 @@ import * as UnstampedSectors from "./UnstampedSectors.ts"
 
 type Version = Pick<SegmentHeader, "version">
 
-const hasStamps = ({ version }: Version): boolean => version >= 4
+/** Whether each sector says to which segment it belongs. */
+export const hasStamps = ({ version }: Version): boolean => version >= 4
 
 export const offsetOf = (segment: Version, position: number): number =>
   hasStamps(segment) ? StampedSectors.offsetOf(position) : position

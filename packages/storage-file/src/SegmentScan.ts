@@ -10,6 +10,8 @@ export interface FoundRecord {
 }
 
 export interface SegmentScan {
+  /** Of its first record; 0 where the segment does not say, as it has none yet. */
+  readonly firstSequence: number
   /** The first record, in segments that have one. */
   readonly opening: FoundRecord | undefined
   /** In order, with consecutive sequence numbers; neither opening nor seal is among them. */
@@ -29,7 +31,8 @@ export const scan = (file: Uint8Array, segment: SegmentHeader.SegmentHeader): Se
   const records: Array<FoundRecord> = []
   let opening: FoundRecord | undefined
   let at = SegmentHeader.headerBytes
-  let nextSequence = segment.firstSequence
+  const firstSequence = segment.firstSequence ?? BatchRecord.readHeader(view, at, life)?.sequence ?? 0
+  let nextSequence = firstSequence
   while (true) {
     const header = BatchRecord.readHeader(view, at, life)
     if (
@@ -37,13 +40,13 @@ export const scan = (file: Uint8Array, segment: SegmentHeader.SegmentHeader): Se
       header.sequence !== nextSequence ||
       !BatchRecord.isBodyWhole(view, at, header, life)
     ) {
-      return { opening, records, isSealed: false, end: at, nextSequence }
+      return { firstSequence, opening, records, isSealed: false, end: at, nextSequence }
     }
     const isSealed = BatchRecord.isSeal(header)
     if (BatchRecord.isOpening(header)) opening ??= { at, header }
     else if (!isSealed) records.push({ at, header })
     at += BatchRecord.totalBytes(header.bodyBytes)
     nextSequence++
-    if (isSealed) return { opening, records, isSealed, end: at, nextSequence }
+    if (isSealed) return { firstSequence, opening, records, isSealed, end: at, nextSequence }
   }
 }

@@ -1,6 +1,5 @@
 /**
- * Segments that go when a snapshot has taken their place, the one that is made ready ahead of its time,
- * and the files of the format before.
+ * Segments that go when a snapshot has taken their place, and the files of the first formats.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -12,7 +11,7 @@ import * as StorageModel from "@effect-raft/core/testing/StorageModel"
 import { append, beginAfter, block, truncate, vote } from "@effect-raft/core/testing/StorageScripts"
 import * as MemoryLogFileSystem from "@effect-raft/storage-file/MemoryLogFileSystem"
 import * as NodeLogFileSystem from "@effect-raft/storage-file/NodeLogFileSystem"
-import { directory, prefixOf, temporaryDirectory, withStore } from "./support.ts"
+import { directory, temporaryDirectory, withStore } from "./support.ts"
 
 const segmentBytes = 4096
 const options = { directory, segmentBytes }
@@ -144,67 +143,6 @@ describe("segments", () => {
           }),
         options
       )
-    })
-  )
-})
-
-describe("the next segment", () => {
-  it.effect("is ready before it is needed, so that a write waits for no preallocation", () =>
-    Effect.gen(function* () {
-      const files = MemoryLogFileSystem.make()
-      yield* withStore(
-        files.layer,
-        (store) =>
-          Effect.gen(function* () {
-            yield* writeAll(store, thirty.slice(0, 1))
-            assert.deepStrictEqual(files.namesOf(directory), ["00000001.wal"])
-            yield* writeAll(store, thirty.slice(1, 2))
-            assert.deepStrictEqual(files.namesOf(directory), ["00000001.wal", "00000002.wal.new"])
-            yield* writeAll(store, thirty.slice(2, 6))
-            assert.deepStrictEqual(segmentsOf(files), ["00000001.wal"])
-            yield* writeAll(store, thirty.slice(6, 7))
-            assert.deepStrictEqual(segmentsOf(files), ["00000001.wal", "00000002.wal"])
-          }),
-        // A quarter of it is full with the second entry, all of it with the seventh.
-        { directory, segmentBytes: 8192 }
-      )
-    })
-  )
-
-  it.effect("is made larger where a batch needs it", () =>
-    Effect.gen(function* () {
-      const files = MemoryLogFileSystem.make()
-      const batches = [...thirty.slice(0, 2), append(block(3, 1, 1, 9000)), append(block(4, 1))]
-      yield* withStore(files.layer, (store) => writeAll(store, batches), options)
-      const prefix = yield* withStore(
-        files.layer,
-        (store) => Effect.sync(() => prefixOf(batches, store)),
-        options
-      )
-      assert.strictEqual(prefix, 4)
-    })
-  )
-
-  it.effect("that could not be made ready fails the write that needs it, and loses nothing", () =>
-    Effect.gen(function* () {
-      const files = MemoryLogFileSystem.make()
-      yield* withStore(
-        files.layer,
-        (store) =>
-          Effect.gen(function* () {
-            files.failAfter(2, "ENOSPC")
-            yield* writeAll(store, thirty.slice(0, 3))
-            const { message } = yield* Effect.flip(writeAll(store, thirty.slice(3, 4)))
-            assert.include(message, "the disk is full")
-          }),
-        options
-      )
-      const prefix = yield* withStore(
-        files.layer,
-        (store) => Effect.sync(() => prefixOf(thirty, store)),
-        options
-      )
-      assert.strictEqual(prefix, 3)
     })
   )
 })

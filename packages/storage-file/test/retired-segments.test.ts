@@ -1,14 +1,13 @@
 /** Segments that a snapshot has made needless: some of their files become later segments, also after a restart. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import { sumOf, writeAll } from "@effect-raft/core/testing/StorageContractKit"
 import * as StorageModel from "@effect-raft/core/testing/StorageModel"
 import { append, beginAfter, block } from "@effect-raft/core/testing/StorageScripts"
 import type { WriteBatch } from "@effect-raft/core/RaftStorage"
-import { LogFileSystem } from "@effect-raft/storage-file/LogFileSystem"
 import * as MemoryLogFileSystem from "@effect-raft/storage-file/MemoryLogFileSystem"
 import { directory, withStore } from "./support.ts"
+import { watched } from "./watched-files.ts"
 
 const options = { directory, segmentBytes: 4096 }
 /** So many needless ones wait to be written over. */
@@ -16,6 +15,18 @@ const keptSegments = 4
 
 /** Thirty entries of a kilobyte: ten segments. */
 const thirty = Array.from({ length: 30 }, (_, position) => append(block(position + 1, 1, 1, 1000)))
+
+/** Opens the store, which must have what these batches add up to. */
+const expectFound = (files: MemoryLogFileSystem.MemoryLogFileSystem, written: ReadonlyArray<WriteBatch>) =>
+  withStore(
+    files.layer,
+    (store) =>
+      Effect.sync(() => {
+        const found = StorageModel.ofRecovered(store.recovered)
+        assert.isUndefined(StorageModel.difference(sumOf(written), found))
+      }),
+    options
+  )
 
 describe("a segment that nobody needs any more", () => {
   it.effect("is written over by a later one, and nothing of it is read again", () =>
@@ -32,12 +43,7 @@ describe("a segment that nobody needs any more", () => {
       const filled = operations.filter((name) => name === "create .wal.new").length
       assert.isAbove(renewed, 20)
       assert.isAbove(renewed, 2 * filled)
-      const found = yield* withStore(
-        files.layer,
-        (store) => Effect.succeed(StorageModel.ofRecovered(store.recovered)),
-        options
-      )
-      assert.isUndefined(StorageModel.difference(sumOf(written), found))
+      yield* expectFound(files, written)
     })
   )
 
@@ -98,12 +104,7 @@ describe("a segment that nobody needs any more", () => {
       assert.strictEqual(renewed, keptSegments)
       const written = [...thirty, beginAfter(20, 1)]
       for (let index = 31; index <= 42; index++) written.push(append(block(index, 1, 1, 1000)))
-      const found = yield* withStore(
-        files.layer,
-        (store) => Effect.succeed(StorageModel.ofRecovered(store.recovered)),
-        options
-      )
-      assert.isUndefined(StorageModel.difference(sumOf(written), found))
+      yield* expectFound(files, written)
     })
   )
 
@@ -140,20 +141,3 @@ describe("a segment that nobody needs any more", () => {
     })
   )
 })
-
-/** Notes what is made and renamed, without the numbers. */
-const watched = (files: MemoryLogFileSystem.MemoryLogFileSystem, operations: Array<string>) => {
-  const ending = (name: string) => name.slice(name.indexOf("."))
-  const note = (...words: ReadonlyArray<string>) => Effect.sync(() => void operations.push(words.join(" ")))
-  return Layer.succeed(LogFileSystem, {
-    ...files.files,
-    openDirectory: (path) =>
-      Effect.map(files.files.openDirectory(path), (opened) => ({
-        ...opened,
-        create: (name, bytes) => Effect.andThen(note("create", ending(name)), opened.create(name, bytes)),
-        sync: Effect.andThen(note("sync names"), opened.sync),
-        rename: (from, to) =>
-          Effect.andThen(note("rename", ending(from), ending(to)), opened.rename(from, to))
-      }))
-  })
-}

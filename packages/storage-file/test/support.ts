@@ -76,19 +76,22 @@ export const headerOf = (name: string, bytes: Uint8Array): SegmentHeader.Segment
   return header
 }
 
-/** Where among the records of a segment the next one is due. */
-export const endOf = (name: string, bytes: Uint8Array): number => {
+export const scanOf = (name: string, bytes: Uint8Array): SegmentScan.SegmentScan => {
   const header = headerOf(name, bytes)
-  return SegmentScan.scan(SegmentLayout.contentsOf(header, bytes.slice()).records, header).end
+  return SegmentScan.scan(SegmentLayout.contentsOf(header, bytes.slice()).records, header)
 }
 
+/** Where among the records of a segment the next one is due. */
+export const endOf = (name: string, bytes: Uint8Array): number => scanOf(name, bytes).end
+
+/** The last one that was begun. */
 export const lastSegment = (files: MemoryLogFileSystem) => {
-  const name = files
+  const segments = files
     .namesOf(directory)
     .filter((one) => one.endsWith(".wal"))
     .toSorted()
-    .at(-1)!
-  return { name, bytes: files.bytesOf(directory, name) }
+    .map((name) => ({ name, bytes: files.bytesOf(directory, name) }))
+  return segments.findLast(({ bytes, name }) => scanOf(name, bytes).opening !== undefined)!
 }
 
 /** Whether there is something else than zeros behind the sector in which the records of the last segment end. */
