@@ -15,7 +15,12 @@ import type { InputOptions } from "rolldown"
 const program = path.resolve(import.meta.dirname, "../apps/demo")
 const directory = path.resolve(process.argv[2] ?? path.join(program, "bundle"))
 
-const write = async (input: Readonly<Record<string, string>>, plugins: InputOptions["plugins"] = []) => {
+/** With all that is loaded by and by in files of its own, of the same ending. */
+const write = async (
+  input: Readonly<Record<string, string>>,
+  { ending, ...output }: { readonly ending: string; readonly format: "esm" | "cjs" },
+  plugins: InputOptions["plugins"] = []
+) => {
   const bundle = await rolldown({
     cwd: program,
     input: { ...input },
@@ -24,22 +29,27 @@ const write = async (input: Readonly<Record<string, string>>, plugins: InputOpti
     plugins
   })
   await bundle.write({
+    ...output,
     dir: directory,
-    format: "esm",
-    chunkFileNames: "[name]-[hash].js",
+    entryFileNames: `[name].${ending}`,
+    chunkFileNames: `[name]-[hash].${ending}`,
     // Names stay as they are: a stack trace is to be read.
     minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } }
   })
   await bundle.close()
 }
 
-const nodeOnly: InputOptions["plugins"] = {
+const nodeApart: InputOptions["plugins"] = {
   name: "a node has a bundle of its own",
-  resolveId: (id) => (id === "./NodeOnly.ts" ? { id: "./NodeOnly.js", external: true } : undefined)
+  resolveId: (id) => (id === "./NodeOnly.ts" ? path.join(program, "src/BundledNode.ts") : undefined)
 }
 
 fs.rmSync(directory, { recursive: true, force: true })
-// The names are those by which `Modules.ts` looks for them.
-await write({ main: "src/main.ts", "sim/SimWorker": "src/sim/SimWorker.ts" }, nodeOnly)
-await write({ NodeOnly: "src/NodeOnly.ts" })
+// The names are those by which `Modules.ts` and `BundledNode.ts` look for them.
+await write(
+  { main: "src/main.ts", "sim/SimWorker": "src/sim/SimWorker.ts" },
+  { format: "esm", ending: "js" },
+  nodeApart
+)
+await write({ NodeOnly: "src/NodeOnly.ts" }, { format: "cjs", ending: "cjs" })
 fs.writeFileSync(path.join(directory, "package.json"), `${JSON.stringify({ type: "module" })}\n`)

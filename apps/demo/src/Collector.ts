@@ -12,41 +12,23 @@
  */
 import * as Effect from "effect/Effect"
 import * as NodeV8 from "node:v8"
-
-/** The first major version of V8 that is known to have all of them; another one would complain on standard error. */
-const sinceV8 = 14
-
-const flags = [
-  "--external-memory-accounted-in-global-limit",
-  "--external-memory-max-growing-factor=2",
-  "--heap-growing-percent=150"
-]
-
-const areKnown = Number.parseInt(process.versions.v8) >= sinceV8
+import * as CollectorFlags from "./CollectorFlags.ts"
 
 /** To be done before much has been allocated. */
-export const tune: Effect.Effect<void> = Effect.sync(() => {
-  if (areKnown) for (const flag of flags) NodeV8.setFlagsFromString(flag)
-})
+export const tune: Effect.Effect<void> = Effect.sync(CollectorFlags.tune)
 
 /** More than two halves of 8 MB take: they have become halves of 16 MB. */
 const grownBytes = 20 * 1024 * 1024
 const watchMillis = 1000
 
-/** Keeps the young generation from growing further, as long as it runs. */
-export const restrainYoung: Effect.Effect<never> = Effect.suspend(() =>
-  Effect.forever(Effect.delay(Effect.sync(makeWatch(grownBytes)), watchMillis))
-)
+/** A look at the young generation: past this size it grows no more. That of a quiet node shrinks, and may grow again. */
+export const makeWatch = (grownBytes: number) => (): void =>
+  CollectorFlags.setYoungGrowth(youngBytes() > grownBytes ? 1 : CollectorFlags.youngGrowthAtStart)
 
-/** A look at the young generation: past this size it grows no more. When that of a quiet node has shrunk it may again. */
-export const makeWatch = (grownBytes: number): (() => void) => {
-  let growthFactor = 2
-  return () => {
-    const wanted = youngBytes() > grownBytes ? 1 : 2
-    if (wanted !== growthFactor && areKnown) NodeV8.setFlagsFromString(`--semi-space-growth-factor=${wanted}`)
-    growthFactor = wanted
-  }
-}
+/** Keeps the young generation from growing further, as long as it runs. */
+export const restrainYoung: Effect.Effect<never> = Effect.forever(
+  Effect.delay(Effect.sync(makeWatch(grownBytes)), watchMillis)
+)
 
 const youngBytes = (): number =>
   NodeV8.getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space")?.space_size ?? 0

@@ -7,7 +7,7 @@ import * as NodePath from "node:path"
 
 const parentOf = (path: string | undefined) => (path === undefined ? undefined : NodePath.dirname(path))
 
-const ending = import.meta.url.slice(import.meta.url.lastIndexOf("."))
+const ending = import.meta.url.endsWith(".ts") ? ".ts" : ".js"
 
 /**
  * Where Node keeps what it has compiled of them, for every version of itself apart; `undefined` where it does not.

@@ -34,7 +34,10 @@ scenario("the bundled command runs by itself, and its threads too", () =>
   })
 )
 
-/** A node leaves what was compiled for its next start, although it never ends in an orderly way. */
+/**
+ * A node leaves what was compiled for its next start, although it never ends in an orderly way; and where that is
+ * damaged or of another bundle, it starts without.
+ */
 const expectKeptCode = Effect.fnUntraced(function* (main: string) {
   const fs = yield* FileSystem.FileSystem
   const [place] = yield* places(1)
@@ -43,9 +46,23 @@ const expectKeptCode = Effect.fnUntraced(function* (main: string) {
     (child) => Effect.sync(() => child.kill("SIGKILL"))
   )
   const kept = NodePath.join(NodePath.dirname(main), "../node_modules/.cache/compiled")
-  const files = fs.readDirectory(kept, { recursive: true })
-  yield* files.pipe(
-    Effect.filterOrFail((names) => names.length > 1),
+  const code = yield* fs.readDirectory(kept, { recursive: true }).pipe(
+    Effect.map((names) => names.find((name) => name.endsWith(".code"))),
+    Effect.filterOrFail((name) => name !== undefined),
     Effect.retry({ until: () => node.exitCode !== null, schedule: Schedule.spaced("20 millis") })
   )
+  const file = NodePath.join(kept, code)
+  const whole = yield* fs.readFile(file)
+  const damaged = (at: number) => whole.map((byte, place) => (place === at ? byte ^ 1 : byte))
+  for (const bytes of [
+    whole,
+    damaged(0),
+    damaged(4),
+    damaged(whole.byteLength >> 1),
+    whole.subarray(0, 5_000)
+  ]) {
+    yield* fs.writeFile(file, bytes)
+    const { status, stderr } = yield* run(main, ["serve", "--help"])
+    assert.deepStrictEqual([status, stderr], [0, ""])
+  }
 })
