@@ -21,7 +21,7 @@ export const tune: Effect.Effect<void> = Effect.sync(CollectorFlags.tune)
 const grownBytes = 20 * 1024 * 1024
 const watchMillis = 1000
 
-/** A look at the young generation: past this size it grows no more. When that of a quiet node has shrunk it may again. */
+/** A look at the young generation: past this size it grows no more. That of a quiet node shrinks, and may grow again. */
 export const makeWatch = (grownBytes: number) => (): void =>
   CollectorFlags.setYoungGrowth(youngBytes() > grownBytes ? 1 : CollectorFlags.youngGrowthAtStart)
 

@@ -23,6 +23,7 @@ import * as Option from "effect/Option"
 import type * as NodeHttp from "node:http"
 import * as CompiledCode from "./CompiledCode.ts"
 import { fail } from "./ExitCode.ts"
+import { handOver } from "./HandOver.ts"
 import * as LeadershipLog from "./LeadershipLog.ts"
 import { readyPrefix } from "./NodeProcess.ts"
 import * as TraceFile from "./trace/TraceFile.ts"
@@ -72,8 +73,7 @@ export const run = (options: NodeOptions) =>
     )
     yield* Effect.forkChild(CompiledCode.keep)
     yield* Effect.forkChild(LeadershipLog.keep(raft.changes))
-    // Its clients are still connected then, and go on at the next leader as soon as there is one.
-    return yield* Effect.onInterrupt(raft.failure, () => Effect.ignore(raft.transferLeadership()))
+    return yield* Effect.onInterrupt(raft.failure, () => handOver(raft, options.electionTimeoutMillis))
   }).pipe(
     Effect.provide(layerOf(options)),
     Effect.mapError((error) => fail(describe(options, error)))

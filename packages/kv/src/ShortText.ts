@@ -11,7 +11,8 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 /**
  * Reads the UTF-8 from `start` to `end`, all of it unless told; throws a `TypeError` where it is none. Four
- * characters at a time: each step makes a string of all so far, and these were a fifth of what a follower allocates for a put.
+ * characters at a time: each step makes a string of all so far, and these were a fifth of what a follower allocates
+ * for a put.
  */
 export const decode = (bytes: Uint8Array, start = 0, end = bytes.byteLength): string => {
   if (end - start > maxLength) return decoder.decode(bytes.subarray(start, end))
