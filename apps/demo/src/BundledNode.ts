@@ -3,8 +3,8 @@
  *
  * V8 compiles a function when it is called for the first time, which is a tenth of what a start costs. Node's own
  * cache of compiled modules is made before anything has run, so it has none of that. This one is made while a node
- * runs, and made anew as long as it grows: a first life has not read a log, nor a second one followed a leader
- * that was elsewhere.
+ * runs. To make it takes some 50 ms, in which a node does nothing else, so only the first lives of a bundle do: the
+ * first one has read no log yet.
  *
  * V8 believes what it is given. So the file says of which source it is, and has a checksum; it is renamed into its
  * place when it is whole. Where nobody may write it is not kept, and nothing else changes.
@@ -19,11 +19,11 @@ import type * as NodeOnly from "./NodeOnly.ts"
 
 /** By then a node has recovered, applied its log and followed or led. */
 const keptAfterMillis = 4_000
-/** So much more than before must have been compiled. */
-const growth = 1.02
+/** So many lives make it, each with what those before had. */
+const makingLives = 3
 
-/** Checksum of the source, checksum of the code. */
-const headerBytes = 8
+/** Checksum of the source, checksum of the code, number of lives that made it. */
+const headerBytes = 12
 
 const sourceFile = NodePath.join(import.meta.dirname, "NodeOnly.cjs")
 /** None where Node keeps nothing either. */
@@ -44,39 +44,51 @@ export const main = (): void => {
   CollectorFlags.tune()
   const source = `(function (exports, require, module, __filename, __dirname) {${NodeFs.readFileSync(sourceFile, "utf8")}\n})`
   const sourceChecksum = NodeZlib.crc32(source)
-  const code = read(sourceChecksum)
+  const { code, lives } = read(sourceChecksum)
   const script = new NodeVm.Script(source, { filename: sourceFile, ...(code && { cachedData: code }) })
   const module = { exports: {} as typeof NodeOnly }
   const body = script.runInThisContext() as ModuleBody
   body(module.exports, NodeModule.createRequire(sourceFile), module, sourceFile, import.meta.dirname)
-  const knownBytes = code === undefined || script.cachedDataRejected === true ? 0 : code.byteLength
-  setTimeout(() => {
-    // The one flag that changes while a node runs; `Collector` looks after it every second.
-    CollectorFlags.setYoungGrowth(CollectorFlags.youngGrowthAtStart)
-    keep(script.createCachedData(), sourceChecksum, knownBytes)
-  }, keptAfterMillis).unref()
+  const livesBefore = script.cachedDataRejected === true ? 0 : lives
+  if (livesBefore < makingLives)
+    setTimeout(() => {
+      // The one flag that changes while a node runs; `Collector` looks after it every second.
+      CollectorFlags.setYoungGrowth(CollectorFlags.youngGrowthAtStart)
+      keep(script.createCachedData(), { sourceChecksum, lives: livesBefore + 1 })
+    }, keptAfterMillis).unref()
   module.exports.main()
 }
 
+interface Kept {
+  readonly code: Buffer | undefined
+  readonly lives: number
+}
+
+const nothing: Kept = { code: undefined, lives: 0 }
+
 /** What was compiled of this source, if that is there and whole. */
-const read = (sourceChecksum: number): Buffer | undefined => {
-  if (codeFile === undefined) return undefined
+const read = (sourceChecksum: number): Kept => {
+  if (codeFile === undefined) return nothing
   let file: Buffer
   try {
     file = NodeFs.readFileSync(codeFile)
   } catch {
-    return undefined
+    return nothing
   }
-  if (file.byteLength < headerBytes || file.readUInt32LE(0) !== sourceChecksum) return undefined
+  if (file.byteLength < headerBytes || file.readUInt32LE(0) !== sourceChecksum) return nothing
   const code = file.subarray(headerBytes)
-  return file.readUInt32LE(4) === NodeZlib.crc32(code) ? code : undefined
+  return file.readUInt32LE(4) === NodeZlib.crc32(code) ? { code, lives: file.readUInt32LE(8) } : nothing
 }
 
-const keep = (code: Buffer, sourceChecksum: number, knownBytes: number): void => {
-  if (codeFile === undefined || code.byteLength < knownBytes * growth) return
+const keep = (
+  code: Buffer,
+  { lives, sourceChecksum }: { readonly lives: number; readonly sourceChecksum: number }
+): void => {
+  if (codeFile === undefined) return
   const header = Buffer.alloc(headerBytes)
   header.writeUInt32LE(sourceChecksum, 0)
   header.writeUInt32LE(NodeZlib.crc32(code), 4)
+  header.writeUInt32LE(lives, 8)
   // Several nodes may do so at the same time.
   const unfinished = `${codeFile}.${process.pid}`
   try {
