@@ -2,6 +2,7 @@
  * A look into a node's directory, in words and columns.
  */
 import type { EntryRange, InspectionReport, Verdict } from "@effect-raft/storage-file/InspectionReport"
+import { headerBytes } from "@effect-raft/storage-file/SegmentHeader"
 import * as Table from "./Table.ts"
 
 /** Everything that was found. */
@@ -15,7 +16,7 @@ export const of = (report: InspectionReport): string =>
         `${records} records`,
         rangesOf(entries),
         `${usedBytes} of ${fileBytes} bytes`,
-        isSealed ? "sealed" : "open",
+        isSealed ? "sealed" : usedBytes > headerBytes ? "open" : "ready",
         problem ?? ""
       ])
     ),

@@ -16,7 +16,7 @@ export type EntryRange = typeof EntryRange.Type
 export const SegmentReport = Schema.Struct({
   name: Schema.String,
   fileBytes: Schema.Natural,
-  /** Up to the end of the last whole record. */
+  /** Up to the end of the last whole record; the header alone where the segment is the next one, and not begun. */
   usedBytes: Schema.Natural,
   formatVersion: Schema.NullOr(Schema.Natural),
   /** Whole records; neither opening nor seal is among them. */

@@ -107,6 +107,7 @@ export const recover = Effect.fnUntraced(function* (
     if (++position === numbers.length) return yield* missing(directory, gap, ", and later ones are there")
     current = yield* readSegment(directory, identity, numbers[position]!)
   }
+  yield* expectBegun(current)
   const needless = numbers.slice(0, position)
   const replay = begin(current)
   let ahead: AheadSegment | undefined
@@ -131,11 +132,8 @@ export const recover = Effect.fnUntraced(function* (
 const missing = (directory: ReadableDirectory, number: number, detail: string) =>
   damaged(join(directory.path, SegmentHeader.nameOf(number)), 0, `this segment is missing${detail}`)
 
-/**
- * Before format 2 only the first segment of all says what was before it: nothing. Later an empty one says nothing.
- */
-const canBegin = ({ header, scan }: Segment): boolean =>
-  SegmentHeader.hasOpening(header) ? scan.opening !== undefined : header.number === 1
+/** Before format 2 only the first segment of all says what was before it: nothing. */
+const canBegin = ({ header }: Segment): boolean => header.number === 1 || SegmentHeader.hasOpening(header)
 
 const begin = (segment: Segment): Replay => {
   const state = RaftStorage.emptyState()
