@@ -152,6 +152,7 @@ const toLogFile = (
     filledBytes = Math.max(filledBytes, end + zeros.byteLength)
     unflushedBytes += bytes + zeros.byteLength
   }
+  const expectName = makeExpectName(path, descriptor)
   return {
     sizeBytes: attempt("look at", path, () => Fs.fstatSync(descriptor).size),
     read: (position, bytes) => readUpTo(path, descriptor, position, bytes),
@@ -160,7 +161,7 @@ const toLogFile = (
     sync: Effect.suspend(() => {
       const bytes = unflushedBytes
       unflushedBytes = 0
-      return Effect.andThen(flush(path, descriptor, bytes), expectName(path, descriptor))
+      return Effect.andThen(flush(path, descriptor, bytes), expectName)
     }),
     close: Effect.catch(
       attempt("close", path, () => Fs.closeSync(descriptor)),
@@ -169,11 +170,25 @@ const toLogFile = (
   }
 }
 
-/** A file that has no name any more goes on taking writes, and is gone with the process. Costs some microseconds. */
-const expectName = (path: string, descriptor: number) =>
-  attempt("flush", path, () => {
-    if (Fs.fstatSync(descriptor).nlink === 0) throw new Error("the file was removed while the node ran")
+/**
+ * A file that has no name any more goes on taking writes, and is gone with the process. It is asked now and then only,
+ * and not with every flush: who looks at a file sees its times, so the file system notes the time of the next write
+ * exactly, which that write's flush has to commit as well, and takes half as long again (docs/PERFORMANCE.md).
+ */
+const lookMillis = 100
+
+/** To be run after each flush of the file. */
+const makeExpectName = (path: string, descriptor: number) => {
+  let lookedMillis = Number.NEGATIVE_INFINITY
+  return Effect.suspend(() => {
+    const nowMillis = performance.now()
+    if (nowMillis - lookedMillis < lookMillis) return Effect.void
+    lookedMillis = nowMillis
+    return attempt("flush", path, () => {
+      if (Fs.fstatSync(descriptor).nlink === 0) throw new Error("the file was removed while the node ran")
+    })
   })
+}
 
 /** The disk under all files of this process. */
 const flushPlace = new FlushPlace()
