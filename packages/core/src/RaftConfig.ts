@@ -88,7 +88,8 @@ export class RaftConfig extends Schema.Class<RaftConfig>("effect-raft/RaftConfig
     snapshotTrailingEntries: natural(10_000),
     /**
      * Bytes of entries that stay at most, and no more than a quarter of what the snapshot covers, where that is
-     * above 4 MiB. The log is then no longer than this and `snapshotEveryBytes`. While a follower gets a snapshot and catches up, its leader's log goes back to the snapshot before.
+     * above 4 MiB. The log is then no longer than this and `snapshotEveryBytes`. While a follower gets a snapshot and
+     * catches up, its leader's log goes back to the snapshot before.
      */
     snapshotTrailingBytes: natural(16 * 1024 * 1024),
     /** Size of one piece of a snapshot on its way to a follower. */

@@ -29,13 +29,13 @@ const isEmpty = (files: Files, name: string): boolean =>
 const writeAndDie = (files: Files, batches: ReadonlyArray<WriteBatch>, layer = files.layer) =>
   withStore(layer, (store) => Effect.andThen(writeAll(store, batches), Effect.sync(files.kill)), options)
 
-/** How many of the thirty a store has that is opened, and what it says of it. */
-const found = (files: Files) =>
+/** How many of these batches a store has that is opened, and what it says of it. */
+const found = (files: Files, batches = thirty) =>
   withStore(
     files.layer,
     (store) =>
       Effect.sync(() => {
-        const state = { prefix: prefixOf(thirty, store), notes: store.recovered.notes }
+        const state = { prefix: prefixOf(batches, store), notes: store.recovered.notes }
         files.kill()
         return state
       }),
@@ -71,11 +71,7 @@ describe("the next segment", () => {
       const files = MemoryLogFileSystem.make()
       const batches = [...thirty.slice(0, 2), append(block(3, 1, 1, 9000)), append(block(4, 1))]
       yield* withStore(files.layer, (store) => writeAll(store, batches), options)
-      const prefix = yield* withStore(
-        files.layer,
-        (store) => Effect.sync(() => prefixOf(batches, store)),
-        options
-      )
+      const { prefix } = yield* found(files, batches)
       assert.strictEqual(prefix, 4)
     })
   )
@@ -94,11 +90,7 @@ describe("the next segment", () => {
           }),
         options
       )
-      const prefix = yield* withStore(
-        files.layer,
-        (store) => Effect.sync(() => prefixOf(thirty, store)),
-        options
-      )
+      const { prefix } = yield* found(files)
       assert.strictEqual(prefix, 3)
     })
   )
