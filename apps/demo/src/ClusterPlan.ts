@@ -5,6 +5,8 @@
  * addresses: who starts the cluster again on the same directory must start the same nodes at the same
  * ports. A plan that was made is therefore read, not made anew, and a flag that contradicts it is an error.
  */
+import * as FileTrouble from "@effect-raft/storage-file/FileTrouble"
+import * as NewDirectory from "@effect-raft/storage-file/NewDirectory"
 import type * as Address from "@effect-raft/transport-tcp/Address"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -118,7 +120,10 @@ export const keep = Effect.fnUntraced(
     const path = yield* Path.Path
     const file = path.join(directory, planFileName)
     const saved: SavedPlan = { clusterId, basePort, nodes: nodes.length }
-    yield* fs.makeDirectory(directory, { recursive: true })
+    yield* Effect.try({
+      try: () => NewDirectory.make(directory),
+      catch: (cause) => unusableAs(directory, FileTrouble.describe(cause))
+    })
     yield* fs.writeFileString(
       `${file}.new`,
       `${yield* Effect.orDie(Schema.encodeEffect(SavedPlanJson)(saved))}\n`
@@ -129,7 +134,10 @@ export const keep = Effect.fnUntraced(
 )
 
 const unusable = (directory: string) => (error: PlatformError.PlatformError) =>
-  Effect.fail(fail(`${directory} cannot be used for a cluster: ${FileError.describe(error)}`))
+  Effect.fail(unusableAs(directory, FileError.describe(error)))
+
+const unusableAs = (directory: string, detail: string) =>
+  fail(`${directory} cannot be used for a cluster: ${detail}`)
 
 const refuseContradiction = (
   wishes: Wishes,

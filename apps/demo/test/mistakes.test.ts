@@ -141,6 +141,27 @@ describe("a directory", () => {
   )
 })
 
+describe.skipIf(process.platform !== "linux")("a directory that no file system takes", () => {
+  const nowhere = "/proc/effect-raft"
+
+  scenario("is refused by serve", () =>
+    Effect.gen(function* () {
+      const place = yield* alone
+      const flags = place.flags.map((flag) => (flag === place.directory ? nowhere : flag))
+      expectPlain(yield* run(["serve", ...flags]), 1, /directory failed on \/proc.*takes no new directory/)
+    })
+  )
+
+  for (const command of ["up", "demo"])
+    scenario(`is refused by ${command}, before a node is started`, () =>
+      Effect.gen(function* () {
+        const base = yield* Effect.orDie(Ports.freeBase((from) => ClusterPlan.portsFrom(from, 3)))
+        const ended = yield* run([command, "--directory", nowhere, "--base-port", String(base)])
+        expectPlain(ended, 1, /\/proc\/effect-raft cannot be used for a cluster: .*takes no new directory/)
+      })
+    )
+})
+
 const isNot = (unwanted: string) => (flag: string, at: number, all: ReadonlyArray<string>) =>
   flag !== unwanted && all[at + 1] !== unwanted
 
