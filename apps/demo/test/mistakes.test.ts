@@ -78,6 +78,19 @@ describe("a port in use", () => {
     })
   )
 
+  scenario("for native clients stops serve too, which says that it is for them", () =>
+    Effect.gen(function* () {
+      const place = yield* alone
+      yield* occupy(place.clientsPort)
+      const address = `127.0.0.1:${place.clientsPort}`
+      expectPlain(
+        yield* run(["serve", ...place.flags, "--clients", address]),
+        1,
+        new RegExp(`Cannot listen for clients at ${address}: the address is in use`)
+      )
+    })
+  )
+
   scenario("stops up before it starts anything", () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory
