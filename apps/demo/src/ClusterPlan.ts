@@ -13,6 +13,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import type * as PlatformError from "effect/PlatformError"
 import * as Schema from "effect/Schema"
+import * as BlockedPorts from "./BlockedPorts.ts"
 import { type CommandFailed, fail, misuse } from "./ExitCode.ts"
 import * as FileError from "./FileError.ts"
 import * as Ports from "./Ports.ts"
@@ -98,6 +99,7 @@ export const resolve = Effect.fnUntraced(
     }
     const nodes = wishes.nodes ?? 3
     const basePort = wishes.basePort ?? (yield* chooseBasePort(nodes))
+    yield* refuseBlockedPorts(basePort, nodes)
     return layOut(path, directory, { clusterId: wishes.clusterId ?? "effect-raft", basePort, nodes })
   },
   (resolved, { directory }) => Effect.catchTag(resolved, "PlatformError", unusable(directory))
@@ -156,6 +158,23 @@ const refuseContradiction = (
     )
   )
 }
+
+/** Where HTTP would be at a port that nobody's browser opens; the nodes themselves would not see their own state. */
+const refuseBlockedPorts = (base: number, nodes: number): Effect.Effect<void, CommandFailed> => {
+  const at = blockedAt(base, nodes)
+  if (at === undefined) return Effect.void
+  let next = base + 1
+  while (blockedAt(next, nodes) !== undefined) next++
+  return Effect.fail(
+    misuse(
+      `--base-port ${base} would put HTTP of node n${at} at port ${httpPort(base, at)}; ` +
+        `${BlockedPorts.consequence}. Take another, such as --base-port ${next}`
+    )
+  )
+}
+
+const blockedAt = (base: number, nodes: number): number | undefined =>
+  positions(nodes).find((position) => BlockedPorts.isBlocked(httpPort(base, position)))
 
 const flagOf = { nodes: "--nodes", basePort: "--base-port", clusterId: "--cluster-id" } as const
 

@@ -8,6 +8,7 @@ import * as NodeFs from "node:fs"
 import * as Net from "node:net"
 import * as ClusterPlan from "../src/ClusterPlan.ts"
 import * as Ports from "../src/Ports.ts"
+import * as Command from "./Command.ts"
 import { run, scenario, temporaryDirectory } from "./Command.ts"
 import type { Ended } from "./Command.ts"
 import * as Http from "./Http.ts"
@@ -99,6 +100,27 @@ describe("a port in use", () => {
       const ended = yield* run(["up", "--directory", directory, "--base-port", String(base)])
       expectPlain(ended, 1, new RegExp(`Port ${base + 103} \\(HTTP, node n3\\) is in use`))
       expect(ended.stdout).toBe("")
+    })
+  )
+})
+
+describe("the address that a node's HTTP clients are told", () => {
+  scenario("is refused if it is none", () =>
+    Effect.gen(function* () {
+      const place = yield* alone
+      const ended = yield* run(["serve", ...place.flags, "--http-url", "nonsense"])
+      expectPlain(ended, 2, /--http-url: "nonsense".*an HTTP address, such as/)
+    })
+  )
+
+  scenario("is warned of if no browser dials its port", () =>
+    Effect.gen(function* () {
+      const place = yield* alone
+      const running = yield* Command.start(["serve", ...place.flags, "--http-url", "http://127.0.0.1:6000"])
+      yield* running.says(/ready: http:\/\/127.0.0.1:6000/)
+      yield* Effect.repeat(Effect.sleep(10), {
+        until: () => running.stderr().includes("but browsers and fetch do not dial it")
+      })
     })
   )
 })
