@@ -57,6 +57,7 @@ const state = (given: Given): NodeState.NodeState => {
     hasUrged: false,
     beat: 0,
     beatMillis: 0,
+    beatTimeMillis: 0,
     roundStarts: [],
     disk: { persisted: 0, sinceMillis: 0 },
     round: 0,

@@ -107,7 +107,7 @@ export const snapshotBugs: ReadonlyArray<Bug> = [
   {
     name: "time in the log begins anew behind a snapshot",
     claim: "the timestamps of entries never decrease (docs/ARCHITECTURE.md)",
-    file: "consensus/Replication.ts",
+    file: "consensus/LogClock.ts",
     find: "state.snapshot?.lastTimestampMillis ?? 0",
     replace: "0",
     aim: Aims.all(Aims.usurped, Aims.compacting, Aims.jumpyClocks)
