@@ -113,6 +113,13 @@ export const snapshotBugs: ReadonlyArray<Bug> = [
     aim: Aims.all(Aims.usurped, Aims.compacting, Aims.jumpyClocks)
   },
   {
+    name: "a snapshot carries the newest membership, not that of its index",
+    claim: "the snapshot includes the latest configuration in the log as of last included index (paper, 7)",
+    file: "internal/SnapshotLabel.ts",
+    find: "Configurations.at(configurations, index)",
+    replace: "Configurations.latest(configurations).membership"
+  },
+  {
     name: "callers whose entries a snapshot covers are forgotten",
     claim: "every call ends (DESIGN, 2)",
     file: "internal/Applier.ts",
