@@ -116,8 +116,8 @@ export const snapshotBugs: ReadonlyArray<Bug> = [
     name: "a snapshot carries the newest membership, not that of its index",
     claim: "the snapshot includes the latest configuration in the log as of last included index (paper, 7)",
     file: "internal/SnapshotLabel.ts",
-    find: "Configurations.at(configurations, index)",
-    replace: "Configurations.latest(configurations).membership"
+    find: "membership: Configurations.at(configurations, index)",
+    replace: "membership: Configurations.latest(configurations).membership"
   },
   {
     name: "callers whose entries a snapshot covers are forgotten",
