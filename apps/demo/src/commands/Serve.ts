@@ -30,8 +30,7 @@ const flags = {
   ),
   listen: Flags.hostPort("listen").pipe(Flag.withDescription("Where this node listens for its peers")),
   http: Flags.hostPort("http").pipe(Flag.withDescription("Where this node listens for its HTTP clients")),
-  httpUrl: Flag.String("http-url").pipe(
-    Flag.withMetavar("URL"),
+  httpUrl: Flags.httpUrl("http-url").pipe(
     Flag.withDescription(
       "How the other nodes reach --http, if not by http://HOST:PORT, or https://HOST:PORT with certificates"
     ),
