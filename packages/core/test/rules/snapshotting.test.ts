@@ -384,14 +384,14 @@ describe("a leader whose log no longer has what a peer needs (section 7)", () =>
   it("knows how far the peer has got with which snapshot", () => {
     const node = behind(2)
     const [mine, other] = [Build.snapshot(at(5, 1)), Build.snapshot(at(5, 1), { by: "n3" })]
-    const acknowledged = (of = mine) => Snapshotting.acknowledgedBytes(node.state, Build.id("n2"), of)
+    const acknowledged = (of = mine) => Snapshotting.standingOf(node.state, Build.id("n2"), of)?.offset
     expect(acknowledged()).toBe(0)
     node.receives("n2", Build.installReply({ term: 3, snapshotId: mine.id, offset: 40 }))
     expect([acknowledged(), acknowledged(other)]).toEqual([40, 0])
     node.receives("n2", Build.installReply({ term: 3, snapshotId: mine.id, match: 5 }))
     expect([acknowledged(), node.needsSnapshot("n2")]).toEqual([undefined, false])
     expect(follower({ term: 3 }).state).toSatisfy(
-      (state: Subject["state"]) => Snapshotting.acknowledgedBytes(state, Build.id("n2"), mine) === undefined
+      (state: Subject["state"]) => Snapshotting.standingOf(state, Build.id("n2"), mine) === undefined
     )
   })
 
