@@ -16,6 +16,8 @@ export interface AskingVisit {
   readonly answer: (answer: ClientAnswer) => void
   readonly failed: (id: number, reason: RaftErrorReason) => void
   readonly waits: (guest: Guest, reason: RaftErrorReason) => boolean
+  /** The client has gone: nobody wants its answers. */
+  readonly isOver: boolean
   /** The wait has begun, or is over. */
   readonly reads: Set<RemoteRead>
 }
@@ -87,7 +89,8 @@ export class RemoteRead implements ReadWait, Guest {
   // --- while nobody leads -----------------------------------------------------------------------------
 
   again(): void {
-    this.begin()
+    // Who has left while nobody led was in no set of reads, from which it could be forgotten.
+    if (!this.visit.isOver) this.begin()
   }
 
   giveUp(): void {
