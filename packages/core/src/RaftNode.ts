@@ -148,7 +148,9 @@ export const make = <Command, Reply, View>(
       slots,
       tracer,
       snapshots: store.snapshots,
-      onPortion: snapshotter.consider,
+      onPortion: (moment) => {
+        if (SnapshotLabel.isPossible(node.state.configurations, moment.place)) snapshotter.consider(moment)
+      },
       onRestored: snapshotter.restored
     })
     const receiver = yield* SnapshotReceiver.make({

@@ -8,7 +8,7 @@
  * its timer ends.
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { PeerAddress } from "./Membership.ts"
@@ -16,13 +16,14 @@ import { NodeId } from "./NodeId.ts"
 import type { ClusterId, GroupId } from "./NodeId.ts"
 import type { RaftMessage } from "./RaftMessage.ts"
 
-/** The listening address is taken, or cannot be bound. */
+/** The listening address is taken, or cannot be bound; who would have called there are a node's peers unless said. */
 export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFailed", {
+  callers: Schema.Literals(["peers", "clients"]).pipe(Schema.withConstructorDefault(Effect.succeed("peers"))),
   address: Schema.String,
   detail: Schema.String
 }) {
   override get message() {
-    return `Cannot listen for peers at ${this.address}: ${this.detail}`
+    return `Cannot listen for ${this.callers} at ${this.address}: ${this.detail}`
   }
 }
 
