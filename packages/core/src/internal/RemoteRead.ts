@@ -51,7 +51,6 @@ export class RemoteRead implements ReadWait, Guest {
 
   begin(): void {
     this.isOver = false
-    this.seen = undefined
     this.readId = this.node.read(this)
     // A node that refuses on the spot has done so before it gave the number.
     if (!this.isOver) this.visit.reads.add(this)
@@ -77,6 +76,7 @@ export class RemoteRead implements ReadWait, Guest {
 
   refused(reason: RaftErrorReason): void {
     this.end()
+    this.seen = undefined
     this.refusal = reason
     if (!this.visit.waits(this, reason)) this.giveUp()
   }
