@@ -5,12 +5,15 @@
  * addresses: who starts the cluster again on the same directory must start the same nodes at the same
  * ports. A plan that was made is therefore read, not made anew, and a flag that contradicts it is an error.
  */
+import * as FileTrouble from "@effect-raft/storage-file/FileTrouble"
+import * as NewDirectory from "@effect-raft/storage-file/NewDirectory"
 import type * as Address from "@effect-raft/transport-tcp/Address"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import type * as PlatformError from "effect/PlatformError"
 import * as Schema from "effect/Schema"
+import * as BlockedPorts from "./BlockedPorts.ts"
 import { type CommandFailed, fail, misuse } from "./ExitCode.ts"
 import * as FileError from "./FileError.ts"
 import * as Ports from "./Ports.ts"
@@ -96,6 +99,7 @@ export const resolve = Effect.fnUntraced(
     }
     const nodes = wishes.nodes ?? 3
     const basePort = wishes.basePort ?? (yield* chooseBasePort(nodes))
+    yield* refuseBlockedPorts(basePort, nodes)
     return layOut(path, directory, { clusterId: wishes.clusterId ?? "effect-raft", basePort, nodes })
   },
   (resolved, { directory }) => Effect.catchTag(resolved, "PlatformError", unusable(directory))
@@ -118,7 +122,10 @@ export const keep = Effect.fnUntraced(
     const path = yield* Path.Path
     const file = path.join(directory, planFileName)
     const saved: SavedPlan = { clusterId, basePort, nodes: nodes.length }
-    yield* fs.makeDirectory(directory, { recursive: true })
+    yield* Effect.try({
+      try: () => NewDirectory.make(directory),
+      catch: (cause) => unusableAs(directory, FileTrouble.describe(cause))
+    })
     yield* fs.writeFileString(
       `${file}.new`,
       `${yield* Effect.orDie(Schema.encodeEffect(SavedPlanJson)(saved))}\n`
@@ -129,7 +136,10 @@ export const keep = Effect.fnUntraced(
 )
 
 const unusable = (directory: string) => (error: PlatformError.PlatformError) =>
-  Effect.fail(fail(`${directory} cannot be used for a cluster: ${FileError.describe(error)}`))
+  Effect.fail(unusableAs(directory, FileError.describe(error)))
+
+const unusableAs = (directory: string, detail: string) =>
+  fail(`${directory} cannot be used for a cluster: ${detail}`)
 
 const refuseContradiction = (
   wishes: Wishes,
@@ -148,6 +158,23 @@ const refuseContradiction = (
     )
   )
 }
+
+/** Where HTTP would be at a port that nobody's browser opens; the nodes themselves would not see their own state. */
+const refuseBlockedPorts = (base: number, nodes: number): Effect.Effect<void, CommandFailed> => {
+  const at = blockedAt(base, nodes)
+  if (at === undefined) return Effect.void
+  let next = base + 1
+  while (blockedAt(next, nodes) !== undefined) next++
+  return Effect.fail(
+    misuse(
+      `--base-port ${base} would put HTTP of node n${at} at port ${httpPort(base, at)}; ` +
+        `${BlockedPorts.consequence}. Take another, such as --base-port ${next}`
+    )
+  )
+}
+
+const blockedAt = (base: number, nodes: number): number | undefined =>
+  positions(nodes).find((position) => BlockedPorts.isBlocked(httpPort(base, position)))
 
 const flagOf = { nodes: "--nodes", basePort: "--base-port", clusterId: "--cluster-id" } as const
 

@@ -115,6 +115,13 @@ const parseAll = (text: string, isGood: (url: string) => boolean, wanted: string
   return [first, ...rest]
 }
 
+/** A flag that takes the address of an HTTP server. */
+export const httpUrl = (flag: string) =>
+  Flag.String(flag).pipe(
+    Flag.withMetavar("URL"),
+    Flag.filter(isHttpUrl, () => "an HTTP address, such as http://127.0.0.1:7101")
+  )
+
 const isHttpUrl = (text: string): boolean => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
 
 /** The nodes to ask, and how long; for what only HTTP offers. */

@@ -21,6 +21,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as NodeHttp from "node:http"
+import * as BlockedPorts from "./BlockedPorts.ts"
 import * as CompiledCode from "./CompiledCode.ts"
 import { fail } from "./ExitCode.ts"
 import { handOver } from "./HandOver.ts"
@@ -71,6 +72,7 @@ export const run = (options: NodeOptions) =>
         ...Option.toArray(clientsAtOf(options)).map((address) => `clients at ${address}`)
       ].join(", ")
     )
+    yield* warnOfBlockedPort(options)
     yield* Effect.forkChild(CompiledCode.keep)
     yield* Effect.forkChild(LeadershipLog.keep(raft.changes))
     return yield* Effect.onInterrupt(raft.failure, () => handOver(raft, options.electionTimeoutMillis))
@@ -78,6 +80,14 @@ export const run = (options: NodeOptions) =>
     Effect.provide(layerOf(options)),
     Effect.mapError((error) => fail(describe(options, error)))
   )
+
+/** The node itself works there, also for `curl`, so that it starts. */
+const warnOfBlockedPort = ({ httpUrl }: NodeOptions): Effect.Effect<void> => {
+  const port = Number(new URL(httpUrl).port)
+  return BlockedPorts.isBlocked(port)
+    ? Effect.logWarning(`Clients are told of ${httpUrl}, but ${BlockedPorts.consequence}; take another port`)
+    : Effect.void
+}
 
 const layerOf = (options: NodeOptions) =>
   KvServer.layer({ url: options.httpUrl }).pipe(

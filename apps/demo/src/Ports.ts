@@ -33,7 +33,7 @@ export const taken = (ports: ReadonlyArray<number>): Effect.Effect<ReadonlyArray
 /**
  * A base port of which all `portsOf(base)` are free. Drawn from below the range that the system takes
  * the ports of outgoing connections from: a node that was killed gets the same port again, and nobody
- * must have taken it meanwhile. And from above 10080, the highest port that `fetch` and browsers do not dial.
+ * must have taken it meanwhile. And from above the ports that browsers do not dial (`BlockedPorts`).
  */
 export const freeBase = Effect.fnUntraced(function* (portsOf: (base: number) => ReadonlyArray<number>) {
   for (let attempt = 0; attempt < 50; attempt++) {

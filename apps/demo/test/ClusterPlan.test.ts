@@ -52,6 +52,20 @@ layer(NodeServices.layer, { excludeTestServices: true })("the plan of a director
     })
   )
 
+  it.effect("of new nodes has HTTP where browsers dial it", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      // 6665 to 6669 are blocked.
+      const error = yield* Effect.flip(ClusterPlan.resolve({ directory, basePort: 6_562 }, from20000))
+      expect(error.message).toContain("--base-port 6562 would put HTTP of node n3 at port 6665")
+      expect(error.message).toContain("--base-port 6569")
+      expect(error.exitCode).toBe(2)
+      const fewer = yield* ClusterPlan.resolve({ directory, basePort: 6_562, nodes: 2 }, from20000)
+      yield* ClusterPlan.keep(fewer)
+      expect(yield* ClusterPlan.resolve({ directory, basePort: 6_562 }, from20000)).toEqual(fewer)
+    })
+  )
+
   it.effect("that cannot be read is named and left alone", () =>
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem

@@ -8,6 +8,7 @@ import * as NodeFs from "node:fs"
 import * as Net from "node:net"
 import * as ClusterPlan from "../src/ClusterPlan.ts"
 import * as Ports from "../src/Ports.ts"
+import * as Command from "./Command.ts"
 import { run, scenario, temporaryDirectory } from "./Command.ts"
 import type { Ended } from "./Command.ts"
 import * as Http from "./Http.ts"
@@ -78,6 +79,19 @@ describe("a port in use", () => {
     })
   )
 
+  scenario("for native clients stops serve too, which says that it is for them", () =>
+    Effect.gen(function* () {
+      const place = yield* alone
+      yield* occupy(place.clientsPort)
+      const address = `127.0.0.1:${place.clientsPort}`
+      expectPlain(
+        yield* run(["serve", ...place.flags, "--clients", address]),
+        1,
+        new RegExp(`Cannot listen for clients at ${address}: the address is in use`)
+      )
+    })
+  )
+
   scenario("stops up before it starts anything", () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory
@@ -86,6 +100,27 @@ describe("a port in use", () => {
       const ended = yield* run(["up", "--directory", directory, "--base-port", String(base)])
       expectPlain(ended, 1, new RegExp(`Port ${base + 103} \\(HTTP, node n3\\) is in use`))
       expect(ended.stdout).toBe("")
+    })
+  )
+})
+
+describe("the address that a node's HTTP clients are told", () => {
+  scenario("is refused if it is none", () =>
+    Effect.gen(function* () {
+      const place = yield* alone
+      const ended = yield* run(["serve", ...place.flags, "--http-url", "nonsense"])
+      expectPlain(ended, 2, /--http-url: "nonsense".*an HTTP address, such as/)
+    })
+  )
+
+  scenario("is warned of if no browser dials its port", () =>
+    Effect.gen(function* () {
+      const place = yield* alone
+      const running = yield* Command.start(["serve", ...place.flags, "--http-url", "http://127.0.0.1:6000"])
+      yield* running.says(/ready: http:\/\/127.0.0.1:6000/)
+      yield* Effect.repeat(Effect.sleep(10), {
+        until: () => running.stderr().includes("but browsers and fetch do not dial it")
+      })
     })
   )
 })
@@ -139,6 +174,27 @@ describe("a directory", () => {
       expect(fingerprint(place.directory)).toEqual(before)
     })
   )
+})
+
+describe.skipIf(process.platform !== "linux")("a directory that no file system takes", () => {
+  const nowhere = "/proc/effect-raft"
+
+  scenario("is refused by serve", () =>
+    Effect.gen(function* () {
+      const place = yield* alone
+      const flags = place.flags.map((flag) => (flag === place.directory ? nowhere : flag))
+      expectPlain(yield* run(["serve", ...flags]), 1, /directory failed on \/proc.*takes no new directory/)
+    })
+  )
+
+  for (const command of ["up", "demo"])
+    scenario(`is refused by ${command}, before a node is started`, () =>
+      Effect.gen(function* () {
+        const base = yield* Effect.orDie(Ports.freeBase((from) => ClusterPlan.portsFrom(from, 3)))
+        const ended = yield* run([command, "--directory", nowhere, "--base-port", String(base)])
+        expectPlain(ended, 1, /\/proc\/effect-raft cannot be used for a cluster: .*takes no new directory/)
+      })
+    )
 })
 
 const isNot = (unwanted: string) => (flag: string, at: number, all: ReadonlyArray<string>) =>

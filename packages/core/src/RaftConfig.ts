@@ -83,13 +83,14 @@ export class RaftConfig extends Schema.Class<RaftConfig>("effect-raft/RaftConfig
      * A state that is small is written sooner, which keeps the log short: when the log since the last
      * snapshot is twice as long as that snapshot, but not below this many bytes.
      */
-    snapshotAtLeastBytes: positive(16 * 1024 * 1024),
+    snapshotAtLeastBytes: positive(2 * 1024 * 1024),
     /** Entries that stay in the log before a snapshot, for followers that are a little behind. */
     snapshotTrailingEntries: natural(10_000),
     /**
      * Bytes of entries that stay at most, and no more than a quarter of what the snapshot covers, where that is
-     * above 4 MiB. The log is then no longer than this and `snapshotEveryBytes`. While a follower gets a snapshot and
-     * catches up, its leader's log goes back to the snapshot before.
+     * above 512 KiB; a leader keeps up to all of them for a follower that answers and lacks them. The log is then no
+     * longer than this and `snapshotEveryBytes`. While a follower gets a snapshot and catches up, its leader's log
+     * goes back to the snapshot before, or by so many bytes where snapshots are closer together.
      */
     snapshotTrailingBytes: natural(16 * 1024 * 1024),
     /** Size of one piece of a snapshot on its way to a follower. */

@@ -148,7 +148,9 @@ export const make = <Command, Reply, View>(
       slots,
       tracer,
       snapshots: store.snapshots,
-      onPortion: snapshotter.consider,
+      onPortion: (moment) => {
+        if (SnapshotLabel.isPossible(node.state.configurations, moment.place)) snapshotter.consider(moment)
+      },
       onRestored: snapshotter.restored
     })
     const receiver = yield* SnapshotReceiver.make({
@@ -181,6 +183,8 @@ export const make = <Command, Reply, View>(
       send: (to, message) => send(to, message)
     })
 
+    /** Peers with whom there is a connection, as far as the transport tells. */
+    const found = new Set<NodeId>()
     const endpoint = yield* transport
       .open({
         ...identity,
@@ -198,8 +202,13 @@ export const make = <Command, Reply, View>(
             forwarder.onMessage(from, message)
           },
           onPeerLost: (peer) => {
+            found.delete(peer)
             forwarder.onPeerLost(peer)
             mailbox.signal({ _tag: "PeerLost", peer })
+          },
+          onPeerFound: (peer) => {
+            found.add(peer)
+            mailbox.signal({ _tag: "PeersFound", peers: Array.from(found) })
           }
         }
       })

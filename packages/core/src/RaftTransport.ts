@@ -4,10 +4,11 @@
  * Raft asks little of a network: messages may be lost, delayed, doubled or reordered, but not forged.
  * So `send` never waits and never fails; a message that cannot be queued is dropped. What the transport
  * adds is identity (both ends agree on cluster, group and protocol before a message passes) and the
- * news that a peer's connection broke, which lets a follower stand for election before its timer ends.
+ * news that a peer's connection broke, or that there is one, which lets a follower stand for election before
+ * its timer ends.
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { PeerAddress } from "./Membership.ts"
@@ -15,13 +16,14 @@ import { NodeId } from "./NodeId.ts"
 import type { ClusterId, GroupId } from "./NodeId.ts"
 import type { RaftMessage } from "./RaftMessage.ts"
 
-/** The listening address is taken, or cannot be bound. */
+/** The listening address is taken, or cannot be bound; who would have called there are a node's peers unless said. */
 export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFailed", {
+  callers: Schema.Literals(["peers", "clients"]).pipe(Schema.withConstructorDefault(Effect.succeed("peers"))),
   address: Schema.String,
   detail: Schema.String
 }) {
   override get message() {
-    return `Cannot listen for peers at ${this.address}: ${this.detail}`
+    return `Cannot listen for ${this.callers} at ${this.address}: ${this.detail}`
   }
 }
 
@@ -50,6 +52,8 @@ export interface TransportHandler {
   readonly onMessage: (from: NodeId, message: RaftMessage) => void
   /** A connection with this peer broke: it may be dead. May be called more than once, or never. */
   readonly onPeerLost: (peer: NodeId) => void
+  /** There is a connection with this peer, where there was none. May be called more than once, or never. */
+  readonly onPeerFound?: (peer: NodeId) => void
 }
 
 /** Who opens an endpoint, and whom it will talk to. */

@@ -21,7 +21,10 @@ import type { Term } from "./Term.ts"
 export interface ApplyMeta {
   readonly index: LogIndex
   readonly term: Term
-  /** The leader's clock when it took the command, in milliseconds since the epoch. */
+  /**
+   * The leader's clock when it took the command, in milliseconds since the epoch. Never less than in the entry before;
+   * after the leader's clock was set it comes near to it by and by (`consensus/LogClock`).
+   */
   readonly timestampMillis: number
   /**
    * The version that the group runs at this command, 0 at first. A machine that has learnt to do something

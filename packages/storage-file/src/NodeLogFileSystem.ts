@@ -10,13 +10,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Fs from "node:fs"
-import { dirname, join, resolve } from "node:path"
+import { join, resolve } from "node:path"
 import type { StorageError } from "@effect-raft/core/RaftStorage"
 import * as DirectoryLock from "./DirectoryLock.ts"
 import { FlushPlace } from "./FlushPlace.ts"
 import { ioFailed } from "./IoError.ts"
 import { LogFileSystem } from "./LogFileSystem.ts"
 import type { LogDirectory, LogFile, ReadableDirectory, ReadableFile } from "./LogFileSystem.ts"
+import * as NewDirectory from "./NewDirectory.ts"
 import * as Preallocation from "./Preallocation.ts"
 
 const attempt = <A>(operation: string, location: string, call: () => A) =>
@@ -43,35 +44,9 @@ const renaming = (
 
 const openDirectory = Effect.fnUntraced(function* (path: string) {
   const directory = resolve(path)
-  yield* attempt("make the directory", directory, () => makeDurably(directory))
+  yield* attempt("make the directory", directory, () => NewDirectory.make(directory))
   return toLogDirectory(directory)
 })
-
-/**
- * Makes the directory with its parents, and syncs each directory that got a new name in it. By hand,
- * because Node's own recursive form never comes back where a file system takes no directory (/proc).
- */
-const makeDurably = (directory: string): void => {
-  const found = Fs.statSync(directory, { throwIfNoEntry: false })
-  if (found?.isDirectory() === true) return
-  if (found === undefined) makeDurably(dirname(directory))
-  try {
-    Fs.mkdirSync(directory)
-  } catch (cause) {
-    // Another node may have made it just now.
-    if (Fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true) throw cause
-  }
-  syncDirectory(dirname(directory))
-}
-
-const syncDirectory = (path: string): void => {
-  const descriptor = Fs.openSync(path, "r")
-  try {
-    Fs.fsyncSync(descriptor)
-  } finally {
-    Fs.closeSync(descriptor)
-  }
-}
 
 const syncDirectoryInPool = (path: string) =>
   Effect.acquireUseRelease(

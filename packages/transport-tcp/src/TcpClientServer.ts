@@ -93,4 +93,4 @@ export const layer = (options: Options): Layer.Layer<ClientAddress, TransportErr
   Layer.effect(ClientAddress, make(options))
 
 const listenFailed = (address: string, detail: string) =>
-  Effect.fail(new TransportError({ reason: new ListenFailed({ address, detail }) }))
+  Effect.fail(new TransportError({ reason: new ListenFailed({ callers: "clients", address, detail }) }))

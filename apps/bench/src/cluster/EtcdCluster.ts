@@ -27,6 +27,10 @@ export const make = Effect.fnUntraced(function* (options: {
   readonly directory: string
   readonly size: number
   readonly timing?: Timing
+  /** How it is called in the tables, where that is not "etcd". */
+  readonly subject?: string
+  /** More flags for each member. */
+  readonly flags?: ReadonlyArray<string>
 }) {
   const fs = yield* FileSystem.FileSystem
   yield* Effect.orDie(fs.makeDirectory(options.directory, { recursive: true }))
@@ -57,7 +61,8 @@ export const make = Effect.fnUntraced(function* (options: {
         `--initial-advertise-peer-urls=http://${peer}`,
         `--initial-cluster=${initialCluster}`,
         "--log-level=error",
-        ...timing
+        ...timing,
+        ...(options.flags ?? [])
       ],
       logFile: NodePath.join(options.directory, `${id}.log`),
       clientAddress: client,
@@ -65,7 +70,7 @@ export const make = Effect.fnUntraced(function* (options: {
     })
   )
   return {
-    subject: "etcd",
+    subject: options.subject ?? "etcd",
     protocol: "etcd",
     members,
     addressOf: ({ clientAddress }) => clientAddress,

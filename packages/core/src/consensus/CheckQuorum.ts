@@ -8,6 +8,7 @@
 import * as Membership from "../Membership.ts"
 import type { Emit } from "./Action.ts"
 import * as Following from "./Following.ts"
+import * as LogClock from "./LogClock.ts"
 import type { Leader, NodeState, Stamp } from "./NodeState.ts"
 import { otherVoters } from "./NodeState.ts"
 import * as Quorum from "./Quorum.ts"
@@ -25,7 +26,11 @@ export const onHeartbeatDue = (before: NodeState, stamp: Stamp, emit: Emit): Nod
   if (stamp.nowMillis - disk.sinceMillis >= state.config.electionTimeoutMillis) {
     return Following.becomeFollower(state, { term: state.currentTerm, leader: null }, stamp, emit)
   }
-  return { ...state, role: { ...role, beat: role.beat + 1, beatMillis: stamp.nowMillis, disk } }
+  const beatTimeMillis = LogClock.nowOf(role, stamp)
+  return {
+    ...state,
+    role: { ...role, beat: role.beat + 1, beatMillis: stamp.nowMillis, beatTimeMillis, disk }
+  }
 }
 
 /**

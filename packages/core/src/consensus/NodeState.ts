@@ -66,6 +66,8 @@ export interface Leader {
   readonly beat: number
   /** When the last heartbeat was due, or the term began. */
   readonly beatMillis: number
+  /** What time it was in the log then (see LogClock). */
+  readonly beatTimeMillis: number
   /** Since when its own disk has made no progress, as of the last heartbeat. */
   readonly disk: { readonly persisted: number; readonly sinceMillis: number }
   /** While it hands over. It takes no commands then. */
@@ -131,7 +133,7 @@ export interface NodeState {
 export interface Stamp {
   /** Monotonic clock, in milliseconds: for everything that is waited for. */
   readonly nowMillis: number
-  /** Wall clock, in milliseconds since the epoch: only written into entries. */
+  /** Wall clock, in milliseconds since the epoch: what time in the log goes after (see LogClock). */
   readonly wallMillis: number
   /** A draw from [0, 1), for the election timeout. */
   readonly jitter: number
@@ -190,6 +192,11 @@ export const initial = (options: {
 export const electionDelayMillis = (config: RaftConfig, jitter: number): number =>
   config.electionTimeoutMillis +
   Math.floor((config.electionTimeoutMillis * jitter) / (1 + config.electionPriority))
+
+/** A node that leads. */
+export type Leading = NodeState & { readonly role: Leader }
+
+export const isLeading = (state: NodeState): state is Leading => state.role._tag === "Leader"
 
 /** Who leads, as far as this node knows. */
 export const leaderOf = (state: NodeState): NodeId | null => {

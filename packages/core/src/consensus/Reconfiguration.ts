@@ -17,14 +17,12 @@ import * as Configurations from "./Configurations.ts"
 import * as Following from "./Following.ts"
 import * as LeadershipTransfer from "./LeadershipTransfer.ts"
 import * as NextMembership from "./NextMembership.ts"
-import type { Leader, NodeState, Stamp } from "./NodeState.ts"
-import { peersOf } from "./NodeState.ts"
+import type { Leading, NodeState, Stamp } from "./NodeState.ts"
+import { isLeading, peersOf } from "./NodeState.ts"
 import * as Progress from "./Progress.ts"
 import * as Quorum from "./Quorum.ts"
 import * as RaftLog from "./RaftLog.ts"
 import * as Replication from "./Replication.ts"
-
-type Leading = NodeState & { readonly role: Leader }
 
 /** Somebody asks for a change. It is begun at once, or refused with the reason. */
 export const onRequested = (
@@ -47,8 +45,6 @@ export const onRequested = (
   emit({ _tag: "MembershipAppended", requestId, index, term: state.currentTerm })
   return append(state, next, stamp, emit)
 }
-
-const isLeading = (state: NodeState): state is Leading => state.role._tag === "Leader"
 
 const nextMembership = (
   state: Leading,

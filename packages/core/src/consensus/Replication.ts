@@ -15,8 +15,9 @@ import type { Emit } from "./Action.ts"
 import * as Commitment from "./Commitment.ts"
 import * as Durable from "./Durable.ts"
 import * as Lease from "./Lease.ts"
-import type { Leader, NodeState, Stamp } from "./NodeState.ts"
-import { peersOf } from "./NodeState.ts"
+import * as LogClock from "./LogClock.ts"
+import type { Leader, Leading, NodeState, Stamp } from "./NodeState.ts"
+import { isLeading, peersOf } from "./NodeState.ts"
 import { PeerProgress } from "./PeerProgress.ts"
 import * as Progress from "./Progress.ts"
 import * as RaftLog from "./RaftLog.ts"
@@ -30,7 +31,7 @@ import * as Rounds from "./Rounds.ts"
 export const beginTerm = (state: NodeState, stamp: Stamp, emit: Emit): NodeState => {
   const noOpIndex = LogIndex.plus(state.log.lastIndex, 1)
   const progress = Progress.initial({ nextIndex: noOpIndex, nowMillis: stamp.nowMillis })
-  const leading: NodeState = {
+  const leading: Leading = {
     ...state,
     role: {
       _tag: "Leader",
@@ -42,6 +43,7 @@ export const beginTerm = (state: NodeState, stamp: Stamp, emit: Emit): NodeState
       roundStarts: [],
       beat: 0,
       beatMillis: stamp.nowMillis,
+      beatTimeMillis: LogClock.atTermStart(state, stamp),
       disk: { persisted: state.durability.persisted, sinceMillis: stamp.nowMillis },
       round: 0,
       answeredRound: 0,
@@ -55,7 +57,7 @@ export const beginTerm = (state: NodeState, stamp: Stamp, emit: Emit): NodeState
 
 /** Adds entries of the present term to a leader's log. */
 export const appendDrafts = (
-  state: NodeState,
+  state: Leading,
   drafts: ReadonlyArray<LogEntry.Draft>,
   stamp: Stamp,
   emit: Emit
@@ -63,12 +65,7 @@ export const appendDrafts = (
   const block = LogEntry.encodeBlock(drafts, {
     firstIndex: LogIndex.plus(state.log.lastIndex, 1),
     term: state.currentTerm,
-    // Time in the log never goes back, whatever the clocks of successive leaders say.
-    timestampMillis: Math.max(
-      stamp.wallMillis,
-      RaftLog.lastTimestampMillis(state.log),
-      state.snapshot?.lastTimestampMillis ?? 0
-    )
+    timestampMillis: LogClock.nextTimestampMillis(state, stamp)
   })
   return Durable.appendBlocks(state, [block], undefined, emit)
 }
@@ -80,7 +77,7 @@ export const onProposed = (
   stamp: Stamp,
   emit: Emit
 ): NodeState => {
-  if (state.role._tag !== "Leader") {
+  if (!isLeading(state)) {
     emit({ _tag: "ProposalsRefused", because: "NotLeader" })
     return state
   }

@@ -5,8 +5,8 @@
  * peer needs sends its snapshot instead. A follower puts it in the place of its log, unless it knows
  * better: what is committed is never replaced.
  *
- * Sending is not decided here message by message: a fiber per peer reads the snapshot piece by piece and
- * asks {@link acknowledgedBytes} how far the peer has got.
+ * Sending is not decided here message by message: a fiber per peer reads the snapshot piece by piece, asks
+ * {@link standingOf} how far the peer has got, and SnapshotWindow how far ahead of that it may be.
  */
 import * as LogIndex from "../LogIndex.ts"
 import type { NodeId } from "../NodeId.ts"
@@ -24,6 +24,7 @@ import { leaderOf } from "./NodeState.ts"
 import * as Progress from "./Progress.ts"
 import * as RaftLog from "./RaftLog.ts"
 import * as ReadIndex from "./ReadIndex.ts"
+import type * as SnapshotWindow from "./SnapshotWindow.ts"
 
 /**
  * Brings the log of a node that starts in line with its snapshot. A crash may have come between a snapshot
@@ -185,17 +186,18 @@ export const onInstallReply = (
 }
 
 /**
- * How much of `snapshot` the peer has, in bytes; `undefined` when it needs no more of it, or nothing from
- * this node.
+ * How much of `snapshot` the peer has, and when it was heard; `undefined` when it needs no more of it, or nothing
+ * from this node.
  */
-export const acknowledgedBytes = (
+export const standingOf = (
   state: NodeState,
   peer: NodeId,
   snapshot: SnapshotMeta
-): number | undefined => {
+): SnapshotWindow.Standing | undefined => {
   const progress = state.role._tag === "Leader" ? state.role.progress.get(peer) : undefined
   if (progress === undefined || progress.matchIndex >= snapshot.lastIndex) return undefined
-  return progress.transfer?.snapshotId === snapshot.id ? progress.transfer.offset : 0
+  const { contactMillis, isLost, transfer } = progress
+  return { offset: transfer?.snapshotId === snapshot.id ? transfer.offset : 0, contactMillis, isLost }
 }
 
 /** The log has lost what follows `snapshot`: whoever installs it needs the next one at once. */

@@ -2,19 +2,17 @@
  * The fiber that sends one peer the snapshot, when the peer needs what is in the log no more.
  *
  * It is a lane of its own: heartbeats, and appends to other peers, go on beside it. Pieces go out ahead of the
- * answers, within a window; when no answer comes for an election timeout it starts over from where the peer has
- * got to, or with a newer snapshot where this one would be of no use any more. It ends when the peer has it,
- * and sleeps until it is needed again.
+ * answers, within a window (SnapshotWindow); to a silent peer it goes on from where that has got to, or with a newer
+ * snapshot where this one would be of no use any more. It ends when the peer has it, and sleeps until it is needed
+ * again.
  */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Snapshotting from "../consensus/Snapshotting.ts"
+import * as SnapshotWindow from "../consensus/SnapshotWindow.ts"
 import type { NodeId } from "../NodeId.ts"
 import type { SnapshotReader, StorageError } from "../RaftStorage.ts"
 import type { RoleContext } from "./Role.ts"
-
-/** Pieces under way at a time: as many as cover the time until a follower's answer, which writes what it gets. */
-const windowPieces = 16
 
 /** Pieces that are read from the disk at a time. */
 const readPieces = 4
@@ -49,35 +47,24 @@ const transfer = (node: RoleContext, peer: NodeId, moved: Latch.Latch, reader: S
   Effect.gen(function* () {
     const { electionTimeoutMillis, snapshotPieceBytes } = node.state().config
     const { meta, sizeBytes } = reader
+    const terms = { sizeBytes, pieceBytes: snapshotPieceBytes, patienceMillis: electionTimeoutMillis }
     const pieceAt = pieces(reader, snapshotPieceBytes)
-    let sent = 0
-    let isWholeSent = false
-    let acknowledged = 0
-    let progressMillis = node.nowMillis()
+    let window = SnapshotWindow.initial
     while (true) {
-      const got = Snapshotting.acknowledgedBytes(node.state(), peer, meta)
-      if (got === undefined) return
-      if (got !== acknowledged) {
-        acknowledged = got
-        // What the peer has kept from an earlier transfer is not sent again.
-        sent = Math.max(sent, acknowledged)
-        progressMillis = node.nowMillis()
-      } else if (node.nowMillis() - progressMillis >= electionTimeoutMillis) {
-        if (Snapshotting.isOutdated(node.state(), meta)) return
-        sent = acknowledged
-        isWholeSent = false
-        progressMillis = node.nowMillis()
-      }
-      if (isWholeSent || sent - acknowledged >= windowPieces * snapshotPieceBytes) {
+      const standing = Snapshotting.standingOf(node.state(), peer, meta)
+      if (standing === undefined) return
+      window = SnapshotWindow.look(window, standing, node.nowMillis(), terms)
+      if (!window.isFlowing && Snapshotting.isOutdated(node.state(), meta)) return
+      if (!SnapshotWindow.hasRoom(window, terms)) {
         moved.closeUnsafe()
         yield* Effect.timeoutOption(Latch.await(moved), electionTimeoutMillis)
         continue
       }
-      const data = yield* pieceAt(sent)
+      const { sentBytes: offset } = window
+      const data = yield* pieceAt(offset)
       const { currentTerm: term } = node.state()
-      node.send(peer, { _tag: "InstallSnapshot", term, snapshot: meta, sizeBytes, offset: sent, data })
-      sent += data.byteLength
-      isWholeSent = sent >= sizeBytes
+      node.send(peer, { _tag: "InstallSnapshot", term, snapshot: meta, sizeBytes, offset, data })
+      window = SnapshotWindow.sent(window, data.byteLength, node.nowMillis())
       // A piece at a time, so that a large snapshot does not hold up the event loop.
       yield* Effect.yieldNow
     }

@@ -16,6 +16,7 @@ import * as MembershipSafety from "./invariants/MembershipSafety.ts"
 import * as Monotonicity from "./invariants/Monotonicity.ts"
 import * as Permanence from "./invariants/Permanence.ts"
 import * as ReadRounds from "./invariants/ReadRounds.ts"
+import * as SnapshotMembership from "./invariants/SnapshotMembership.ts"
 import * as StateMachineSafety from "./invariants/StateMachineSafety.ts"
 import * as TransferBound from "./invariants/TransferBound.ts"
 
@@ -34,6 +35,7 @@ export const make = (onViolation: (violation: Violation) => void = () => {}): In
     LeaderCompleteness.make(),
     StateMachineSafety.make(),
     MembershipSafety.make(),
+    SnapshotMembership.make(),
     ReadRounds.make(),
     LeaseSafety.make(),
     TransferBound.make(),

@@ -14,6 +14,7 @@ import * as RaftLog from "../../src/consensus/RaftLog.ts"
 import * as Transition from "../../src/consensus/Transition.ts"
 import * as LogEntry from "../../src/LogEntry.ts"
 import type { LogIndex } from "../../src/LogIndex.ts"
+import type { SnapshotMeta } from "../../src/Snapshot.ts"
 import type { Term } from "../../src/Term.ts"
 import * as Invariants from "../../src/testing/Invariants.ts"
 import type { Options } from "../../src/testing/RaftTest.ts"
@@ -31,6 +32,7 @@ interface Given {
   readonly votedFor?: string
   /** Whether term and vote are on disk. Default true. */
   readonly isDurable?: boolean
+  readonly snapshot?: SnapshotMeta
 }
 
 const state = (given: Given): NodeState.NodeState => {
@@ -57,6 +59,7 @@ const state = (given: Given): NodeState.NodeState => {
     hasUrged: false,
     beat: 0,
     beatMillis: 0,
+    beatTimeMillis: 0,
     roundStarts: [],
     disk: { persisted: 0, sinceMillis: 0 },
     round: 0,
@@ -67,6 +70,7 @@ const state = (given: Given): NodeState.NodeState => {
   }
   return {
     ...initial,
+    snapshot: given.snapshot,
     role: given.role === "Leader" ? leader : initial.role,
     commitIndex: (given.commit ?? 0) as LogIndex,
     durability: { ...initial.durability, hardState: given.isDurable === false ? 1 : 0 }
@@ -98,12 +102,30 @@ class History {
   }
 
   applies(name: string, terms: ReadonlyArray<number>, firstIndex = 1): this {
-    for (const block of Build.blocks(terms, firstIndex)) {
-      for (const entry of LogEntry.entries(block))
-        this.all.tracerOf(Build.id(name)).onApplied?.(entry, undefined)
-    }
+    for (const block of Build.blocks(terms, firstIndex)) this.appliesBlock(name, block)
     return this
   }
+
+  appliesBlock(name: string, block: LogEntry.EntryBlock): this {
+    for (const entry of LogEntry.entries(block))
+      this.all.tracerOf(Build.id(name)).onApplied?.(entry, undefined)
+    return this
+  }
+}
+
+/** A configuration of so many voters is applied at index 2, and a snapshot of n1 taken at `index`. */
+const growsTo = (
+  history: History,
+  voters: number,
+  taken: { readonly index: number; readonly voters: number }
+) => {
+  const block = Build.configuration({ index: 2, term: 1 }, Build.membership({ voters }))
+  const snapshot = Build.snapshot({ index: taken.index, term: 1 }, { membership: Build.membership(taken) })
+  return history
+    .starts("n1", { term: 1 })
+    .applies("n1", [1])
+    .appliesBlock("n1", block)
+    .turns("n1", { term: 1, log: [1, 1], commit: 2 }, { term: 1, log: [1, 1], commit: 2, snapshot })
 }
 
 type Blocks = ReadonlyArray<LogEntry.EntryBlock>
@@ -188,6 +210,19 @@ describe("histories", () => {
       .turns("n1", leader(1, [1, 1, 1]), leader(1, [1, 1, 1], 2))
       .turns("n2", { term: 1, log: [1, 1, 1] }, { term: 2, log: [1, 1, 2] })
       .turns("n3", { term: 1, log: [1] }, { term: 2, log: [1] })
+  )
+
+  violates("Snapshot Membership", "a snapshot carries a configuration that came after it", (history) =>
+    growsTo(history, 4, { index: 1, voters: 4 })
+  )
+  violates("Snapshot Membership", "a snapshot carries a configuration that was replaced", (history) =>
+    growsTo(history, 4, { index: 2, voters: 3 })
+  )
+  holds("Snapshot Membership", "a snapshot carries the configuration of its last entry", (history) =>
+    growsTo(history, 4, { index: 2, voters: 4 })
+  )
+  holds("Snapshot Membership", "a snapshot carries that which was in force there", (history) =>
+    growsTo(history, 4, { index: 1, voters: 3 })
   )
 
   violates("State Machine Safety", "two nodes apply different entries at an index", (history) =>

@@ -10,6 +10,7 @@ import type { MembershipChange } from "../../src/MembershipChange.ts"
 import { NodeId } from "../../src/NodeId.ts"
 import { clusterTest } from "./ClusterTest.ts"
 import type { JournalCluster } from "./ClusterTest.ts"
+import { proposeMany } from "./SnapshotKit.ts"
 
 const id = (name: string) => NodeId.make(name)
 
@@ -84,6 +85,29 @@ clusterTest(
       for (const gone of cluster.nodeIds.slice(0, 3)) yield* cluster.stop(gone)
       yield* cluster.propose("after", id("n5"))
       assert.deepStrictEqual(yield* cluster.read((journal) => journal, id("n6")), ["before", "after"])
+    })
+)
+
+clusterTest(
+  "who joins takes no snapshot of a time at which it does not know the members",
+  {
+    size: 3,
+    spares: 1,
+    config: { snapshotEveryEntries: 5, snapshotTrailingEntries: 1_000, maxInflightEntries: 1 }
+  },
+  (cluster) =>
+    Effect.gen(function* () {
+      const leader = yield* cluster.awaitLeader()
+      yield* proposeMany(cluster, 8, leader)
+      // It is sent the whole log, in which the first members do not stand.
+      yield* join(cluster, id("n4"))
+      yield* proposeMany(cluster, 8, leader)
+      yield* cluster.until("it has a snapshot", () => cluster.state(id("n4")).snapshot !== undefined)
+      const { snapshot } = cluster.state(id("n4"))
+      assert.deepStrictEqual(
+        snapshot?.membership.voters.map((voter) => voter.id),
+        ["n1", "n2", "n3"]
+      )
     })
 )
 

@@ -27,6 +27,7 @@ clusterTest(
     config: {
       electionTimeoutMillis: defaults.electionTimeoutMillis,
       heartbeatIntervalMillis: defaults.heartbeatIntervalMillis,
+      snapshotAtLeastBytes: 4 * megabyte,
       snapshotEveryBytes: 4 * megabyte,
       snapshotTrailingBytes: megabyte
     },

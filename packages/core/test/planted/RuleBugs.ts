@@ -208,9 +208,18 @@ export const ruleBugs: ReadonlyArray<Bug> = [
   {
     name: "time in the log goes back with the leader's clock",
     claim: "the timestamps of entries never decrease (docs/ARCHITECTURE.md)",
-    file: "consensus/Replication.ts",
+    file: "consensus/LogClock.ts",
     find: "RaftLog.lastTimestampMillis(state.log),",
     replace: "0,"
+  },
+  {
+    name: "time in the log jumps with the leader's clock",
+    claim: "a leader's clock that is set makes nobody's session expire (docs/decisions/0047)",
+    file: "consensus/LogClock.ts",
+    find: "const fastest = 2",
+    replace: "const fastest = Number.MAX_SAFE_INTEGER",
+    unseen:
+      "a session that expires too soon does so on every node at the same entry, which is all that clients are promised"
   },
 
   // --- reads --------------------------------------------------------------------------------------

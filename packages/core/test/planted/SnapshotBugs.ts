@@ -107,10 +107,17 @@ export const snapshotBugs: ReadonlyArray<Bug> = [
   {
     name: "time in the log begins anew behind a snapshot",
     claim: "the timestamps of entries never decrease (docs/ARCHITECTURE.md)",
-    file: "consensus/Replication.ts",
+    file: "consensus/LogClock.ts",
     find: "state.snapshot?.lastTimestampMillis ?? 0",
     replace: "0",
     aim: Aims.all(Aims.usurped, Aims.compacting, Aims.jumpyClocks)
+  },
+  {
+    name: "a snapshot carries the newest membership, not that of its index",
+    claim: "the snapshot includes the latest configuration in the log as of last included index (paper, 7)",
+    file: "internal/SnapshotLabel.ts",
+    find: "membership: Configurations.at(configurations, index)",
+    replace: "membership: Configurations.latest(configurations).membership"
   },
   {
     name: "callers whose entries a snapshot covers are forgotten",

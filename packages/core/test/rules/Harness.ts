@@ -39,6 +39,8 @@ export interface Given {
 /** The node as the test sees it. Everything that it says or does is of the last thing that happened. */
 export class Subject {
   nowMillis = 0
+  /** How far its wall clock is ahead of its monotonic one. */
+  private wallOffsetMillis = 0
   jitter = 0
   /** Messages that left the node since the last thing happened to it. */
   sent: Array<readonly [to: string, message: RaftMessage]> = []
@@ -64,7 +66,11 @@ export class Subject {
         blocks: Build.blocks(given.log ?? [], base.index + 1)
       },
       snapshot: given.snapshot === undefined ? undefined : Build.snapshot(given.snapshot, { membership }),
-      stamp: () => ({ nowMillis: this.nowMillis, wallMillis: this.nowMillis, jitter: this.jitter }),
+      stamp: () => ({
+        nowMillis: this.nowMillis,
+        wallMillis: this.nowMillis + this.wallOffsetMillis,
+        jitter: this.jitter
+      }),
       send: ({ to, message }) => this.sent.push([to, message]),
       onTurn: (turn) => this.actions.push(...turn.actions)
     })
@@ -84,6 +90,11 @@ export class Subject {
     return Array.from({ length: lastIndex - base.index }, (_, position) =>
       Number(RaftLog.termAt(this.state.log, (base.index + position + 1) as LogIndex))
     )
+  }
+
+  /** The time in its last entry. */
+  get lastTimestampMillis(): number {
+    return RaftLog.lastTimestampMillis(this.state.log)
   }
 
   /** Where its log begins. */
@@ -135,6 +146,12 @@ export class Subject {
   /** Time passes; nothing rings. */
   waits(millis: number): this {
     this.nowMillis += millis
+    return this
+  }
+
+  /** Somebody sets its wall clock. */
+  setsClock(wallOffsetMillis: number): this {
+    this.wallOffsetMillis = wallOffsetMillis
     return this
   }
 

@@ -140,7 +140,7 @@ export class PureCluster {
     const known = this.replicators.get(`${node.id}>${peer}`)
     const cursor = known?.role === roleName(node.state) ? known.cursor : Replication.initialCursor
     if (!Replication.needsSnapshot(node.state, peer, cursor)) return false
-    const offset = Snapshotting.acknowledgedBytes(node.state, peer, newest.meta)
+    const offset = Snapshotting.standingOf(node.state, peer, newest.meta)?.offset
     const piece = `${roleName(node.state)} ${newest.meta.id} ${offset} ${role.beat}`
     if (offset === undefined || this.pieces.get(`${node.id}>${peer}`) === piece) return false
     this.pieces.set(`${node.id}>${peer}`, piece)
