@@ -49,6 +49,7 @@ const introduce = (plan: ClusterPlan) =>
       ...plan.nodes.map((node) => `  ${node.id}  ${node.url}`),
       `write and read:  curl -X PUT --data-binary hello ${plan.nodes[0]?.url}/kv/greeting`,
       `                 curl ${plan.nodes.at(-1)?.url}/kv/greeting`,
+      `in a browser:    ${plan.nodes[0]?.url}`,
       `Ctrl-C stops all nodes`,
       ""
     ].join("\n")

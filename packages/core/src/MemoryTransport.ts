@@ -39,6 +39,8 @@ export interface Station {
 export interface Carrier {
   /** Takes a message on. `false` when it is certain that it will not arrive. */
   readonly carry: (from: Station, to: NodeId, message: RaftMessage) => boolean
+  /** A station opened; it is in its room. */
+  readonly opened: (station: Station) => void
   /** A station closed; it is no longer in its room. */
   readonly closed: (station: Station) => void
 }
@@ -57,6 +59,15 @@ const tellPeersLost = (station: Station): void => {
   }
 }
 
+/** Tells a station, and all who are linked with it, that they are connected. */
+const tellPeersFound = (station: Station): void => {
+  for (const other of station.room.stations.values()) {
+    if (!linked(other, station)) continue
+    other.handler.onPeerFound?.(station.nodeId)
+    station.handler.onPeerFound?.(other.nodeId)
+  }
+}
+
 const perfect: Carrier = {
   carry: (from, to, message) => {
     const receiver = from.room.stations.get(to)
@@ -64,6 +75,7 @@ const perfect: Carrier = {
     receiver.handler.onMessage(from.nodeId, message)
     return true
   },
+  opened: tellPeersFound,
   closed: tellPeersLost
 }
 
@@ -89,6 +101,7 @@ export const makeWith = (carrier: Carrier): RaftTransport["Service"] => {
       const station = { nodeId, room, handler, peers, isOpen: true }
       room.stations.set(nodeId, station)
       room.attributes.set(nodeId, options.attributes ?? {})
+      carrier.opened(station)
       return Effect.succeed(station)
     })
 

@@ -183,6 +183,8 @@ export const make = <Command, Reply, View>(
       send: (to, message) => send(to, message)
     })
 
+    /** Peers with whom there is a connection, as far as the transport tells. */
+    const found = new Set<NodeId>()
     const endpoint = yield* transport
       .open({
         ...identity,
@@ -200,8 +202,13 @@ export const make = <Command, Reply, View>(
             forwarder.onMessage(from, message)
           },
           onPeerLost: (peer) => {
+            found.delete(peer)
             forwarder.onPeerLost(peer)
             mailbox.signal({ _tag: "PeerLost", peer })
+          },
+          onPeerFound: (peer) => {
+            found.add(peer)
+            mailbox.signal({ _tag: "PeersFound", peers: Array.from(found) })
           }
         }
       })

@@ -4,7 +4,8 @@
  * Raft asks little of a network: messages may be lost, delayed, doubled or reordered, but not forged.
  * So `send` never waits and never fails; a message that cannot be queued is dropped. What the transport
  * adds is identity (both ends agree on cluster, group and protocol before a message passes) and the
- * news that a peer's connection broke, which lets a follower stand for election before its timer ends.
+ * news that a peer's connection broke, or that there is one, which lets a follower stand for election before
+ * its timer ends.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -51,6 +52,8 @@ export interface TransportHandler {
   readonly onMessage: (from: NodeId, message: RaftMessage) => void
   /** A connection with this peer broke: it may be dead. May be called more than once, or never. */
   readonly onPeerLost: (peer: NodeId) => void
+  /** There is a connection with this peer, where there was none. May be called more than once, or never. */
+  readonly onPeerFound?: (peer: NodeId) => void
 }
 
 /** Who opens an endpoint, and whom it will talk to. */

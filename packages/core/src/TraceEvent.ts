@@ -48,7 +48,8 @@ const ticket = Schema.Natural
 
 /**
  * One thing that happened. What a node is told (`Received`, `TimerFired`, `Proposed`, `ReadsRequested`,
- * `MembershipRequested`, `TransferRequested`, `PeerLost`, `Durable`, `SnapshotTaken`, `SnapshotReceived`)
+ * `MembershipRequested`, `TransferRequested`, `PeerLost`, `PeersFound`, `Durable`, `SnapshotTaken`,
+ * `SnapshotReceived`)
  * stands with the state in which it found the node; everything else with the state that it left behind.
  */
 export const TraceEvent = Schema.TaggedUnion({
@@ -82,6 +83,8 @@ export const TraceEvent = Schema.TaggedUnion({
   TransferRequested: { ...moment, to: Schema.NullOr(NodeId) },
   /** The connection with a peer broke. */
   PeerLost: { ...moment, peer: NodeId },
+  /** There are connections with these peers now. */
+  PeersFound: { ...moment, peers: Schema.Array(NodeId) },
   /** All writes up to `ticket` are on disk, so the disk holds this. */
   Durable: { ...moment, ticket, hardState: HardState, durableIndex: LogIndex },
   /** A snapshot of its own machine is whole and durable. */

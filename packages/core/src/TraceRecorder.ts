@@ -75,6 +75,8 @@ export const make = (options: Options): TraceRecorder => {
         return emit({ _tag: "TransferRequested", ...moment(), to: event.to })
       case "PeerLost":
         return emit({ _tag: "PeerLost", ...moment(), peer: event.peer })
+      case "PeersFound":
+        return emit({ _tag: "PeersFound", ...moment(), peers: event.peers })
       case "Persisted": {
         durable = underWay.findLast((write) => write.ticket <= event.ticket)?.hardState ?? durable
         underWay = underWay.filter((write) => write.ticket > event.ticket)

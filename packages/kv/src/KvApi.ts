@@ -298,6 +298,11 @@ export class KvApi extends HttpApi.make("effect-raft-kv")
       version: "1.0.0",
       description:
         "A linearizable key-value store. Any node answers any request. " +
-        "Keys stand percent-encoded in the path; slashes may stand as they are."
+        "Keys stand percent-encoded in the path; slashes may stand as they are.",
+      // Where there is a list of ways to log in, also an empty one, the page at /docs offers to.
+      transform: (spec) => ({
+        ...spec,
+        components: { schemas: (spec as OpenApi.OpenAPISpec).components.schemas }
+      })
     })
   ) {}

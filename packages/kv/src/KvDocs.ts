@@ -6,6 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as HttpApiSwagger from "effect/http-api/HttpApiSwagger"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
@@ -24,3 +25,6 @@ export const layer = Layer.unwrap(
     return HttpRouter.add("GET", path, Effect.flatten(page))
   })
 )
+
+/** Shows the page to whoever opens the node's address in a browser. */
+export const layerAtRoot = HttpRouter.add("GET", "/", Effect.succeed(HttpServerResponse.redirect(path)))

@@ -57,7 +57,11 @@ export const routerConfig = KvRoutes.routerConfig
 
 /** Serves the key-value API, and nothing else, on the app's `HttpServer`. */
 export const layer = (options?: Options) =>
-  HttpRouter.serve(routes(options), { routerConfig, disableLogger: true, disableListenLog: true })
+  HttpRouter.serve(Layer.merge(routes(options), KvDocs.layerAtRoot), {
+    routerConfig,
+    disableLogger: true,
+    disableListenLog: true
+  })
 
 /** Tells a client where the leader is, when it asked somebody else. */
 const nameLeader = HttpRouter.middleware(

@@ -169,13 +169,31 @@ describe("documents", () => {
       })
     )
   )
+
+  it.live("whoever opens the node's own address is shown that page", () =>
+    serving(({ ask }) =>
+      Effect.gen(function* () {
+        const answer = yield* ask("GET", "/")
+        assert.deepStrictEqual([answer.status, answer.headers.location], [302, "/docs"])
+      })
+    )
+  )
+
+  it.live("the page asks for no credentials, as there are none", () =>
+    serving(({ ask }) =>
+      Effect.gen(function* () {
+        const { json } = yield* ask("GET", "/openapi.json")
+        assert.deepStrictEqual(Object.keys((json as { components: object }).components), ["schemas"])
+      })
+    )
+  )
 })
 
 describe("nonsense", () => {
   it.live("an unknown path answers 404, a wrong method 405, both in JSON", () =>
     serving(({ ask }) =>
       Effect.gen(function* () {
-        for (const path of ["/", "/nothing", "/KV/a", "/status/x", "/kvs"]) {
+        for (const path of ["/nothing", "/KV/a", "/status/x", "/kvs"]) {
           const answer = yield* ask("GET", path)
           assert.strictEqual(answer.status, 404, path)
           assert.propertyVal(answer.json as object, "error", "NoSuchPath")

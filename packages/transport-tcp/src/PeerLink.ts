@@ -129,6 +129,7 @@ export class PeerLink {
       })
     }
     // A peer dials while it has no connection: one that it dialled before is dead at its end.
+    const wasAlone = this.strands.length === 0
     const replaced = this.strands.filter((other) => other.dialled === dialled)
     this.strands = [...this.strands.filter((other) => other.dialled !== dialled), strand]
     for (const other of replaced) endStrand(other, "the peer connected anew")
@@ -136,6 +137,7 @@ export class PeerLink {
     this.failingSinceMillis = undefined
     this.mayBeDead = true
     this.strands[0]?.connection.ring()
+    if (wasAlone && !this.closed) handler.onPeerFound?.(peer)
     return strand
   }
 

@@ -47,7 +47,12 @@ const flags = {
     Flag.map((address) => Address.format(address)),
     Flag.optional
   ),
-  members: Flags.membersIfAny,
+  members: Flags.membersIfAny.pipe(
+    Flag.withDescription(
+      "A node of the cluster as it begins, and where its peers reach it; once for every node, this one included. " +
+        "Afterwards the log says who belongs, and this is ignored"
+    )
+  ),
   join: Flag.Boolean("join").pipe(
     Flag.withDescription(
       "Instead of --member: belong to no cluster yet, and wait to be added by `effect-raft member add`"

@@ -31,7 +31,9 @@ export const flags = {
   ),
   basePort: Flags.intAtLeast("base-port", 1).pipe(
     Flag.withMetavar("P"),
-    Flag.withDescription("Node i listens for peers at P+i and for clients at P+100+i; 7000 by default"),
+    Flag.withDescription(
+      "Node i listens for peers at P+i, for clients by HTTP at P+100+i and for native ones at P+200+i; 7000 by default"
+    ),
     Flag.filter(
       (port) => port <= ClusterPlan.maxBasePort,
       () => `at most ${ClusterPlan.maxBasePort}`

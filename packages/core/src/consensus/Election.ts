@@ -55,9 +55,7 @@ export const mayStand = ({ self, membership, configurations, commitIndex }: Node
 export const onPeerLost = (state: NodeState, peer: NodeId, stamp: Stamp, emit: Emit): NodeState => {
   const { role } = state
   if (role._tag !== "Follower" || role.leader !== peer || Lease.isPromised(state, stamp)) return state
-  const soon =
-    stamp.nowMillis +
-    Math.floor((ElectionTurn.turnAfter(state, peer) * state.config.heartbeatIntervalMillis) / 5)
+  const soon = stamp.nowMillis + ElectionTurn.delayAfter(state, peer)
   const alone: NodeState = {
     ...state,
     role: {

@@ -24,6 +24,25 @@ const turnAmong = (voters: ReadonlyArray<NodeId>, self: NodeId, leader: NodeId |
   return leaderPlace !== -1 && leaderPlace < place ? place - 1 : place
 }
 
+/**
+ * How long this node lets others stand before it, in milliseconds, where all notice at the same moment that
+ * they may: a fifth of a heartbeat interval for each of `candidates` whose name comes before its own.
+ */
+export const delayAmong = (
+  { config, membership, self }: NodeState,
+  candidates: ReadonlySet<NodeId>
+): number => {
+  const voters = Membership.votersByName(membership).filter((voter) => candidates.has(voter))
+  return delayOf(turnAmong(voters, self, null), config)
+}
+
+/** The same, for those who have just lost `leader`. */
+export const delayAfter = (state: NodeState, leader: NodeId): number =>
+  delayOf(turnAfter(state, leader), state.config)
+
+const delayOf = (turns: number, { heartbeatIntervalMillis }: RaftConfig): number =>
+  Math.floor((turns * heartbeatIntervalMillis) / 5)
+
 /** How long a turn is: a heartbeat interval, or less where the turns of all would not fit into [t, 2t). */
 const turnMillis = (voters: number, config: RaftConfig): number =>
   Math.min(config.heartbeatIntervalMillis, config.electionTimeoutMillis / (voters || 1))

@@ -71,6 +71,12 @@ export interface PeerLost {
   readonly peer: NodeId
 }
 
+/** There are connections with these peers, with one of them since just now. */
+export interface PeersFound {
+  readonly _tag: "PeersFound"
+  readonly peers: ReadonlyArray<NodeId>
+}
+
 /** A snapshot of this node's own machine is whole and durable. */
 export interface SnapshotTaken {
   readonly _tag: "SnapshotTaken"
@@ -95,5 +101,6 @@ export type Event =
   | ReadRetryDue
   | Persisted
   | PeerLost
+  | PeersFound
   | SnapshotTaken
   | SnapshotReceived

@@ -12,6 +12,7 @@ import * as Commitment from "./Commitment.ts"
 import * as Durable from "./Durable.ts"
 import * as Election from "./Election.ts"
 import type { Event, Persisted } from "./Event.ts"
+import * as FirstElection from "./FirstElection.ts"
 import * as Following from "./Following.ts"
 import * as LeadershipTransfer from "./LeadershipTransfer.ts"
 import * as Lease from "./Lease.ts"
@@ -70,6 +71,8 @@ const onEvent = (state: NodeState, event: Event, stamp: Stamp, emit: Emit): Node
       return onPersisted(state, event, stamp, emit)
     case "PeerLost":
       return Replication.onPeerLost(Election.onPeerLost(state, event.peer, stamp, emit), event.peer)
+    case "PeersFound":
+      return FirstElection.onPeersFound(state, event.peers, stamp)
     case "SnapshotTaken":
       return Snapshotting.onSnapshotTaken(state, event.snapshot, stamp, emit)
     case "SnapshotReceived":

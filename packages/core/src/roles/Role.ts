@@ -28,15 +28,20 @@ export interface RoleContext {
 
 /**
  * Whether a later state belongs in the Scope that was opened for an earlier one: while it does, the role's
- * fibers go on. A follower that lost its leader's connection gets a new Scope, because its timer must ring
- * earlier; a candidate gets one when its own vote is durable, and not before.
+ * fibers go on. A follower that lost its leader's connection, or found the peers of its first election, gets a
+ * new Scope, because its timer must ring earlier; a candidate gets one when its own vote is durable, and not before.
  */
 export const sharesScope = (earlier: NodeState, later: NodeState): boolean => {
   if (earlier.currentTerm !== later.currentTerm) return false
   const [role, next] = [earlier.role, later.role]
   switch (role._tag) {
     case "Follower":
-      return next._tag === "Follower" && role.leader === next.leader && hasLost(role) === hasLost(next)
+      return (
+        next._tag === "Follower" &&
+        role.leader === next.leader &&
+        hasLost(role) === hasLost(next) &&
+        (role.leader !== null || next.electionDeadlineMillis >= role.electionDeadlineMillis)
+      )
     case "PreCandidate":
       return next._tag === "PreCandidate" && role.attempt === next.attempt
     case "Candidate":

@@ -45,8 +45,8 @@ export interface MemoryNetworkOptions {
   /** How every link behaves at first. Default: reliable, without delay. */
   readonly settings?: LinkSettings
   /**
-   * Whether the peers of a node that closes hear of it, as a broken connection tells them, and so no longer
-   * send to it. Default: true.
+   * Whether the peers of a node that opens or closes hear of it, as a connection that is made or broken tells
+   * them, and so no longer send to one that is closed. Default: true.
    */
   readonly notifyLost?: boolean
   /** Sees every message go and come. Called inside `send`; must be quick and must not throw. */
@@ -256,8 +256,23 @@ export const make: (options: MemoryNetworkOptions) => Effect.Effect<MemoryNetwor
       }
     }
 
+    const tellPeersFound = (station: Station) => {
+      const isCut = (from: Station, to: Station) => topology.isCut({ from: from.nodeId, to: to.nodeId })
+      const tell = (one: Station, other: Station) =>
+        unlessPaused(one.nodeId, () => one.handler.onPeerFound?.(other.nodeId))
+      for (const other of station.room.stations.values()) {
+        if (!MemoryTransport.linked(other, station) || isCut(station, other) || isCut(other, station))
+          continue
+        tell(station, other)
+        tell(other, station)
+      }
+    }
+
     const transport = MemoryTransport.makeWith({
       carry,
+      opened: (station) => {
+        if (options.notifyLost !== false) tellPeersFound(station)
+      },
       closed: (station) => {
         senders.delete(station)
         if (options.notifyLost !== false) tellPeersLost(station)

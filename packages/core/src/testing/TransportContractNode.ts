@@ -46,6 +46,8 @@ export interface Node extends Endpoint {
   readonly waiting: () => number
   /** Whether any message, probes included, has come from `from`. */
   readonly heardFrom: (from: NodeId) => boolean
+  /** Waits until the peer is reported found. */
+  readonly finds: (peer: NodeId) => Effect.Effect<void>
   /** Waits until the peer is reported lost. */
   readonly loses: (peer: NodeId) => Effect.Effect<void>
   readonly close: Effect.Effect<void>
@@ -64,6 +66,7 @@ export const open = Effect.fnUntraced(function* (
 ) {
   const scope = yield* Scope.fork(yield* Effect.scope)
   const inbox = yield* Queue.dropping<{ readonly from: NodeId; readonly message: RaftMessage }>(maxInbox)
+  const finds = yield* Queue.dropping<NodeId>(maxInbox)
   const losses = yield* Queue.dropping<NodeId>(maxInbox)
   const heard = new Set<NodeId>()
   const endpoint = yield* site.transport
@@ -77,6 +80,7 @@ export const open = Effect.fnUntraced(function* (
           heard.add(from)
           if (!isProbe(message)) Queue.offerUnsafe(inbox, { from, message })
         },
+        onPeerFound: (peer) => Queue.offerUnsafe(finds, peer),
         onPeerLost: (peer) => Queue.offerUnsafe(losses, peer)
       },
       ...options
@@ -93,11 +97,15 @@ export const open = Effect.fnUntraced(function* (
       ),
     waiting: () => Queue.sizeUnsafe(inbox),
     heardFrom: (from) => heard.has(from),
-    loses: (peer) => Effect.asVoid(Effect.repeat(Queue.take(losses), { until: (lost) => lost === peer })),
+    finds: (peer) => untilTaken(finds, peer),
+    loses: (peer) => untilTaken(losses, peer),
     close: Scope.close(scope, Exit.void)
   }
   return node
 })
+
+const untilTaken = (told: Queue.Dequeue<NodeId>, peer: NodeId): Effect.Effect<void> =>
+  Effect.asVoid(Effect.repeat(Queue.take(told), { until: (taken) => taken === peer }))
 
 export const isProbe = (message: RaftMessage): boolean => message._tag === "ReadIndex" && message.term === 0
 
