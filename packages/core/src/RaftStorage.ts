@@ -338,7 +338,9 @@ const beginAfter = (state: StoredState, base: LogBase): void => {
   if (first !== undefined && first.firstIndex <= base.index) {
     kept[0] = LogEntry.slice(first, LogIndex.plus(base.index, 1), LogEntry.lastIndex(first))
   }
-  state.blocks.splice(0, state.blocks.length, ...kept)
+  // Not as arguments of one call: there may be more of them than a call takes.
+  state.blocks.length = 0
+  for (const block of kept) state.blocks.push(block)
 }
 
 const truncate = (blocks: Array<EntryBlock>, from: LogIndex.LogIndex): void => {

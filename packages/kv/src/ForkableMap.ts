@@ -5,7 +5,7 @@
  * the node, so the map is kept in buckets: `fork` shares all of them, and the first write to a shared
  * bucket copies that one. Who drops a fork leaves nothing behind but garbage.
  *
- * The order of `entries` depends on nothing but the writes, so it is the same on every node.
+ * The order of the entries depends on nothing but the writes, so it is the same on every node.
  */
 
 /**
@@ -20,9 +20,16 @@ interface Bucket<V> {
   readonly entries: Map<string, V>
 }
 
+/** What a map holds, to be looked at before it is written to again. */
+export interface Entries<V> {
+  readonly size: number
+  /** Not one iterator over all: that would make three objects for each entry, and a snapshot looks at every one. */
+  readonly buckets: ReadonlyArray<{ readonly entries: ReadonlyMap<string, V> } | undefined>
+}
+
 /** A map of strings to immutable values, none of them `undefined`. */
-export class ForkableMap<V> {
-  private readonly buckets: Array<Bucket<V> | undefined>
+export class ForkableMap<V> implements Entries<V> {
+  readonly buckets: Array<Bucket<V> | undefined>
   private token: object = {}
   private count: number
 
@@ -56,12 +63,6 @@ export class ForkableMap<V> {
     this.writable(at).delete(key)
     this.count--
     return former
-  }
-
-  *entries(): Generator<readonly [string, V]> {
-    for (const bucket of this.buckets) {
-      if (bucket !== undefined) yield* bucket.entries
-    }
   }
 
   /** A copy that later writes to this map do not change. Costs a constant. */

@@ -49,6 +49,8 @@ const make = (): Instance<KvCommand.KvCommand, KvCommand.KvReply, KvView> => {
     apply: (command, meta) => applyTo(values, command, meta),
     view: () => view,
     snapshot: () => {
+      const small = KvSnapshot.encodeSmall(values.present())
+      if (small !== undefined) return small
       const taken = values.fork()
       return { [Symbol.iterator]: () => KvSnapshot.encode(taken) }
     },

@@ -8,7 +8,7 @@
  */
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
-import type { ForkableMap } from "./ForkableMap.ts"
+import type { Entries } from "./ForkableMap.ts"
 import * as KvKey from "./KvKey.ts"
 import { Page } from "./Page.ts"
 import { PagedValues } from "./PagedValues.ts"
@@ -22,29 +22,50 @@ const recordHeaderBytes = 14
 /** What ends the records: a key length of 0, and how many there were. */
 const endBytes = 10
 
+/** More keys than these would hold up the event loop: each takes about a microsecond. */
+const maxKeysAtOnce = 2048
+const maxPiecesAtOnce = 4
+
+/**
+ * The pieces of a small state, all of them at once; `undefined` where it is larger. Who has them needs no fork, after
+ * which every write would copy a bucket, and no page could be filled again.
+ */
+export const encodeSmall = (map: Entries<Stored>): ReadonlyArray<Uint8Array> | undefined => {
+  if (map.size > maxKeysAtOnce) return undefined
+  const pieces: Array<Uint8Array> = []
+  for (const piece of encode(map)) {
+    if (pieces.length === maxPiecesAtOnce) return undefined
+    pieces.push(piece)
+  }
+  return pieces
+}
+
 /** Writes a state in pieces of at most `maxPieceBytes`. Takes from the map as the pieces are asked for. */
-export function* encode(map: ForkableMap<Stored>): Generator<Uint8Array> {
+export function* encode(map: Entries<Stored>): Generator<Uint8Array> {
   let piece = newPiece()
   let filled = 0
-  for (const [key, stored] of map.entries()) {
-    const keyBytes = KvKey.bytesOf(key)
-    const bytes = recordHeaderBytes + keyBytes.byteLength + stored.byteLength
-    if (bytes < maxPieceBytes - filled) {
-      writeRecord(piece, filled, keyBytes, stored)
-      filled += bytes
-      continue
-    }
-    const record = newPiece(bytes)
-    writeRecord(record, 0, keyBytes, stored)
-    for (let taken = 0; taken < bytes;) {
-      const part = record.bytes.subarray(taken, taken + maxPieceBytes - filled)
-      piece.bytes.set(part, filled)
-      taken += part.byteLength
-      filled += part.byteLength
-      if (filled < maxPieceBytes) break
-      yield piece.bytes
-      piece = newPiece()
-      filled = 0
+  for (const bucket of map.buckets) {
+    if (bucket === undefined) continue
+    for (const [key, stored] of bucket.entries) {
+      const keyBytes = KvKey.bytesOf(key)
+      const bytes = recordHeaderBytes + keyBytes.byteLength + stored.byteLength
+      if (bytes < maxPieceBytes - filled) {
+        writeRecord(piece, filled, keyBytes, stored)
+        filled += bytes
+        continue
+      }
+      const record = newPiece(bytes)
+      writeRecord(record, 0, keyBytes, stored)
+      for (let taken = 0; taken < bytes;) {
+        const part = record.bytes.subarray(taken, taken + maxPieceBytes - filled)
+        piece.bytes.set(part, filled)
+        taken += part.byteLength
+        filled += part.byteLength
+        if (filled < maxPieceBytes) break
+        yield piece.bytes
+        piece = newPiece()
+        filled = 0
+      }
     }
   }
   if (maxPieceBytes - filled < endBytes) {

@@ -16,6 +16,7 @@
  * The pieces of a snapshot become closed pages as they come: a large state is restored without copying it.
  */
 import { ForkableMap } from "./ForkableMap.ts"
+import type { Entries } from "./ForkableMap.ts"
 import { Page } from "./Page.ts"
 import { Stored } from "./Stored.ts"
 
@@ -64,6 +65,11 @@ export class PagedValues {
     const former = this.map.delete(key)
     this.drop(former)
     return former !== undefined
+  }
+
+  /** All as it is now, to be looked at at once: the next write changes it. */
+  present(): Entries<Stored> {
+    return this.map
   }
 
   /** All as it is now. What comes later does not change it. */

@@ -13,6 +13,7 @@ import * as KvKey from "../src/KvKey.ts"
 import { KvMachine } from "../src/KvMachine.ts"
 import type { KvView } from "../src/KvMachine.ts"
 import * as KvSnapshot from "../src/KvSnapshot.ts"
+import { PagedValues } from "../src/PagedValues.ts"
 
 const { machine } = KvMachine
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -157,6 +158,51 @@ describe("the machine", () => {
       }
     }
   )
+
+  it.each([
+    { what: "a small state", keys: 100, valueBytes: 100 },
+    { what: "one of many keys", keys: 5000, valueBytes: 10 },
+    { what: "one of many bytes", keys: 100, valueBytes: 20_000 }
+  ])(
+    "a snapshot of $what is of its moment, however late its pieces are asked for",
+    ({ keys, valueBytes }) => {
+      const instance = machine.make()
+      const write = (key: number, position: number) =>
+        instance.apply(
+          { _tag: "Put", key: `k${key}`, value: new Uint8Array(valueBytes).fill(position % 251) },
+          StateMachineContract.metaAt(position)
+        )
+      for (let key = 0; key < keys; key++) write(key, key)
+      const before = Array.from(instance.snapshot())
+      const taken = instance.snapshot()
+      for (let key = 0; key < keys; key += 2) write(key, keys + key)
+      instance.apply({ _tag: "Delete", key: "k1" }, StateMachineContract.metaAt(2 * keys))
+      assert.isTrue(Buffer.concat(Array.from(taken)).equals(Buffer.concat(before)))
+      const restored = machine.make()
+      StateMachine.restoreFrom(restored, taken)
+      assert.strictEqual(restored.view().get("k0")?.revision, 1)
+      assert.strictEqual(restored.view().size, keys)
+    }
+  )
+
+  it("a small state is encoded at once, and no more of a larger one than would hold up the event loop", () => {
+    const encodeSmall = (keys: number, valueBytes: number) => {
+      const values = new PagedValues()
+      for (let key = 0; key < keys; key++) values.put(`k${key}`, new Uint8Array(valueBytes), key + 1)
+      const pieces = KvSnapshot.encodeSmall(values.present())
+      if (pieces === undefined) return undefined
+      const asked = Array.from(KvSnapshot.encode(values.fork()))
+      assert.isTrue(Buffer.concat(pieces).equals(Buffer.concat(asked)))
+      return pieces.length
+    }
+    assert.strictEqual(encodeSmall(0, 0), 1)
+    assert.deepStrictEqual([encodeSmall(2048, 256), encodeSmall(2049, 256)], [3, undefined])
+    const fourPieces = 4 * KvSnapshot.maxPieceBytes
+    assert.deepStrictEqual(
+      [encodeSmall(10, fourPieces / 10 - 50), encodeSmall(10, fourPieces / 10)],
+      [4, undefined]
+    )
+  })
 
   it("a snapshot that is cut off anywhere, or has something behind it, is refused and leaves the state alone", () => {
     const original = machine.make()

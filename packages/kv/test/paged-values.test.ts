@@ -21,10 +21,13 @@ const put = (values: PagedValues, key: string, revision: number, bytes = valueBy
   return values.get(key)!
 }
 
+const entriesOf = (values: PagedValues): ReadonlyArray<readonly [string, Stored]> =>
+  values.present().buckets.flatMap((bucket) => (bucket === undefined ? [] : Array.from(bucket.entries)))
+
 /** The memory that the values keep. */
 const heldBytes = (values: PagedValues): number => {
   const buffers = new Set<ArrayBufferLike>()
-  for (const [, stored] of values.fork().entries()) buffers.add(stored.value.buffer)
+  for (const [, stored] of entriesOf(values)) buffers.add(stored.value.buffer)
   return Array.from(buffers).reduce((total, { byteLength }) => total + byteLength, 0)
 }
 
@@ -177,7 +180,7 @@ describe("a restored state", () => {
     for (let i = 0; i < 2000; i++) put(written, `k${i}`, i)
     const { buffers, values } = restored(written)
     let moved = 0
-    for (const [key, stored] of values.fork().entries()) {
+    for (const [key, stored] of entriesOf(values)) {
       assert.strictEqual(key, `k${stored.revision}`)
       assert.isTrue(Buffer.compare(stored.value, valueOf(valueBytes, stored.revision)) === 0, key)
       if (!buffers.has(stored.value.buffer)) moved += 1

@@ -72,7 +72,7 @@ const entriesOf = (bytes: Uint8Array, { records }: SegmentScan.SegmentScan) => {
   for (const { at, header } of records) {
     const batch = BatchRecord.readBatch(bytes, at, header)
     if (batch instanceof LogEntry.MalformedBlock) return { entries: rangesOf(blocks), problem: batch.message }
-    blocks.push(...batch.blocks)
+    for (const block of batch.blocks) blocks.push(block)
   }
   return { entries: rangesOf(blocks), problem: null }
 }

@@ -20,12 +20,14 @@ import type { StorageError, StorageIdentity } from "@effect-raft/core/RaftStorag
 import * as Term from "@effect-raft/core/Term"
 import * as BatchRecord from "./BatchRecord.ts"
 import * as FormerSectors from "./FormerSectors.ts"
+import { useFile } from "./LogFileSystem.ts"
 import type { ReadableDirectory } from "./LogFileSystem.ts"
 import * as RecordMarks from "./RecordMarks.ts"
 import * as SegmentFiles from "./SegmentFiles.ts"
 import * as SegmentHeader from "./SegmentHeader.ts"
 import * as SegmentLayout from "./SegmentLayout.ts"
 import * as SegmentScan from "./SegmentScan.ts"
+import * as StampedSectors from "./StampedSectors.ts"
 import * as TornTail from "./TornTail.ts"
 
 /** What the log held, and where and how it goes on. */
@@ -94,25 +96,41 @@ interface Replay {
 }
 
 /** Reads the log of `identity` from the segments with these numbers, of which there is at least one. */
-export const recover = Effect.fnUntraced(function* (
+export const recover = (
   directory: ReadableDirectory,
   identity: StorageIdentity,
   numbers: ReadonlyArray<number>
+) => recoverFrom(directory, identity, numbers, Number.POSITIVE_INFINITY)
+
+/** An opening is shorter than a sector, and so is the header before it. */
+const begunBytes = 2 * StampedSectors.sectorBytes
+
+/** The same for a log that was begun just now: behind the opening of its only segment nothing was ever written. */
+export const recoverBegun = (directory: ReadableDirectory, identity: StorageIdentity, number: number) =>
+  recoverFrom(directory, identity, [number], begunBytes)
+
+/** No more than `maxBytes` of each segment are read. */
+const recoverFrom = Effect.fnUntraced(function* (
+  directory: ReadableDirectory,
+  identity: StorageIdentity,
+  numbers: ReadonlyArray<number>,
+  maxBytes: number
 ) {
+  const readSegment = (number: number) => readSegmentOf(directory, identity, number, maxBytes)
   const firstOfRun = numbers.findLastIndex((number, at) => number - 1 !== numbers[at - 1])
   const gap = numbers[firstOfRun]! - 1
   let position = firstOfRun
-  let current = yield* readSegment(directory, identity, numbers[position]!)
+  let current = yield* readSegment(numbers[position]!)
   while (!canBegin(current)) {
     if (++position === numbers.length) return yield* missing(directory, gap, ", and later ones are there")
-    current = yield* readSegment(directory, identity, numbers[position]!)
+    current = yield* readSegment(numbers[position]!)
   }
   yield* expectBegun(current)
   const needless = numbers.slice(0, position)
   const replay = begin(current)
   let ahead: AheadSegment | undefined
   for (const number of numbers.slice(position + 1)) {
-    const next = yield* readSegment(directory, identity, number)
+    const next = yield* readSegment(number)
     if (number === numbers.at(-1) && mayBeAhead(current, next)) {
       ahead = yield* expectEmpty(next, current.scan.nextSequence + 1)
     } else {
@@ -180,15 +198,16 @@ const expectNothingMissing = (directory: ReadableDirectory, { base, state }: Rep
   return Effect.void
 }
 
-const readSegment = Effect.fnUntraced(function* (
+const readSegmentOf = Effect.fnUntraced(function* (
   directory: ReadableDirectory,
   identity: StorageIdentity,
-  number: number
+  number: number,
+  maxBytes: number
 ) {
   const name = SegmentHeader.nameOf(number)
   const location = join(directory.path, name)
-  const file = yield* directory.read(name)
-  const header = SegmentHeader.decode(file, location)
+  const { file, fileBytes } = yield* readFile(directory, name, maxBytes)
+  const header = SegmentHeader.decode(file, location, fileBytes)
   if ("_tag" in header) return yield* new RaftStorage.StorageError({ reason: header })
   if (!isSame(header.identity, identity)) {
     const reason = new RaftStorage.ForeignStore({
@@ -204,6 +223,13 @@ const readSegment = Effect.fnUntraced(function* (
   const scan = SegmentScan.scan(contents.records, header)
   return { ...contents, location, file, header, scan } satisfies Segment
 })
+
+const readFile = (directory: ReadableDirectory, name: string, maxBytes: number) =>
+  maxBytes === Number.POSITIVE_INFINITY
+    ? Effect.map(directory.read(name), (file) => ({ file, fileBytes: file.byteLength }))
+    : useFile(directory, name, (opened) =>
+        Effect.all({ file: opened.read(0, maxBytes), fileBytes: opened.sizeBytes })
+      )
 
 const isBegun = ({ header, scan }: Segment): boolean =>
   !SegmentHeader.hasOpening(header) || scan.opening !== undefined

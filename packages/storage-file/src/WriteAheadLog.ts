@@ -48,8 +48,9 @@ interface Log extends OpenLog.OpenLog {
 /** Opens the log in a directory that the caller has locked. Closed with the scope. */
 export const open = Effect.fnUntraced(function* (directory: LogDirectory, options: WriteAheadLogOptions) {
   const found = SegmentHeader.numbersOf(yield* directory.list)
-  if (found.length === 0) yield* begin(directory, options)
-  const recovered = yield* Recovery.recover(directory, options.identity, found.length === 0 ? [1] : found)
+  const recovered = yield* found.length === 0
+    ? Effect.andThen(begin(directory, options), Recovery.recoverBegun(directory, options.identity, 1))
+    : Recovery.recover(directory, options.identity, found)
   yield* expectCovered(directory, recovered.state.base, options.newestSnapshot())
   // Not before the log is known to be whole and ours: a store that is refused stays as it is.
   const retired = found.length > 0 ? yield* tidy(directory, recovered) : []

@@ -7,16 +7,16 @@
  */
 import * as LogEntry from "@effect-raft/core/LogEntry"
 import * as LogIndex from "@effect-raft/core/LogIndex"
-import { NodeId } from "@effect-raft/core/NodeId"
-import type { ForwardOutcome, RaftMessage } from "@effect-raft/core/RaftMessage"
+import type { RaftMessage } from "@effect-raft/core/RaftMessage"
 import * as Snapshot from "@effect-raft/core/Snapshot"
 import type { SnapshotMeta } from "@effect-raft/core/Snapshot"
 import type { Term } from "@effect-raft/core/Term"
-import * as Schema from "effect/Schema"
+import * as ForwardingCodec from "./ForwardingCodec.ts"
 import { MalformedFrame } from "./FrameReader.ts"
 import type { FrameReader } from "./FrameReader.ts"
 import { frameHeaderBytes, textBytes } from "./FrameWriter.ts"
 import type { FrameWriter } from "./FrameWriter.ts"
+import { flag, logIndex, logTerm, times } from "./MessageFields.ts"
 
 /** The frame types of messages. A number is never given to another message. */
 const typeOf: Readonly<Record<RaftMessage["_tag"], number>> = {
@@ -39,10 +39,6 @@ const typeOf: Readonly<Record<RaftMessage["_tag"], number>> = {
 }
 
 const tagOf = new Map(Object.entries(typeOf).map(([tag, type]) => [type, tag as RaftMessage["_tag"]]))
-
-const proposalCodes = { Command: 0, Session: 1 } as const
-const outcomeCodes = { Applied: 0, Refused: 1, Unknown: 2 } as const
-const isNodeId = Schema.is(NodeId)
 
 // --- sizes --------------------------------------------------------------------------------------------
 
@@ -81,27 +77,10 @@ const bodyBytes = (message: RaftMessage): number => {
       return 32 + Snapshot.toPayload(message.snapshot).byteLength + message.data.byteLength
     case "InstallSnapshotReply":
       return 24 + textBytes(message.snapshotId)
-    case "ForwardProposals": {
-      let bytes = 12
-      for (const command of message.commands) bytes += 13 + command.byteLength
-      return bytes
-    }
-    case "ForwardReply": {
-      let bytes = 12
-      for (const { outcome } of message.outcomes) bytes += 9 + outcomeBytes(outcome)
-      return bytes
-    }
-  }
-}
-
-const outcomeBytes = (outcome: ForwardOutcome): number => {
-  switch (outcome._tag) {
-    case "Applied":
-      return 20 + outcome.reply.byteLength
-    case "Refused":
-      return textBytes(outcome.reason) + textBytes(outcome.leader ?? "")
-    case "Unknown":
-      return 16
+    case "ForwardProposals":
+      return 8 + ForwardingCodec.proposalsBytes(message)
+    case "ForwardReply":
+      return 8 + ForwardingCodec.outcomesBytes(message)
   }
 }
 
@@ -160,34 +139,9 @@ export const encode = (writer: FrameWriter, message: RaftMessage): void => {
       writer.natural(message.matchIndex)
       return writer.text(message.snapshotId)
     case "ForwardProposals":
-      writer.uint32(message.commands.length)
-      for (const requestId of message.requestIds) writer.natural(requestId)
-      for (const kind of message.kinds) writer.byte(proposalCodes[kind])
-      for (const command of message.commands) writer.bytestring(command)
-      return
+      return ForwardingCodec.encodeProposals(writer, message)
     case "ForwardReply":
-      writer.uint32(message.outcomes.length)
-      for (const { requestId, outcome } of message.outcomes) {
-        writer.natural(requestId)
-        encodeOutcome(writer, outcome)
-      }
-      return
-  }
-}
-
-const encodeOutcome = (writer: FrameWriter, outcome: ForwardOutcome): void => {
-  writer.byte(outcomeCodes[outcome._tag])
-  switch (outcome._tag) {
-    case "Applied":
-      writer.natural(outcome.index)
-      writer.natural(outcome.term)
-      return writer.bytestring(outcome.reply)
-    case "Refused":
-      writer.text(outcome.reason)
-      return writer.text(outcome.leader ?? "")
-    case "Unknown":
-      writer.natural(outcome.index)
-      return writer.natural(outcome.term)
+      return ForwardingCodec.encodeOutcomes(writer, message)
   }
 }
 
@@ -271,25 +225,10 @@ const decodeBody = (reader: FrameReader): RaftMessage => {
         matchIndex: logIndex(reader),
         snapshotId: reader.text()
       }
-    case "ForwardProposals": {
-      const count = reader.uint32()
-      return {
-        _tag: tag,
-        term,
-        requestIds: times(reader, count, 8, () => reader.natural()),
-        kinds: times(reader, count, 1, () => proposalKind(reader)),
-        commands: times(reader, count, 4, () => reader.bytestring())
-      }
-    }
+    case "ForwardProposals":
+      return { _tag: tag, term, ...ForwardingCodec.decodeProposals(reader) }
     case "ForwardReply":
-      return {
-        _tag: tag,
-        term,
-        outcomes: times(reader, reader.uint32(), 9, () => ({
-          requestId: reader.natural(),
-          outcome: decodeOutcome(reader)
-        }))
-      }
+      return { _tag: tag, term, outcomes: ForwardingCodec.decodeOutcomes(reader) }
   }
 }
 
@@ -308,23 +247,6 @@ const decodeAppendEntries = (reader: FrameReader, term: Term): RaftMessage => {
   return { _tag: "AppendEntries", term, prevLogIndex, prevLogTerm, blocks, leaderCommit, round }
 }
 
-const decodeOutcome = (reader: FrameReader): ForwardOutcome => {
-  const code = reader.byte()
-  switch (code) {
-    case outcomeCodes.Applied:
-      return { _tag: "Applied", index: logIndex(reader), term: logTerm(reader), reply: reader.bytestring() }
-    case outcomeCodes.Refused:
-      return { _tag: "Refused", reason: reader.text(), leader: optionalNodeId(reader) }
-    case outcomeCodes.Unknown:
-      return { _tag: "Unknown", index: logIndex(reader), term: logTerm(reader) }
-    default:
-      throw new MalformedFrame({ detail: `an outcome of the unknown kind ${code}` })
-  }
-}
-
-const logIndex = (reader: FrameReader) => reader.natural() as LogIndex.LogIndex
-const logTerm = (reader: FrameReader) => reader.natural() as Term
-
 const snapshotMeta = (reader: FrameReader): SnapshotMeta => {
   const payload = reader.bytestring()
   try {
@@ -332,27 +254,4 @@ const snapshotMeta = (reader: FrameReader): SnapshotMeta => {
   } catch {
     throw new MalformedFrame({ detail: "a snapshot that does not say what it stands for" })
   }
-}
-
-const flag = (reader: FrameReader): boolean => {
-  const value = reader.byte()
-  if (value > 1) throw new MalformedFrame({ detail: `${value} is neither yes nor no` })
-  return value === 1
-}
-
-const proposalKind = (reader: FrameReader): LogEntry.ProposalKind => (flag(reader) ? "Session" : "Command")
-
-const optionalNodeId = (reader: FrameReader): NodeId | null => {
-  const name = reader.text()
-  if (name === "") return null
-  if (!isNodeId(name)) throw new MalformedFrame({ detail: "a name that is none" })
-  return name
-}
-
-/** Reads `count` things of at least `leastBytes` each; a count that cannot be true is refused at once. */
-const times = <A>(reader: FrameReader, count: number, leastBytes: number, read: () => A): Array<A> => {
-  if (count * leastBytes > reader.remaining()) throw new MalformedFrame({ detail: "a list that is cut off" })
-  const list: Array<A> = []
-  for (let done = 0; done < count; done++) list.push(read())
-  return list
 }

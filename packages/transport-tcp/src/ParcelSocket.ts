@@ -2,7 +2,7 @@
  * A socket that carries parcels, at either end of a client's connection.
  *
  * Writing: what is posted within one turn of the event loop leaves in one frame and one write, when the turn
- * is over; or in portions before, where whoever posts is in a hurry. While the system has not taken all that was
+ * is over; or in portions before, where whoever posts asks for it. While the system has not taken all that was
  * written nothing else is, so that a slow reader is felt here, as a queue that grows, and one buffer serves the
  * connection for ever.
  *
@@ -32,12 +32,6 @@ export const closedByOther = "the other end closed it"
 
 /** A frame is closed when it has this size; what is left goes into the next one. */
 const frameBytes = 256 * 1024
-
-/**
- * So many parcels are worth a write of their own: it costs ten microseconds, and the other end can begin with them
- * while the rest is made.
- */
-const portion = 64
 
 /** A buffer of up to this size is kept for the next write. */
 const keptBytes = 512 * 1024
@@ -90,8 +84,8 @@ export class ParcelSocket {
     return true
   }
 
-  /** Writes what waits now, if it is a portion. */
-  hurry(): void {
+  /** Writes what waits now, if it is `portion` parcels or more. */
+  flushFrom(portion: number): void {
     if (this.waiting.length >= portion) this.flush()
   }
 

@@ -25,6 +25,7 @@ import { MalformedFrame } from "./FrameReader.ts"
 import type { FrameReader } from "./FrameReader.ts"
 import * as Parcel from "./Parcel.ts"
 import * as ParcelSocket from "./ParcelSocket.ts"
+import { QueryPortions } from "./QueryPortions.ts"
 import { refusalOf } from "./Security.ts"
 import type { Security } from "./Security.ts"
 import type { Versions } from "./Versions.ts"
@@ -102,23 +103,21 @@ const connect: (
     const welcome = yield* call.introduce(socket)
     const refuted = proof.refutes(welcome.nodeId)
     if (refuted !== undefined) return yield* failed(refuted, false)
-    socket.read(answersTo(options, socket), settings.maxFrameBytes)
+    const portions = new QueryPortions()
+    socket.read(answersTo(options, socket, portions), settings.maxFrameBytes)
     yield* watch(socket, settings).pipe(
       Effect.annotateLogs({ fiber: `client connection with ${endpoint}` }),
       Effect.forkScoped
     )
     const send = (request: ClientRequest): boolean => {
-      const isPosted = socket.post(ClientCodec.requestToParcel(request))
-      if (isAnsweredAlone(request)) socket.hurry()
-      return isPosted
+      if (!socket.post(ClientCodec.requestToParcel(request))) return false
+      portions.onSent()
+      socket.flushFrom(portions.sizeAfter(request))
+      return true
     }
     return { welcome, send }
   }
 )
-
-/** Others share a flush or a round on the node, so the more of them come together the better. */
-const isAnsweredAlone = (request: ClientRequest): boolean =>
-  request._tag === "Query" && request.consistency === "stale"
 
 /** The handshake, and who hears of the end of the connection: before it, who connects; after it, the handler. */
 class Calling {
@@ -164,7 +163,7 @@ class Calling {
 }
 
 const answersTo =
-  ({ handler }: ConnectOptions, socket: ParcelSocket.ParcelSocket) =>
+  ({ handler }: ConnectOptions, socket: ParcelSocket.ParcelSocket, portions: QueryPortions) =>
   (reader: FrameReader) => {
     while (reader.next()) {
       switch (reader.type) {
@@ -172,6 +171,7 @@ const answersTo =
           const answers: Array<ClientAnswer> = []
           Parcel.decode(reader, (id, kind, bytes) => answers.push(ClientCodec.answerOf(id, kind, bytes)))
           reader.keep()
+          portions.onAnswered(answers.length)
           handler.onAnswers(answers)
           break
         }

@@ -1,6 +1,5 @@
 /**
- * Heartbeats, and the leader's questions whether anybody still listens (thesis, section 6.2) and whether
- * its own disk still writes.
+ * Heartbeats, and the leader's question whether anybody still listens (thesis, section 6.2).
  *
  * A leader that no quorum answers cannot commit anything, and others may have replaced it long ago. It
  * steps down after an election timeout, so that its clients learn of it and go elsewhere.
@@ -9,8 +8,7 @@ import * as Membership from "../Membership.ts"
 import type { Emit } from "./Action.ts"
 import * as Following from "./Following.ts"
 import * as LogClock from "./LogClock.ts"
-import type { Leader, NodeState, Stamp } from "./NodeState.ts"
-import { otherVoters } from "./NodeState.ts"
+import type { NodeState, Stamp } from "./NodeState.ts"
 import * as Quorum from "./Quorum.ts"
 
 /** A heartbeat interval has passed: every peer is due a message, or this node steps down. */
@@ -22,14 +20,10 @@ export const onHeartbeatDue = (before: NodeState, stamp: Stamp, emit: Emit): Nod
   if (state.config.checkQuorum && silentMillis >= state.config.electionTimeoutMillis) {
     return Following.becomeFollower(state, { term: state.currentTerm, leader: null }, stamp, emit)
   }
-  const disk = diskProgress(state, role, stamp)
-  if (stamp.nowMillis - disk.sinceMillis >= state.config.electionTimeoutMillis) {
-    return Following.becomeFollower(state, { term: state.currentTerm, leader: null }, stamp, emit)
-  }
   const beatTimeMillis = LogClock.nowOf(role, stamp)
   return {
     ...state,
-    role: { ...role, beat: role.beat + 1, beatMillis: stamp.nowMillis, beatTimeMillis, disk }
+    role: { ...role, beat: role.beat + 1, beatMillis: stamp.nowMillis, beatTimeMillis }
   }
 }
 
@@ -48,18 +42,6 @@ const withoutPause = (state: NodeState, stamp: Stamp): NodeState => {
   }))
   const disk = { ...role.disk, sinceMillis: Math.min(stamp.nowMillis, role.disk.sinceMillis + pausedMillis) }
   return { ...state, role: { ...role, progress, disk } }
-}
-
-/**
- * Since when nothing has become durable though something should. A leader whose disk hangs could go on
- * for ever with heartbeats, and commit nothing of its own.
- */
-const diskProgress = (state: NodeState, role: Leader, stamp: Stamp): Leader["disk"] => {
-  const { issued, persisted } = state.durability
-  // Alone in its cluster it has nobody to make room for.
-  const isAlone = otherVoters(state).length === 0
-  const isMoving = isAlone || persisted === issued || persisted > role.disk.persisted
-  return isMoving ? { persisted, sinceMillis: stamp.nowMillis } : role.disk
 }
 
 /** When this node last heard who leads; as the leader, a quorum. Minus infinity when it never did. */

@@ -14,6 +14,7 @@ import * as Election from "./Election.ts"
 import type { Event, Persisted } from "./Event.ts"
 import * as FirstElection from "./FirstElection.ts"
 import * as Following from "./Following.ts"
+import * as HungDisk from "./HungDisk.ts"
 import * as LeadershipTransfer from "./LeadershipTransfer.ts"
 import * as Lease from "./Lease.ts"
 import * as LogMatching from "./LogMatching.ts"
@@ -81,7 +82,8 @@ const onEvent = (state: NodeState, event: Event, stamp: Stamp, emit: Emit): Node
 }
 
 const onHeartbeatDue = (state: NodeState, stamp: Stamp, emit: Emit): NodeState => {
-  const asking = Rounds.beginWithHeartbeat(CheckQuorum.onHeartbeatDue(state, stamp, emit))
+  const leading = HungDisk.onHeartbeatDue(CheckQuorum.onHeartbeatDue(state, stamp, emit), stamp, emit)
+  const asking = Rounds.beginWithHeartbeat(leading)
   const handingOver = LeadershipTransfer.onHeartbeatDue(Lease.onRoundBegun(asking, stamp), stamp, emit)
   return ReadIndex.dropOverdue(Reconfiguration.onHeartbeatDue(handingOver, stamp, emit), stamp, emit)
 }

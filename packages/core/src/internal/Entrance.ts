@@ -193,7 +193,7 @@ class VisitOfNode<Command, Reply, View> implements Visit, ProposingVisit, Asking
 
   answer(answer: ClientAnswer): void {
     this.inFlight -= 1
-    this.visitor.answer(answer)
+    if (!this.hasEnded) this.visitor.answer(answer)
   }
 
   failed(id: number, reason: RaftErrorReason): void {

@@ -30,13 +30,19 @@ export const make = (watchers: Watchers): Effect.Effect<LeaderNews, never, Scope
       if (questions.size === 0) occupied.closeUnsafe()
     }
 
-    const answer = Effect.sync(() => {
+    const answer = (): void => {
       for (const question of questions) if (question()) forget(question)
+    }
+
+    const lookAndWait = Effect.suspend(() => {
+      // Taken before the look: news may come right behind others, before this fiber waits again.
+      const changed = watchers.next
+      answer()
+      return changed
     })
 
     yield* occupied.await.pipe(
-      Effect.andThen(Effect.suspend(() => watchers.next)),
-      Effect.andThen(answer),
+      Effect.andThen(lookAndWait),
       Effect.forever,
       Effect.annotateLogs({ fiber: "leader news" }),
       Effect.forkScoped

@@ -16,6 +16,8 @@ export interface AskingVisit {
   readonly answer: (answer: ClientAnswer) => void
   readonly failed: (id: number, reason: RaftErrorReason) => void
   readonly waits: (guest: Guest, reason: RaftErrorReason) => boolean
+  /** The client has gone: nobody wants its answers. */
+  readonly isOver: boolean
   /** The wait has begun, or is over. */
   readonly reads: Set<RemoteRead>
 }
@@ -49,7 +51,6 @@ export class RemoteRead implements ReadWait, Guest {
 
   begin(): void {
     this.isOver = false
-    this.seen = undefined
     this.readId = this.node.read(this)
     // A node that refuses on the spot has done so before it gave the number.
     if (!this.isOver) this.visit.reads.add(this)
@@ -75,6 +76,7 @@ export class RemoteRead implements ReadWait, Guest {
 
   refused(reason: RaftErrorReason): void {
     this.end()
+    this.seen = undefined
     this.refusal = reason
     if (!this.visit.waits(this, reason)) this.giveUp()
   }
@@ -87,7 +89,8 @@ export class RemoteRead implements ReadWait, Guest {
   // --- while nobody leads -----------------------------------------------------------------------------
 
   again(): void {
-    this.begin()
+    // Who has left while nobody led was in no set of reads, from which it could be forgotten.
+    if (!this.visit.isOver) this.begin()
   }
 
   giveUp(): void {

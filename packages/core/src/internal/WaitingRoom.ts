@@ -66,6 +66,9 @@ export const make = <View>(
 
     const dueMillis = (guest: Guest): number => (guest.waitsSinceMillis ?? 0) + patienceMillis
 
+    const earlierDue = (soonestMillis: number, guest: Guest): number =>
+      Math.min(soonestMillis, dueMillis(guest))
+
     const sendAway = (): void => {
       const nowMillis = node.nowMillis()
       const all = clear()
@@ -79,7 +82,7 @@ export const make = <View>(
     const watch = Effect.suspend(() => {
       const changed = node.watchers.next
       if (!isOpen()) return Effect.sync(callAll)
-      const leftMillis = Math.min(...guests.map(dueMillis)) - node.nowMillis()
+      const leftMillis = guests.reduce(earlierDue, Number.POSITIVE_INFINITY) - node.nowMillis()
       return Effect.andThen(
         Effect.raceFirst(changed, Effect.sleep(Math.max(1, Math.ceil(leftMillis)))),
         Effect.sync(sendAway)

@@ -84,6 +84,31 @@ clientTest(
     })
 )
 
+clientTest(
+  "a client that leaves while nobody leads is forgotten, and told nothing when somebody does",
+  { size: 3 },
+  (cluster) =>
+    Effect.gen(function* () {
+      yield* cluster.awaitLeader()
+      for (const nodeId of cluster.nodeIds) cluster.network.isolate(nodeId)
+      yield* cluster.until("nobody leads", () =>
+        cluster.nodeIds.every((nodeId) => leaderOf(cluster.state(nodeId)) === null)
+      )
+      const visits = cluster.nodeIds.map((nodeId) => visit(cluster, nodeId))
+      for (const { take } of visits) take([query(1), propose(2), query(3)])
+      yield* cluster.advance(10)
+      for (const { end } of visits) end()
+      cluster.network.heal()
+      yield* cluster.advance("2 seconds")
+      const next = yield* cluster.awaitLeader()
+      assert.deepStrictEqual(
+        visits.map(({ answers }) => answers),
+        [[], [], []]
+      )
+      assert.strictEqual(yield* cluster.propose("the first that is written", next), 1)
+    })
+)
+
 clientTest("what a machine cannot read is answered as such, and changes nothing", { size: 1 }, (cluster) =>
   Effect.gen(function* () {
     const leader = yield* cluster.awaitLeader()

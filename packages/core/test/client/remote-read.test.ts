@@ -33,6 +33,7 @@ const setUp = (ids: ReadonlyArray<number> = [1]) => {
   const guests: Array<Guest> = []
   const node = { applied: 0, looks: 0, isLeaderless: false }
   const visit = {
+    isOver: false,
     reads: new Set<RemoteRead>(),
     look: ({ id }: QueryRequest): ClientAnswer => {
       node.looks += 1

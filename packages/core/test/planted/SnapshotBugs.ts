@@ -130,9 +130,9 @@ export const snapshotBugs: ReadonlyArray<Bug> = [
   {
     name: "a leader whose disk hangs leads on",
     claim: "a leader whose own disk makes no progress steps down (DESIGN, 2)",
-    file: "consensus/CheckQuorum.ts",
-    find: "if (stamp.nowMillis - disk.sinceMillis >= state.config.electionTimeoutMillis) {",
-    replace: "if (stamp.nowMillis - disk.sinceMillis >= Number.POSITIVE_INFINITY) {",
+    file: "consensus/HungDisk.ts",
+    find: "if (stamp.nowMillis - disk.sinceMillis < state.config.electionTimeoutMillis)",
+    replace: "if (stamp.nowMillis - disk.sinceMillis < Number.POSITIVE_INFINITY)",
     unseen: "clients wait for longer, and in the end all is well"
   }
 ]

@@ -102,6 +102,14 @@ describe("B26: a leader whose own disk hangs", () => {
     expect(leadsFor(node, 20).role).toBe("Follower")
   })
 
+  it("tells whoever has all that is committed to take over, at once", () => {
+    const node = leader({ term: 4 }).withSlowDisk().heartbeatDue().proposes("a")
+    leadsFor(node, 80)
+    expect(node.sent.filter(([, message]) => message._tag === "TimeoutNow")).toEqual([])
+    leadsFor(node, 20)
+    expect(node.sent).toEqual([["n2", { _tag: "TimeoutNow", term: 4 }]])
+  })
+
   it("also where CheckQuorum is switched off", () => {
     const node = leader({ term: 4, config: { checkQuorum: false } })
       .withSlowDisk()
