@@ -1,6 +1,7 @@
 /** A node that starts applies what an earlier life knew to be committed, before anybody leads. */
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import type { NodeId } from "../../src/NodeId.ts"
 import { clusterTest } from "./ClusterTest.ts"
 
 clusterTest(
@@ -13,16 +14,16 @@ clusterTest(
       yield* cluster.advance("1 second")
       for (const nodeId of cluster.nodeIds) yield* cluster.kill(nodeId, "Lost")
 
-      const [alone, ...others] = cluster.nodeIds
-      yield* cluster.start(alone!)
+      const [alone, ...others] = cluster.nodeIds as [NodeId, ...Array<NodeId>]
+      yield* cluster.start(alone)
       yield* cluster.advance("10 millis")
       // The last write was made before its own entry was committed.
-      const journal = yield* cluster.raft(alone!).readStale((view) => view)
+      const journal = yield* cluster.raft(alone).readStale((view) => view)
       assert.deepStrictEqual(journal.value, ["a", "b", "c"])
       assert.strictEqual(cluster.leaders().length, 0)
 
       for (const nodeId of others) yield* cluster.start(nodeId)
       assert.strictEqual(yield* cluster.propose("e"), 4)
-      assert.deepStrictEqual(yield* cluster.read((view) => view, alone!), ["a", "b", "c", "d", "e"])
+      assert.deepStrictEqual(yield* cluster.read((view) => view, alone), ["a", "b", "c", "d", "e"])
     })
 )
