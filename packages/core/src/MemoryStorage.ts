@@ -66,6 +66,7 @@ const toLogStore = (store: Store): RaftStorage.LogStore => {
       hardState: store.state.hardState,
       base: store.state.base,
       blocks: store.state.blocks.slice(),
+      committed: store.state.committed,
       snapshot: store.shelf.newest?.meta,
       notes: []
     },

@@ -26,7 +26,8 @@ import type * as Scope from "effect/Scope"
 import type { QueryConsistency } from "./ClientMessage.ts"
 import * as Exchange from "./internal/client/Exchange.ts"
 import * as RemoteSessions from "./internal/client/RemoteSessions.ts"
-import * as Router from "./internal/client/Router.ts"
+import type { Router } from "./internal/client/Router.ts"
+import * as RouterFibers from "./internal/client/RouterFibers.ts"
 import { ClusterId, GroupId } from "./NodeId.ts"
 import { because, InvalidCommand, InvalidQuery } from "./RaftError.ts"
 import type { RaftError } from "./RaftError.ts"
@@ -133,9 +134,11 @@ export const make = <Command, Reply, View, Query, Answer>(
   Effect.gen(function* () {
     const transport = yield* RaftClientTransport
     const checked = yield* check(options, transport)
-    const leader = yield* Router.make({ ...checked, transport, seeksLeader: true })
+    const leader = yield* RouterFibers.make({ ...checked, transport, seeksLeader: true })
     const reader =
-      options.queryAt === "any" ? yield* Router.make({ ...checked, transport, seeksLeader: false }) : leader
+      options.queryAt === "any"
+        ? yield* RouterFibers.make({ ...checked, transport, seeksLeader: false })
+        : leader
     return face(machine, leader, reader)
   })
 
@@ -177,8 +180,8 @@ const name = <A>(option: string, schema: Schema.ConstraintDecoder<A>, value: str
 /** Gives the routers, which know bytes, the types of the machine. */
 const face = <Command, Reply, View, Query, Answer>(
   machine: RemoteMachine<Command, Reply, View, Query, Answer>,
-  leader: Router.Router,
-  reader: Router.Router
+  leader: Router,
+  reader: Router
 ): RaftClient<Command, Reply, Query, Answer> => {
   const proposing: Exchange.Kind<Command, Reply> = {
     input: machine.command,

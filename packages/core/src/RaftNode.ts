@@ -160,6 +160,8 @@ export const make = <Command, Reply, View>(
       onProgress: (leader, snapshotId, offset) => tellProgress(leader, snapshotId, offset)
     })
     if (restored !== undefined) applier.restore(restored.lastIndex)
+    // What an earlier life knew to be committed need not wait for a leader.
+    applier.advance(node.state.log, node.state.commitIndex)
 
     const supported = machine.version ?? 0
 

@@ -49,6 +49,11 @@ export interface WriteBatch {
   readonly base?: LogBase
   /** Consecutive; the first block follows the last entry that is left. May be empty. */
   readonly blocks: ReadonlyArray<EntryBlock>
+  /**
+   * Up to here the log was known to be committed when the batch was made. It is in the log, with this batch or
+   * before, and no later batch removes it. For who starts from it: nothing is promised to anybody by it.
+   */
+  readonly committed?: LogIndex.LogIndex
 }
 
 /** What a store held when it was opened. */
@@ -59,6 +64,8 @@ export interface RecoveredState {
   readonly base: LogBase
   /** Consecutive, from right after `base`. */
   readonly blocks: ReadonlyArray<EntryBlock>
+  /** The last place that any batch said was committed; 0 where none did. It is in the log, or before it. */
+  readonly committed: LogIndex.LogIndex
   /** The newest whole snapshot; there is one where `base.index` is not 0, and it reaches at least to it. */
   readonly snapshot: SnapshotMeta | undefined
   /** What recovery did that an operator may want to read, such as a torn last record it cut off. */
@@ -226,13 +233,15 @@ export interface StoredState {
   base: LogBase
   /** Consecutive, from right after `base`. */
   readonly blocks: Array<EntryBlock>
+  committed: LogIndex.LogIndex
 }
 
 /** A store before its first batch. */
 export const emptyState = (): StoredState => ({
   hardState: { currentTerm: Term.zero, votedFor: null },
   base: { index: LogIndex.zero, term: Term.zero },
-  blocks: []
+  blocks: [],
+  committed: LogIndex.zero
 })
 
 /** Index of the last entry; that of the base where there is none. */
@@ -244,11 +253,13 @@ export interface LogExtent {
   readonly base: LogBase
   /** That of the base where the log has no entry. */
   readonly lastIndex: LogIndex.LogIndex
+  readonly committed: LogIndex.LogIndex
 }
 
 export const extentOf = (state: StoredState): LogExtent => ({
   base: state.base,
-  lastIndex: lastIndexOf(state)
+  lastIndex: lastIndexOf(state),
+  committed: state.committed
 })
 
 /** The extent of a log once `batch`, which must fit, is written to it. */
@@ -257,8 +268,13 @@ export const extentAfter = (log: LogExtent, batch: WriteBatch): LogExtent => ({
   lastIndex:
     batch.blocks.length === 0
       ? lengthBeforeBlocks(log, batch)
-      : LogEntry.lastIndex(batch.blocks[batch.blocks.length - 1]!)
+      : LogEntry.lastIndex(batch.blocks[batch.blocks.length - 1]!),
+  committed: committedAfter(log, batch)
 })
+
+/** What is committed stays so. */
+const committedAfter = ({ committed }: Pick<LogExtent, "committed">, batch: WriteBatch): LogIndex.LogIndex =>
+  batch.committed === undefined ? committed : LogIndex.max(committed, batch.committed)
 
 /** A base never goes back: one that is not after the present one changes nothing. */
 const baseAfter = (log: LogExtent, { base }: WriteBatch): LogBase =>
@@ -272,12 +288,14 @@ const lengthBeforeBlocks = (log: LogExtent, batch: WriteBatch): LogIndex.LogInde
 }
 
 /**
- * Why `batch` cannot follow a log: it removes what a snapshot stands for, or leaves a gap, or brings an
- * entry that is there already, or its terms fall.
+ * Why `batch` cannot follow a log: it removes what a snapshot stands for, or what is committed, or leaves a gap,
+ * or brings an entry that is there already, or its terms fall, or it speaks of more than the log has.
  */
 export const misfit = (log: LogExtent, batch: WriteBatch): string | undefined => {
   if (batch.truncateFrom !== undefined && batch.truncateFrom <= log.base.index)
     return `it removes from index ${batch.truncateFrom} on, but the log begins after ${log.base.index}`
+  if (batch.truncateFrom !== undefined && batch.truncateFrom <= log.committed && !isCovered(log, batch))
+    return `it removes from index ${batch.truncateFrom} on, and all up to ${log.committed} is committed`
   let expected = LogIndex.plus(lengthBeforeBlocks(log, batch), 1)
   let lastTerm = Term.zero
   for (const block of batch.blocks) {
@@ -288,8 +306,13 @@ export const misfit = (log: LogExtent, batch: WriteBatch): string | undefined =>
     lastTerm = block.lastTerm
     expected = LogIndex.plus(LogEntry.lastIndex(block), 1)
   }
-  return undefined
+  return batch.committed !== undefined && batch.committed >= expected
+    ? `it says that all up to ${batch.committed} is committed, and the log ends at ${expected - 1}`
+    : undefined
 }
+
+/** A snapshot stands for all that is committed: a leader's, which takes the place of the whole log. */
+const isCovered = (log: LogExtent, batch: WriteBatch): boolean => baseAfter(log, batch).index >= log.committed
 
 /** Why a log may not begin at the base of `batch` yet, when `snapshot` is the newest one. */
 export const uncovered = ({ base }: WriteBatch, snapshot: SnapshotMeta | undefined): string | undefined => {
@@ -305,6 +328,7 @@ export const absorb = (state: StoredState, batch: WriteBatch): void => {
   if (batch.truncateFrom !== undefined) truncate(state.blocks, batch.truncateFrom)
   if (batch.base !== undefined && batch.base.index > state.base.index) beginAfter(state, batch.base)
   for (const block of batch.blocks) state.blocks.push(block)
+  state.committed = committedAfter(state, batch)
 }
 
 const beginAfter = (state: StoredState, base: LogBase): void => {

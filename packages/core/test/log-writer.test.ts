@@ -18,9 +18,10 @@ import * as Build from "./rules/Build.ts"
 import { Dice } from "./rules/Dice.ts"
 
 /** Everything that a store holds, entry by entry: how blocks are cut makes no difference. */
-const contents = ({ hardState, base, blocks }: StoredState) => ({
+const contents = ({ hardState, base, blocks, committed }: StoredState) => ({
   hardState,
   base,
+  committed,
   entries: blocks
     .flatMap(LogEntry.entries)
     .map(({ index, term, payload }) => `${index}@${term} ${Build.textOf(payload)}`)

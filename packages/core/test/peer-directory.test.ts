@@ -35,6 +35,7 @@ const restarted = NodeState.initial({
       { firstIndex: LogIndex.LogIndex.make(1), term: Term.Term.make(1), timestampMillis: 0 }
     )
   ],
+  committed: LogIndex.zero,
   snapshot: undefined,
   firstRequestId: 0,
   stamp: { nowMillis: 0, wallMillis: 0, jitter: 0 }

@@ -19,6 +19,7 @@ describe("a recorder", () => {
     hardState: { currentTerm: Term.zero, votedFor: null },
     base: { index: LogIndex.zero, term: Term.zero },
     blocks: [],
+    committed: LogIndex.zero,
     snapshot: undefined,
     firstRequestId: 0,
     stamp: { nowMillis: 0, wallMillis: 0, jitter: 0 }

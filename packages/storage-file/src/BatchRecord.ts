@@ -16,13 +16,14 @@
  * | 44 | 4 | checksum of the body and the zeros after it |
  * | 48 | 2 | which of the fields count: 1 hard state, 2 truncation, 4 entries, 8 vote, 16 seal, 32 base, 64 opening |
  * | 50 | 2 | bytes of the name voted for |
- * | 52 | 8 | zero |
+ * | 52 | 8 | up to which index the log was known to be committed; 0 where nothing is said (float64) |
  * | 60 | 4 | mark of the header's end |
  * | 64 | … | body, zeros up to a multiple of 8 less 4, mark of the end |
  *
  * A base is its index and its term (float64 each). The first record of a segment is its opening: hard
  * state, base, and, in the place of the index of the first entry, the index of the last entry so far.
- * Formats before 2 have neither.
+ * Formats before 2 have neither. What is committed has stood there only since format 5 was in use for a while:
+ * before, those bytes were zero, and programs of that time do not look at them.
  *
  * The marks (`RecordMarks`) have no zero byte: where one reads zero, that part of the write never reached the disk.
  */
@@ -45,6 +46,7 @@ export interface RecordHeader {
   readonly bodyChecksum: number
   readonly flags: number
   readonly voteBytes: number
+  readonly committed: number
 }
 
 export const recordHeaderBytes = 64
@@ -125,6 +127,7 @@ export const makeEncoder = (): RecordEncoder => {
     view.setUint32(44, bodyChecksum(body, ending.subarray(0, -RecordMarks.markBytes)), true)
     view.setUint16(48, flagsOf(batch) | extraFlags, true)
     view.setUint16(50, vote.byteLength, true)
+    view.setFloat64(52, batch.committed ?? 0, true)
     view.setUint32(4, checksum(header.subarray(8), salt), true)
     return { parts: [header, ...body, ending], totalBytes: total }
   }
@@ -137,7 +140,12 @@ export const makeEncoder = (): RecordEncoder => {
   }
 }
 
-const toBatch = ({ hardState, log }: Opening): WriteBatch => ({ hardState, base: log.base, blocks: [] })
+const toBatch = ({ hardState, log }: Opening): WriteBatch => ({
+  hardState,
+  base: log.base,
+  blocks: [],
+  committed: log.committed
+})
 
 const noVote = new Uint8Array(0)
 
@@ -208,7 +216,8 @@ export const readHeader = (
     bodyBytes: file.getUint32(at + 40, true),
     bodyChecksum: file.getUint32(at + 44, true),
     flags: file.getUint16(at + 48, true),
-    voteBytes: file.getUint16(at + 50, true)
+    voteBytes: file.getUint16(at + 50, true),
+    committed: file.getFloat64(at + 52, true)
   }
 }
 
@@ -237,7 +246,14 @@ const noBase: LogBase = { index: LogIndex.zero, term: Term.zero }
 /** The opening of a segment, from its whole first record. */
 export const readOpening = (file: Uint8Array, at: number, header: RecordHeader): Opening => {
   const { base = noBase, hardState = noHardState } = fieldsOf(file, at, header)
-  return { hardState, log: { base, lastIndex: header.firstIndex as LogIndex.LogIndex } }
+  return {
+    hardState,
+    log: {
+      base,
+      lastIndex: header.firstIndex as LogIndex.LogIndex,
+      committed: header.committed as LogIndex.LogIndex
+    }
+  }
 }
 
 /** The batch of a whole record. Its entries are one block, a view of `file`. */
@@ -261,18 +277,22 @@ const bytesBeforeVote = (header: RecordHeader): number => ((header.flags & flag.
 /** All of a batch but its entries. */
 const fieldsOf = (file: Uint8Array, at: number, header: RecordHeader): Omit<WriteBatch, "blocks"> => {
   const has = (one: number) => (header.flags & one) !== 0
-  const voteStart = at + recordHeaderBytes + bytesBeforeVote(header)
-  const name = new TextDecoder().decode(file.subarray(voteStart, voteStart + header.voteBytes))
   return {
     ...(has(flag.hardState) && {
       hardState: {
         currentTerm: header.currentTerm as Term.Term,
-        votedFor: has(flag.vote) ? (name as NodeId) : null
+        votedFor: has(flag.vote) ? readVote(file, at, header) : null
       }
     }),
+    ...(header.committed > 0 && { committed: header.committed as LogIndex.LogIndex }),
     ...(has(flag.truncation) && { truncateFrom: header.truncateFrom as LogIndex.LogIndex }),
     ...(has(flag.base) && { base: readBase(file, at + recordHeaderBytes) })
   }
+}
+
+const readVote = (file: Uint8Array, at: number, header: RecordHeader): NodeId => {
+  const start = at + recordHeaderBytes + bytesBeforeVote(header)
+  return new TextDecoder().decode(file.subarray(start, start + header.voteBytes)) as NodeId
 }
 
 const readBase = (file: Uint8Array, at: number): LogBase => {

@@ -81,8 +81,8 @@ export const lookInto = Effect.fnUntraced(function* (
   yield* refuse(StoreDirectory.unfinishedRestoreIn(directory.path, names))
   yield* refuse(StoreDirectory.lostLogIn(directory.path, names))
   const snapshot = (yield* Snapshots.findNewest(directory, identity))?.snapshot.header.meta
-  const { base, blocks, hardState } = yield* WriteAheadLog.lookInto(directory, identity, snapshot)
-  return { base, blocks, hardState, snapshot } satisfies Omit<RecoveredState, "notes">
+  const { base, blocks, committed, hardState } = yield* WriteAheadLog.lookInto(directory, identity, snapshot)
+  return { base, blocks, committed, hardState, snapshot } satisfies Omit<RecoveredState, "notes">
 })
 
 const refuse = (reason: StorageError["reason"] | undefined) =>

@@ -158,6 +158,7 @@ const begin = (segment: Segment): Replay => {
   const opening = openingOf(segment)
   if (opening === undefined) return { state, base: state.base, closed: [], unsealed: undefined }
   state.hardState = opening.hardState
+  state.committed = opening.log.committed
   state.base = beforeKnown(opening.log.lastIndex)
   return { state, base: opening.log.base, closed: [], unsealed: undefined }
 }
@@ -344,7 +345,7 @@ const absorbRecords = (
 /** Adds a batch to what was read, or says why it cannot follow. */
 const absorb = (replay: Replay, batch: RaftStorage.WriteBatch): string | undefined => {
   const { state } = replay
-  const log = { base: replay.base, lastIndex: RaftStorage.lastIndexOf(state) }
+  const log = { ...RaftStorage.extentOf(state), base: replay.base }
   const problem = RaftStorage.misfit(log, batch)
   if (problem !== undefined) return problem
   const { truncateFrom } = batch

@@ -31,7 +31,10 @@ export interface WriteAheadLogOptions extends SegmentFiles.SegmentOptions {
 }
 
 export interface WriteAheadLog {
-  readonly recovered: Pick<RaftStorage.RecoveredState, "hardState" | "base" | "blocks" | "notes">
+  readonly recovered: Pick<
+    RaftStorage.RecoveredState,
+    "hardState" | "base" | "blocks" | "committed" | "notes"
+  >
   readonly write: (batch: WriteBatch) => Effect.Effect<void, StorageError>
 }
 
@@ -61,9 +64,9 @@ export const open = Effect.fnUntraced(function* (directory: LogDirectory, option
   yield* makeDurable(log, recovered)
   yield* SegmentFiles.removeAll(directory, recovered.needless)
   yield* CoveredSegments.remove(log)
-  const { base, blocks, hardState } = recovered.state
+  const { base, blocks, committed, hardState } = recovered.state
   return {
-    recovered: { hardState, base, blocks, notes: recovered.notes },
+    recovered: { hardState, base, blocks, committed, notes: recovered.notes },
     write: (batch) => write(log, batch)
   } satisfies WriteAheadLog
 })

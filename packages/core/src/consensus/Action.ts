@@ -26,6 +26,8 @@ export interface Persist {
   /** Let the log begin after this place; a snapshot that reaches to it is durable. */
   readonly base?: LogBase
   readonly blocks: ReadonlyArray<EntryBlock>
+  /** What is known to be committed. */
+  readonly committed?: LogIndex
   /** The last index of the log after this write. */
   readonly lastIndex: LogIndex
 }

@@ -41,7 +41,8 @@ export const setTermAndVote = (
 }
 
 /**
- * Adds blocks to the log, after cutting it at `truncateFrom` where that is given, and has it written. The
+ * Adds blocks to the log, after cutting it at `truncateFrom` where that is given, and has it written, with what
+ * is committed by now: it stands in the log already, and is never cut (Leader Completeness, section 5.4). The
  * membership follows the log.
  */
 export const appendBlocks = (
@@ -59,6 +60,7 @@ export const appendBlocks = (
     ticket,
     ...(truncateFrom === undefined ? undefined : { truncateFrom }),
     blocks,
+    committed: state.commitIndex,
     lastIndex: log.lastIndex
   })
   const durability =

@@ -148,6 +148,8 @@ export const initial = (options: {
   readonly hardState: HardState
   readonly base: LogBase
   readonly blocks: ReadonlyArray<EntryBlock>
+  /** How far an earlier life knew the log to be committed. */
+  readonly committed: LogIndex.LogIndex
   readonly snapshot: SnapshotMeta | undefined
   readonly firstRequestId: number
   readonly stamp: Stamp
@@ -167,8 +169,8 @@ export const initial = (options: {
     votedFor: options.hardState.votedFor,
     log,
     snapshot: options.snapshot,
-    // What a snapshot covers was committed.
-    commitIndex: options.snapshot?.lastIndex ?? LogIndex.zero,
+    // What was committed stays so, in every later term (section 5.4); what a snapshot covers was committed.
+    commitIndex: LogIndex.max(options.snapshot?.lastIndex ?? LogIndex.zero, options.committed),
     durability: { issued: 0, persisted: 0, truncated: 0, hardState: 0, index: log.lastIndex },
     nextRequestId: options.firstRequestId,
     heardLeaderMillis: Number.NEGATIVE_INFINITY,

@@ -36,6 +36,11 @@ export const reconcile = (state: NodeState, emit: Emit): NodeState => {
   if (snapshot === undefined || snapshot.lastIndex < log.base.index) return state
   const base: LogBase = { index: snapshot.lastIndex, term: snapshot.lastTerm }
   if (RaftLog.termAt(log, base.index) === base.term) return state
+  if (state.commitIndex > base.index) {
+    throw new Error(
+      `The snapshot replaces the entry at ${base.index}, which is committed (State Machine Safety)`
+    )
+  }
   const emptied = Durable.setLogBase(state, RaftLog.empty(base), LogIndex.plus(log.base.index, 1), emit)
   return Durable.withConfigurations(emptied, Configurations.beginning(state.configurations.first))
 }

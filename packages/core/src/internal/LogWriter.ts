@@ -83,11 +83,13 @@ export const merge = (first: WriteBatch, second: WriteBatch): WriteBatch => {
   const reachesDisk = cut !== undefined && kept.length === 0
   const truncateFrom = reachesDisk && cut < (first.truncateFrom ?? Infinity) ? cut : first.truncateFrom
   const base = further(first.base, second.base)
+  const committed = later(first.committed, second.committed)
   const above = base === undefined ? kept : kept.flatMap((block) => after(block, base.index))
   return {
     ...(hardState === undefined ? undefined : { hardState }),
     ...(truncateFrom === undefined ? undefined : { truncateFrom }),
     ...(base === undefined ? undefined : { base }),
+    ...(committed === undefined ? undefined : { committed }),
     blocks: above.concat(second.blocks)
   }
 }
@@ -95,6 +97,13 @@ export const merge = (first: WriteBatch, second: WriteBatch): WriteBatch => {
 /** A log never begins earlier than it did. */
 const further = (first: LogBase | undefined, second: LogBase | undefined): LogBase | undefined =>
   first === undefined || (second !== undefined && second.index > first.index) ? second : first
+
+/** What is committed stays so. */
+const later = (
+  first: LogIndex.LogIndex | undefined,
+  second: LogIndex.LogIndex | undefined
+): LogIndex.LogIndex | undefined =>
+  first === undefined || second === undefined ? (second ?? first) : LogIndex.max(first, second)
 
 const after = (block: LogEntry.EntryBlock, index: LogIndex.LogIndex): Array<LogEntry.EntryBlock> => {
   if (block.firstIndex > index) return [block]

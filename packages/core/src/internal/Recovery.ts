@@ -26,7 +26,7 @@ export const recover = Effect.fnUntraced(function* (options: Options) {
   const store = yield* storage.open(identity)
   for (const note of store.recovered.notes) yield* Effect.logWarning(note)
 
-  const { base, blocks, hardState, snapshot } = store.recovered
+  const { base, blocks, committed, hardState, snapshot } = store.recovered
   const found = NodeState.initial({
     self: identity.nodeId,
     config,
@@ -34,6 +34,7 @@ export const recover = Effect.fnUntraced(function* (options: Options) {
     hardState,
     base,
     blocks,
+    committed,
     snapshot,
     firstRequestId: newRequestId(),
     stamp: readStamp()

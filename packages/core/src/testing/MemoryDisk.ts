@@ -120,6 +120,7 @@ const contents = ({ shelf, state }: Disk): RecoveredState => ({
   hardState: state.hardState,
   base: state.base,
   blocks: state.blocks.slice(),
+  committed: state.committed,
   snapshot: shelf.newest?.meta,
   notes: []
 })

@@ -29,7 +29,7 @@ import {
 } from "./StorageContractKit.ts"
 import type { ContractCase } from "./StorageContractKit.ts"
 import * as StorageModel from "./StorageModel.ts"
-import { append, block, longScripts, shortScripts, truncate, vote } from "./StorageScripts.ts"
+import { append, block, knowing, longScripts, shortScripts, truncate, vote } from "./StorageScripts.ts"
 import type { StorageScript } from "./StorageScripts.ts"
 
 export { ContractViolation } from "./StorageContractKit.ts"
@@ -82,7 +82,7 @@ const playReopening = ({ batches }: StorageScript) =>
 
 const expectRefused = (misfit: WriteBatch, what: string) =>
   Effect.gen(function* () {
-    const written = [append(block(1, 1, 3))]
+    const written = [knowing(2, append(block(1, 1, 3)))]
     yield* session(home, (store) =>
       Effect.andThen(writeAll(store, written), expectDefect(store.write(misfit), what))
     )
@@ -148,7 +148,15 @@ const sessionCases: ReadonlyArray<ContractCase> = [
     name: "takes no falling terms within a batch",
     run: expectRefused(append(block(4, 3), block(5, 2)), "a fall")
   },
-  { name: "takes no gap after a truncation", run: expectRefused(truncate(2, block(4, 2)), "a gap") }
+  { name: "takes no gap after a truncation", run: expectRefused(truncate(2, block(4, 2)), "a gap") },
+  {
+    name: "takes no batch that removes what is committed",
+    run: expectRefused(truncate(2, block(2, 2)), "a loss of what is committed")
+  },
+  {
+    name: "takes no batch that speaks of more than the log has",
+    run: expectRefused(knowing(5, append(block(4, 1))), "a commit after the end of the log")
+  }
 ]
 
 const manyHomesCases: ReadonlyArray<ContractCase> = [

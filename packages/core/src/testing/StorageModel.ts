@@ -13,12 +13,14 @@ export interface StorageModel {
   readonly hardState: HardState
   readonly base: LogBase
   readonly entries: ReadonlyArray<LogEntry.LogEntry>
+  readonly committed: number
 }
 
 export const empty: StorageModel = {
   hardState: { currentTerm: Term.zero, votedFor: null },
   base: { index: LogIndex.zero, term: Term.zero },
-  entries: []
+  entries: [],
+  committed: 0
 }
 
 /** The model after one more batch. */
@@ -30,17 +32,19 @@ export const after = (model: StorageModel, batch: WriteBatch): StorageModel => {
     base,
     entries: model.entries
       .filter((entry) => entry.index < truncateFrom && entry.index > base.index)
-      .concat(batch.blocks.flatMap(LogEntry.entries))
+      .concat(batch.blocks.flatMap(LogEntry.entries)),
+    committed: Math.max(model.committed, batch.committed ?? 0)
   }
 }
 
 /** What was read back, entry by entry. */
 export const ofRecovered = (
-  recovered: Pick<RecoveredState, "hardState" | "base" | "blocks">
+  recovered: Pick<RecoveredState, "hardState" | "base" | "blocks" | "committed">
 ): StorageModel => ({
   hardState: recovered.hardState,
   base: recovered.base,
-  entries: recovered.blocks.flatMap(LogEntry.entries)
+  entries: recovered.blocks.flatMap(LogEntry.entries),
+  committed: recovered.committed
 })
 
 /** The first difference between two models, in words; `undefined` when there is none. */
@@ -55,6 +59,9 @@ export const difference = (expected: StorageModel, found: StorageModel): string 
   const { base } = expected
   if (base.index !== found.base.index || base.term !== found.base.term) {
     return `the log begins after ${showBase(found.base)}, not ${showBase(base)}`
+  }
+  if (expected.committed !== found.committed) {
+    return `all up to ${found.committed} is said to be committed, not up to ${expected.committed}`
   }
   if (expected.entries.length !== found.entries.length) {
     return `the log has ${found.entries.length} entries, not ${expected.entries.length}`

@@ -72,6 +72,12 @@ export const beginAfter = (
   blocks
 })
 
+/** The same batch, and up to where the log was known to be committed when it was made. */
+export const knowing = (committed: number, batch: WriteBatch): WriteBatch => ({
+  ...batch,
+  committed: committed as LogIndex
+})
+
 export const hardState = (term: number, votedFor: string | null): HardState => ({
   currentTerm: term as Term,
   votedFor: votedFor === null ? null : NodeId.make(votedFor)
@@ -223,8 +229,40 @@ const truncations: ReadonlyArray<StorageScript> = [
   }
 ]
 
+const commits: ReadonlyArray<StorageScript> = [
+  {
+    name: "keeps what was committed",
+    batches: [append(block(1, 1, 3)), knowing(2, append(block(4, 1))), vote(2, "n1")]
+  },
+  {
+    name: "keeps what was committed with a batch's own entries",
+    batches: [knowing(3, append(block(1, 1, 3)))]
+  },
+  {
+    name: "keeps the last that was committed, whatever is said later",
+    batches: [knowing(3, append(block(1, 1, 4))), knowing(2, append(block(5, 1))), append(block(6, 1))]
+  },
+  {
+    name: "keeps what was committed over a truncation after it",
+    batches: [knowing(2, append(block(1, 1, 5))), truncate(3, block(3, 2)), knowing(3, append(block(4, 2)))]
+  },
+  {
+    name: "keeps what was committed over a leader's snapshot, which stands for it",
+    batches: [
+      knowing(3, append(block(1, 1, 5))),
+      { ...beginAfter(9, 2), truncateFrom: 1 as LogIndex },
+      knowing(10, append(block(10, 2, 2)))
+    ]
+  }
+]
+
 /** Histories short enough to be closed and opened again after every batch. */
-export const shortScripts: ReadonlyArray<StorageScript> = [...hardStates, ...appends, ...truncations]
+export const shortScripts: ReadonlyArray<StorageScript> = [
+  ...hardStates,
+  ...appends,
+  ...truncations,
+  ...commits
+]
 
 /** Histories that are played in one go. */
 export const longScripts: ReadonlyArray<StorageScript> = [

@@ -128,8 +128,9 @@ const describe = (meta: SnapshotMeta | undefined): string =>
   meta === undefined ? "none" : `${meta.id}, up to index ${meta.lastIndex}`
 
 /** From here on what was found is what is relied on. */
-const settle = (account: Account, { base, blocks, hardState, snapshot }: RecoveredState): void => {
-  account.acknowledged = { hardState, base, blocks: blocks.slice() }
+const settle = (account: Account, recovered: RecoveredState): void => {
+  const { base, blocks, committed, hardState, snapshot } = recovered
+  account.acknowledged = { hardState, base, blocks: blocks.slice(), committed }
   account.pending = undefined
   account.snapshot = snapshot
   account.pendingSnapshots.clear()

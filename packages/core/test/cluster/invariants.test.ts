@@ -37,6 +37,7 @@ const state = (given: Given): NodeState.NodeState => {
     },
     base: Build.logBase(Build.start),
     blocks: Build.blocks(given.log ?? []),
+    committed: 0 as LogIndex,
     snapshot: undefined,
     firstRequestId: 0,
     stamp: { nowMillis: 0, wallMillis: 0, jitter: 0 }

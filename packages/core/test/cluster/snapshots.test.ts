@@ -41,7 +41,8 @@ clusterTest(
       yield* cluster.advance("50 millis")
       assert.isAtLeast(cluster.appliedIndex(alone), 10)
       assert.isAtLeast((yield* journalOf(cluster, alone)).length, 9)
-      assert.deepStrictEqual(cluster.applied(alone), [])
+      const covered = cluster.state(alone).snapshot!.lastIndex
+      assert.isTrue(cluster.applied(alone).every(({ index }) => index > covered))
 
       // With a majority all the rest is there too, and what is proposed next comes after it.
       yield* cluster.start(leader)

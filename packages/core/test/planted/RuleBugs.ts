@@ -21,6 +21,20 @@ export const ruleBugs: ReadonlyArray<Bug> = [
     replace: "votedFor: null,"
   },
   {
+    name: "a write says that all before it is committed",
+    claim: "an entry is committed once a majority has it (paper, 5.3)",
+    file: "consensus/Durable.ts",
+    find: "committed: state.commitIndex,",
+    replace: "committed: kept.lastIndex,"
+  },
+  {
+    name: "a restarted node takes its whole log for committed",
+    claim: "an entry is committed once a majority has it (paper, 5.3)",
+    file: "consensus/NodeState.ts",
+    find: "LogIndex.max(options.snapshot?.lastIndex ?? LogIndex.zero, options.committed)",
+    replace: "log.lastIndex"
+  },
+  {
     name: "stepping down within a term forgets the vote",
     claim: "each server votes for at most one candidate in a term (paper, 5.2)",
     file: "consensus/Following.ts",

@@ -56,8 +56,8 @@ export const snapshotBugs: ReadonlyArray<Bug> = [
     name: "a restarted node forgets that its snapshot is committed",
     claim: "what a snapshot covers was committed (paper, 7)",
     file: "consensus/NodeState.ts",
-    find: "commitIndex: options.snapshot?.lastIndex ?? LogIndex.zero,",
-    replace: "commitIndex: LogIndex.zero,",
+    find: "LogIndex.max(options.snapshot?.lastIndex ?? LogIndex.zero, options.committed)",
+    replace: "options.committed",
     aim: Aims.laggards
   },
   {

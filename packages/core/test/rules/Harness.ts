@@ -29,6 +29,8 @@ export interface Given {
   /** Where its log begins, and its newest snapshot ends. */
   readonly snapshot?: Build.Place
   readonly votedFor?: string
+  /** Up to here an earlier life knew the log to be committed. */
+  readonly committed?: number
   /** How many vote; 3 unless said. */
   readonly voters?: number
   readonly learners?: number
@@ -63,7 +65,8 @@ export class Subject {
           votedFor: given.votedFor === undefined ? null : Build.id(given.votedFor)
         },
         base: Build.logBase(base),
-        blocks: Build.blocks(given.log ?? [], base.index + 1)
+        blocks: Build.blocks(given.log ?? [], base.index + 1),
+        committed: (given.committed ?? 0) as LogIndex
       },
       snapshot: given.snapshot === undefined ? undefined : Build.snapshot(given.snapshot, { membership }),
       stamp: () => ({

@@ -207,6 +207,7 @@ export class SimulatedNode {
       hardState: this.stored.hardState,
       base: this.stored.base,
       blocks: this.stored.blocks,
+      committed: this.stored.committed,
       snapshot: this.shelf.newest?.meta,
       firstRequestId: this.restarts * 1_000_000,
       stamp: this.options.stamp()

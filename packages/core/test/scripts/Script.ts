@@ -12,6 +12,7 @@
  * README.md in this folder lists the commands.
  */
 import type { NodeId } from "../../src/NodeId.ts"
+import type { LogIndex } from "../../src/LogIndex.ts"
 import type { Term } from "../../src/Term.ts"
 import type { StoredState } from "../../src/RaftStorage.ts"
 import * as Build from "../rules/Build.ts"
@@ -158,7 +159,8 @@ class Stage {
         votedFor: votedFor === "none" ? null : Build.id(votedFor!)
       },
       base: Build.logBase(Build.start),
-      blocks: Build.blocks(log === "empty" ? [] : log!.split(" ").map(Number))
+      blocks: Build.blocks(log === "empty" ? [] : log!.split(" ").map(Number)),
+      committed: 0 as LogIndex
     }
   }
 

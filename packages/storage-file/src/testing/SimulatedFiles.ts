@@ -94,8 +94,9 @@ export const make: FaultyDisk.Make = ({ onEvent, seed }) => {
     failNextWrite: (identity, fate = "Lost") => change(identity, (machine) => failSoon(machine, fate)),
     durable: (identity) =>
       Effect.sync(() => {
-        const { base, blocks, hardState } = witness.acknowledged(identity)
-        return { hardState, base, blocks: blocks.slice(), snapshot: witness.snapshot(identity), notes: [] }
+        const { base, blocks, committed, hardState } = witness.acknowledged(identity)
+        const snapshot = witness.snapshot(identity)
+        return { hardState, base, blocks: blocks.slice(), committed, snapshot, notes: [] }
       }),
     peek: witness.acknowledged,
     acknowledgedWrites: (identity) => Effect.sync(() => witness.acknowledgedWrites(identity))

@@ -1,36 +1,24 @@
 /**
  * Brings the calls of a client to a node that can serve them.
  *
- * | fiber | lives as long as | waits for |
- * | --- | --- | --- |
- * | seeker | the router | calls without a connection, a connection, a pause |
- * | link | a connection | its end |
- * | sweeper | the router | a tick, while there are calls |
- * | second opinion | a router that seeks the leader | a while, while there are calls |
- * | question | its answer, or the connection if that is used then | another node's word |
- *
  * There is one connection in use at a time. What cannot go out is parked; the seeker goes from node to node,
  * longer and longer pauses in between, until one takes it. A connection that is no longer the right one
- * stays until what went out on it is answered. No call has a fiber or a timer of its own here.
+ * stays until what went out on it is answered. No call has a fiber or a timer of its own here; those that there are
+ * stand in `RouterFibers.ts`.
  */
-import * as Deferred from "effect/Deferred"
-import * as Effect from "effect/Effect"
-import * as FiberSet from "effect/FiberSet"
+import type * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
-import * as Random from "effect/Random"
-import type * as Scope from "effect/Scope"
 import type { FailedAnswer } from "../../ClientMessage.ts"
 import type { ClusterId, GroupId } from "../../NodeId.ts"
 import { Overloaded, RaftError, ShuttingDown } from "../../RaftError.ts"
 import type { RaftErrorReason } from "../../RaftError.ts"
-import { ConnectFailed } from "../../RaftClientTransport.ts"
-import type { RaftClientTransport } from "../../RaftClientTransport.ts"
+import type { ConnectFailed, RaftClientTransport } from "../../RaftClientTransport.ts"
 import { Numbered } from "../Numbered.ts"
 import { verdictOf } from "./Call.ts"
 import type { Call } from "./Call.ts"
 import { Endpoints } from "./Endpoints.ts"
-import { Link } from "./Link.ts"
-import * as SecondOpinion from "./SecondOpinion.ts"
+import type { Link } from "./Link.ts"
+import type * as SecondOpinion from "./SecondOpinion.ts"
 import type { LinkOwner } from "./Link.ts"
 
 export interface Settings {
@@ -50,7 +38,7 @@ export interface Settings {
 }
 
 /** A call is given up between this many ticks after it was made and one more. */
-const ticksOfCall = 32
+export const ticksOfCall = 32
 
 export class Router implements LinkOwner, SecondOpinion.Doubter {
   private readonly settings: Settings
@@ -301,59 +289,3 @@ export class Router implements LinkOwner, SecondOpinion.Doubter {
     return Math.min(maxPauseMillis, firstPauseMillis * 2 ** (rounds - 1)) * (0.5 + fraction / 2)
   }
 }
-
-/** Starts a router, which ends with the scope, and every call with it. */
-export const make = (settings: Settings): Effect.Effect<Router, never, Scope.Scope> =>
-  Effect.gen(function* () {
-    const router = new Router(settings)
-    const links = yield* FiberSet.make<void>()
-    yield* Effect.addFinalizer(() => Effect.sync(() => router.close()))
-    const seekOnce = Effect.gen(function* () {
-      yield* router.wanted.await
-      const pauseMillis = router.pauseMillis(yield* Random.next)
-      if (pauseMillis > 0) yield* Effect.sleep(pauseMillis)
-      const connected = Deferred.makeUnsafe<void>()
-      yield* FiberSet.run(links, hold(router, settings, connected))
-      yield* Deferred.await(connected)
-    })
-    yield* Effect.forever(seekOnce).pipe(Effect.annotateLogs({ fiber: "client seeker" }), Effect.forkScoped)
-
-    const tickMillis = Math.max(1, Math.ceil(settings.timeoutMillis / ticksOfCall))
-    const sweepOnce = Effect.gen(function* () {
-      yield* router.busy.await
-      yield* Effect.sleep(tickMillis)
-      router.sweep()
-    })
-    yield* Effect.forever(sweepOnce).pipe(Effect.annotateLogs({ fiber: "client sweeper" }), Effect.forkScoped)
-    if (settings.seeksLeader) {
-      yield* SecondOpinion.watch(router, links, settings).pipe(
-        Effect.annotateLogs({ fiber: "client second opinion" }),
-        Effect.forkScoped
-      )
-    }
-    return router
-  })
-
-/** Connects to the next node, and stays with the connection until its end. */
-const hold = (router: Router, settings: Settings, connected: Deferred.Deferred<void>): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    const endpoint = router.nextEndpoint()
-    const link = new Link(endpoint, router)
-    const { clusterId, connectTimeoutMillis, groupId, transport } = settings
-    const connection = yield* transport.connect({ endpoint, clusterId, groupId, handler: link }).pipe(
-      Effect.timeoutOrElse({
-        duration: connectTimeoutMillis,
-        orElse: () => Effect.fail(noAnswerFrom(endpoint, connectTimeoutMillis))
-      })
-    )
-    if (link.open(connection)) router.use(link, connection.welcome.leaderAt)
-    Deferred.doneUnsafe(connected, Effect.void)
-    yield* link.ended
-  }).pipe(
-    Effect.scoped,
-    Effect.catch((error) => Effect.sync(() => router.cannotConnect(error))),
-    Effect.ensuring(Effect.sync(() => Deferred.doneUnsafe(connected, Effect.void)))
-  )
-
-const noAnswerFrom = (endpoint: string, millis: number): ConnectFailed =>
-  new ConnectFailed({ endpoint, detail: `no answer within ${millis} ms`, isRefusal: false })
