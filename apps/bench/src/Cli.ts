@@ -64,7 +64,9 @@ const flags = {
       (minutes) => minutes > 0,
       () => "a number above 0"
     ),
-    Flag.withDescription("How long `memory` watches the servers; 20 by default, half a minute with --quick"),
+    Flag.withDescription(
+      "How long `memory` watches the servers, etcd for five at most; 20 by default, half a minute with --quick"
+    ),
     Flag.optional
   ),
   generators: Flag.Int("generators").pipe(
