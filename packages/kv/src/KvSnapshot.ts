@@ -22,22 +22,23 @@ const recordHeaderBytes = 14
 /** What ends the records: a key length of 0, and how many there were. */
 const endBytes = 10
 
-/** More keys than these would hold up the event loop: each takes about a microsecond. */
+/** More than this would hold up the event loop: each key takes about a microsecond. */
 const maxKeysAtOnce = 2048
-const maxPiecesAtOnce = 4
+const maxBytesAtOnce = 1024 * 1024
 
 /**
  * The pieces of a small state, all of them at once; `undefined` where it is larger. Who has them needs no fork, after
  * which every write would copy a bucket, and no page could be filled again.
  */
-export const encodeSmall = (map: Entries<Stored>): ReadonlyArray<Uint8Array> | undefined => {
-  if (map.size > maxKeysAtOnce) return undefined
-  const pieces: Array<Uint8Array> = []
-  for (const piece of encode(map)) {
-    if (pieces.length === maxPiecesAtOnce) return undefined
-    pieces.push(piece)
+export const encodeSmall = (map: Entries<Stored>): ReadonlyArray<Uint8Array> | undefined =>
+  map.size <= maxKeysAtOnce && valueBytesOf(map) <= maxBytesAtOnce ? Array.from(encode(map)) : undefined
+
+const valueBytesOf = ({ buckets }: Entries<Stored>): number => {
+  let bytes = 0
+  for (const bucket of buckets) {
+    if (bucket !== undefined) for (const { byteLength } of bucket.entries.values()) bytes += byteLength
   }
-  return pieces
+  return bytes
 }
 
 /** Writes a state in pieces of at most `maxPieceBytes`. Takes from the map as the pieces are asked for. */

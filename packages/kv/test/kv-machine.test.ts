@@ -197,11 +197,7 @@ describe("the machine", () => {
     }
     assert.strictEqual(encodeSmall(0, 0), 1)
     assert.deepStrictEqual([encodeSmall(2048, 256), encodeSmall(2049, 256)], [3, undefined])
-    const fourPieces = 4 * KvSnapshot.maxPieceBytes
-    assert.deepStrictEqual(
-      [encodeSmall(10, fourPieces / 10 - 50), encodeSmall(10, fourPieces / 10)],
-      [4, undefined]
-    )
+    assert.deepStrictEqual([encodeSmall(8, 128 * 1024), encodeSmall(8, 128 * 1024 + 1)], [5, undefined])
   })
 
   it("a snapshot that is cut off anywhere, or has something behind it, is refused and leaves the state alone", () => {

@@ -2,7 +2,7 @@
  * A socket that carries parcels, at either end of a client's connection.
  *
  * Writing: what is posted within one turn of the event loop leaves in one frame and one write, when the turn
- * is over; or in portions before, where whoever posts asks for it. While the system has not taken all that was
+ * is over; or before, where whoever posts asks for it. While the system has not taken all that was
  * written nothing else is, so that a slow reader is felt here, as a queue that grows, and one buffer serves the
  * connection for ever.
  *
@@ -84,11 +84,6 @@ export class ParcelSocket {
     return true
   }
 
-  /** Writes what waits now, if it is `portion` parcels or more. */
-  flushFrom(portion: number): void {
-    if (this.waiting.length >= portion) this.flush()
-  }
-
   /** Writes frames of the handshake, or a sign of life. */
   say(encode: (writer: FrameWriter) => void): void {
     if (!this.isOpen) return
@@ -97,7 +92,8 @@ export class ParcelSocket {
     for (const range of writer.take()) this.socket.write(range, this.onWritten)
   }
 
-  private readonly flush = (): void => {
+  /** Writes what waits, now; what the system has not taken goes first. */
+  readonly flush = (): void => {
     this.isFlushDue = false
     if (!this.isOpen || this.waiting.length === 0 || this.isAnythingLeft) return
     const { bytes, count } = this.nextFrame()

@@ -111,8 +111,7 @@ const connect: (
     )
     const send = (request: ClientRequest): boolean => {
       if (!socket.post(ClientCodec.requestToParcel(request))) return false
-      portions.onSent()
-      socket.flushFrom(portions.sizeAfter(request))
+      if (portions.onQueued(request, socket.queued)) socket.flush()
       return true
     }
     return { welcome, send }

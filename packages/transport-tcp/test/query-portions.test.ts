@@ -26,9 +26,8 @@ const portionsOf = (portions: QueryPortions, count: number, requestOf: (id: numb
   const left: Array<number> = []
   let waiting = 0
   for (let id = 0; id < count; id++) {
-    portions.onSent()
     waiting += 1
-    if (waiting >= portions.sizeAfter(requestOf(id))) {
+    if (portions.onQueued(requestOf(id), waiting)) {
       left.push(waiting)
       waiting = 0
     }
@@ -58,7 +57,14 @@ describe("queries that are made together", () => {
     assert.deepStrictEqual(portionsOf(portions, 512, queryOf), [512])
   })
 
-  it("and commands all leave when the turn is over", () => {
+  it("leave when the turn is over where a command is among them", () => {
+    const portions = new QueryPortions()
+    assert.deepStrictEqual(
+      portionsOf(portions, 64, (id) => (id === 5 ? commandOf(id) : queryOf(id))),
+      [64]
+    )
+    portions.onAnswered(64)
+    assert.deepStrictEqual(portionsOf(portions, 64, queryOf), [32, 32])
     assert.deepStrictEqual(portionsOf(new QueryPortions(), 1024, commandOf), [1024])
   })
 })
