@@ -14,6 +14,7 @@ import type { Envelope } from "../src/maelstrom/Message.ts"
 const connected = [
   "a peer that does not list this node is reached, and can answer",
   "a closed node neither sends nor hears, and its peers are told",
+  "peers are told that they are connected, also when one of them has closed and opened again",
   "a peer that closed and opened again is reached again",
   "peers learn each other's attributes",
   "nodes of another cluster or group are not reached"
