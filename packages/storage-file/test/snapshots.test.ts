@@ -47,6 +47,22 @@ const withSnapshot = Effect.gen(function* () {
   return files
 })
 
+describe("power that fails after a snapshot has taken the place of another", () => {
+  it.effect("may bring the older one back, which does not count, and goes when the store opens", () =>
+    Effect.gen(function* () {
+      const files = yield* withSnapshot
+      const newer = snapshotOf(8, { sizeBytes: 300 })
+      yield* open(files, (store) => takeSnapshot(store, newer))
+      const snapshotsIn = () => files.namesOf(directory).filter(SnapshotFormat.isSnapshotName)
+      files.restart({ bytes: { firstBytes: 0 }, names: "Lost" })
+      const newerName = SnapshotFormat.nameOf(newer.meta)
+      assert.deepStrictEqual([...snapshotsIn()].sort(), [name, newerName])
+      yield* open(files, (store) => expectSnapshot(store, newer))
+      assert.deepStrictEqual(snapshotsIn(), [newerName])
+    })
+  )
+})
+
 describe("a disk that says no while a snapshot is committed", () => {
   const former = snapshotOf(5, { sizeBytes: 200 })
   const newer = snapshotOf(8, { sizeBytes: 300 })
