@@ -80,8 +80,8 @@ export class RaftConfig extends Schema.Class<RaftConfig>("effect-raft/RaftConfig
     /** A snapshot is taken when this many bytes of log were applied since the last one, at the latest. */
     snapshotEveryBytes: positive(64 * 1024 * 1024),
     /**
-     * A state that is small is written sooner, which keeps the log short: when the log since the last
-     * snapshot is twice as long as that snapshot, but not below this many bytes.
+     * A state that is small is written sooner, which keeps the log short: when the log since the last snapshot is six
+     * times as long as that snapshot, or eight times this many bytes and twice as long; but not below this many bytes.
      */
     snapshotAtLeastBytes: positive(2 * 1024 * 1024),
     /** Entries that stay in the log before a snapshot, for followers that are a little behind. */

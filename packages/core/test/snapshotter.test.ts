@@ -12,11 +12,11 @@ import type { SnapshotStore } from "../src/RaftStorage.ts"
 import * as Build from "./rules/Build.ts"
 import { index, term } from "./rules/Harness.ts"
 
-const config = Build.config({ snapshotEveryBytes: 5000, snapshotAtLeastBytes: 1000 })
+const config = Build.config({ snapshotEveryBytes: 10_000, snapshotAtLeastBytes: 1000 })
 
-/** A log of 200 entries of 100 bytes each. */
+/** A log of 400 entries of 100 bytes each. */
 const entryBytes = 100
-const drafts = Array.from({ length: 200 }, (): LogEntry.Draft => ({
+const drafts = Array.from({ length: 400 }, (): LogEntry.Draft => ({
   kind: "Command",
   payload: new Uint8Array(entryBytes - LogEntry.entryHeaderBytes)
 }))
@@ -45,7 +45,7 @@ const run = (options: {
     })
     if (options.restoredBytes !== undefined) snapshotter.restored(options.restoredBytes)
     yield* Effect.forkScoped(snapshotter.run)
-    for (let applied = 1; applied <= 200 && taken.length < options.stateBytes.length; applied++) {
+    for (let applied = 1; applied <= 400 && taken.length < options.stateBytes.length; applied++) {
       const bytes = options.stateBytes[taken.length] ?? 0
       snapshotter.consider({
         log,
@@ -63,15 +63,21 @@ it.effect("a small state is written when the log is as long as it must be", () =
 )
 
 it.effect(
-  "a larger one when the log is twice as long as its last snapshot, and at the latest when it must",
+  "a larger one when the log is six times as long as its last snapshot, and not much longer than it must",
   () =>
-    Effect.map(run({ stateBytes: [800, 2000, 100_000, 10, 10] }), (gaps) =>
-      assert.deepStrictEqual(gaps, [1000, 1600, 4000, 5000, 1000])
+    Effect.map(run({ stateBytes: [800, 1200, 2000, 10, 10] }), (gaps) =>
+      assert.deepStrictEqual(gaps, [1000, 4800, 7200, 8000, 1000])
     )
+)
+
+it.effect("a large one when the log is twice as long, and at the latest when it must", () =>
+  Effect.map(run({ stateBytes: [4500, 100_000, 10, 10] }), (gaps) =>
+    assert.deepStrictEqual(gaps, [1000, 9000, 10_000, 1000])
+  )
 )
 
 it.effect("the size of a snapshot from which the state was restored counts", () =>
   Effect.map(run({ stateBytes: [10, 10], restoredBytes: 1500 }), (gaps) =>
-    assert.deepStrictEqual(gaps, [3000, 1000])
+    assert.deepStrictEqual(gaps, [8000, 1000])
   )
 )

@@ -17,12 +17,15 @@ import type { ReplicaSnapshot } from "./Replica.ts"
 import type { Term } from "../Term.ts"
 
 /**
- * How many bytes of log gather until a snapshot is taken. While it is twice as many as the snapshot has,
- * snapshots make the disk write half as much again at most, and a node has no more log to keep and to apply again
- * than its state is worth.
+ * How many bytes of log gather until a snapshot is taken. While it is six times as many as the snapshot has, snapshots
+ * make the disk write a sixth more; but a log that is long takes memory, and time when a node starts. So beyond eight
+ * times `snapshotAtLeastBytes` it is twice as many: half as much again to write, and no more log than the state is
+ * worth.
  */
-const bytesUntilDue = (config: RaftConfig, snapshotBytes: number): number =>
-  Math.min(config.snapshotEveryBytes, Math.max(config.snapshotAtLeastBytes, 2 * snapshotBytes))
+const bytesUntilDue = (config: RaftConfig, snapshotBytes: number): number => {
+  const { snapshotAtLeastBytes: least, snapshotEveryBytes: most } = config
+  return Math.min(most, Math.max(least, Math.min(6 * snapshotBytes, 8 * least), 2 * snapshotBytes))
+}
 
 /** What an entry leaves behind when its command is applied: where it stood, and the leader's clock in it. */
 export interface Place {
