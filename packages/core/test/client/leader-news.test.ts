@@ -24,11 +24,17 @@ const setUp = Effect.gen(function* () {
 /** Lets everybody run who can. */
 const settled = Effect.repeat(Effect.yieldNow, { times: 5 })
 
+/** The same node, which was asked and waits for news. */
+const asked = Effect.tap(setUp, ({ news, question }) =>
+  Effect.andThen(
+    Effect.sync(() => news.ask(question)),
+    settled
+  )
+)
+
 it.effect("a question is answered when the node hears of a leader", () =>
   Effect.gen(function* () {
-    const { hearsOfLeader, news, node, question, watchers } = yield* setUp
-    news.ask(question)
-    yield* settled
+    const { hearsOfLeader, node, watchers } = yield* asked
     watchers.notify()
     yield* settled
     assert.strictEqual(node.answers, 0)
@@ -43,9 +49,7 @@ it.effect("a question is answered when the node hears of a leader", () =>
 
 it.effect("a question is answered also where the news come right behind others", () =>
   Effect.gen(function* () {
-    const { hearsOfLeader, news, node, question, watchers } = yield* setUp
-    news.ask(question)
-    yield* settled
+    const { hearsOfLeader, node, watchers } = yield* asked
     watchers.notify()
     hearsOfLeader()
     yield* settled
@@ -55,9 +59,7 @@ it.effect("a question is answered also where the news come right behind others",
 
 it.effect("a question that was taken back is not answered", () =>
   Effect.gen(function* () {
-    const { hearsOfLeader, news, node, question } = yield* setUp
-    news.ask(question)
-    yield* settled
+    const { hearsOfLeader, news, node, question } = yield* asked
     news.forget(question)
     hearsOfLeader()
     yield* settled
