@@ -28,6 +28,7 @@ export const recover = Effect.fnUntraced(function* (options: Options) {
   for (const note of store.recovered.notes) yield* Effect.logWarning(note)
 
   const { base, blocks, committed, hardState, snapshot } = store.recovered
+  const firstRequestId = newRequestId()
   const stamp = readStamp()
   const found = NodeState.initial({
     self: identity.nodeId,
@@ -38,7 +39,7 @@ export const recover = Effect.fnUntraced(function* (options: Options) {
     blocks,
     committed,
     snapshot,
-    firstRequestId: newRequestId(),
+    firstRequestId,
     stamp
   })
   const actions: Array<Action> = []
