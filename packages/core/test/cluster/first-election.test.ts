@@ -37,7 +37,7 @@ for (const size of [2, 3, 5]) {
 
 clusterTest("a node that is alone and starts again leads at once", { size: 1, config }, (cluster) =>
   Effect.gen(function* () {
-    const [only] = cluster.nodeIds as [NodeId]
+    const only = yield* cluster.awaitLeader({ within: "5 seconds" })
     for (const command of ["a", "b", "c"]) yield* cluster.propose(command)
     yield* cluster.kill(only, "Lost")
     yield* cluster.start(only)
