@@ -34,14 +34,15 @@ export const makeReplicators = (node: RoleContext): Effect.Effect<Replicators, n
 
     const start = (peer: NodeId) => {
       const gates = SnapshotSender.makeGates()
-      const replicate = Replicator.make(node, peer, () => gates.needed.openUnsafe())
-      peersByName.set(peer, { replicate, gates })
-      const sendSnapshots = SnapshotSender.sendWhenNeeded(node, peer, gates).pipe(
+      const replicator = Replicator.make(node, peer)
+      const started: Peer = { replicator, gates }
+      peersByName.set(peer, started)
+      const sendSnapshots = SnapshotSender.sendWhenNeeded(node, peer, gates, replicator.needsSnapshot).pipe(
         Effect.catch((error) => node.onStorageFailed(error))
       )
       return Effect.andThen(
         FiberMap.run(snapshotSenders, peer, sendSnapshots, { startImmediately: true }),
-        Effect.sync(replicate)
+        Effect.sync(() => replicate(started))
       )
     }
 
@@ -58,9 +59,9 @@ export const makeReplicators = (node: RoleContext): Effect.Effect<Replicators, n
           all = Array.from(peersByName.values())
         }),
       send: () => {
-        for (const { replicate, gates } of all) {
-          replicate()
-          gates.moved.openUnsafe()
+        for (const peer of all) {
+          replicate(peer)
+          peer.gates.moved.openUnsafe()
         }
       }
     }
@@ -68,6 +69,11 @@ export const makeReplicators = (node: RoleContext): Effect.Effect<Replicators, n
 
 /** What stands ready for one peer. */
 interface Peer {
-  readonly replicate: Replicator.Replicator
+  readonly replicator: Replicator.Replicator
   readonly gates: SnapshotSender.Gates
+}
+
+const replicate = ({ replicator, gates }: Peer): void => {
+  replicator.send()
+  if (replicator.needsSnapshot()) gates.needed.openUnsafe()
 }

@@ -25,23 +25,33 @@ export interface Gates {
 
 export const makeGates = (): Gates => ({ needed: Latch.makeUnsafe(false), moved: Latch.makeUnsafe(false) })
 
-/** Sends whenever it is needed. A snapshot that cannot be read is for the node to die of. */
+/**
+ * Sends whenever it is needed. When a snapshot was sent, or would be of no use any more, and its file is closed, the
+ * peer may need the next one: that is asked then, for what was said of it meanwhile found the gate open. A snapshot
+ * that cannot be read is for the node to die of.
+ */
 export const sendWhenNeeded = (
   node: RoleContext,
   peer: NodeId,
-  gates: Gates
-): Effect.Effect<never, StorageError> =>
-  Latch.await(gates.needed).pipe(
+  { moved, needed }: Gates,
+  isNeeded: () => boolean
+): Effect.Effect<never, StorageError> => {
+  const sendNewest = Effect.flatMap(node.openSnapshot, (reader) =>
+    reader === undefined
+      ? // A store that has none yet is asked again after the next turn.
+        Effect.sync(() => needed.closeUnsafe())
+      : transfer(node, peer, moved, reader)
+  )
+  return Latch.await(needed).pipe(
+    Effect.andThen(Effect.scoped(sendNewest)),
     Effect.andThen(
-      Effect.scoped(
-        Effect.flatMap(node.openSnapshot, (reader) =>
-          reader === undefined ? Effect.void : transfer(node, peer, gates.moved, reader)
-        )
-      )
+      Effect.sync(() => {
+        if (!isNeeded()) needed.closeUnsafe()
+      })
     ),
-    Effect.andThen(Effect.sync(() => gates.needed.closeUnsafe())),
     Effect.forever
   )
+}
 
 const transfer = (node: RoleContext, peer: NodeId, moved: Latch.Latch, reader: SnapshotReader) =>
   Effect.gen(function* () {
