@@ -89,6 +89,10 @@ export class Connection {
             this.deliver()
           })
         },
+        onLent: (chunk) => {
+          this.heard = true
+          this.attempt(() => this.deliverLent(chunk))
+        },
         onDrained: () => {
           this.isBehind = false
           this.ring()
@@ -129,6 +133,14 @@ export class Connection {
       if (message instanceof MalformedFrame) throw message
       if (MessageCodec.holdsViews(message)) reader.keep()
       onMessage(message)
+    }
+  }
+
+  /** Hands over what can be copied out of `chunk`, so that nothing is left in there. */
+  private deliverLent(chunk: Uint8Array): void {
+    for (let at = 0; at < chunk.byteLength;) {
+      at += this.options.reader.copy(chunk.subarray(at))
+      this.deliver()
     }
   }
 
