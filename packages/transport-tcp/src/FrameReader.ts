@@ -203,8 +203,7 @@ export class FrameReader {
 
   /** Takes in a chunk of which nothing is left over before it. */
   private begin(chunk: Uint8Array): void {
-    if (chunk.byteLength >= this.policy.useInPlaceFromBytes)
-      return this.readFrom(chunk, 0, chunk.byteLength)
+    if (chunk.byteLength >= this.policy.useInPlaceFromBytes) return this.readFrom(chunk, 0, chunk.byteLength)
     this.moveToSlab(noBytes, chunk.byteLength)
     this.append(chunk)
   }

@@ -48,6 +48,31 @@ const decode = (bytes: Uint8Array, cuts: ReadonlyArray<number> = []): Array<Raft
   return seen
 }
 
+/** The same where all chunks arrive in one buffer, in which nothing is left of a chunk when the next one comes. */
+const decodeLent = (bytes: Uint8Array, cuts: ReadonlyArray<number>): Array<RaftMessage | MalformedFrame> => {
+  const reader = new FrameReader(1024 * 1024)
+  const place = new Uint8Array(bytes.byteLength)
+  const seen: Array<RaftMessage | MalformedFrame> = []
+  let start = 0
+  for (const end of [...cuts, bytes.byteLength]) {
+    const chunk = place.subarray(0, end - start)
+    chunk.set(bytes.subarray(start, end))
+    start = end
+    for (let at = 0; at < chunk.byteLength;) {
+      const taken = reader.copy(chunk.subarray(at))
+      assert.isAbove(taken, 0)
+      chunk.fill(0xee, at, at + taken)
+      at += taken
+      while (reader.next()) {
+        const message = MessageCodec.decode(reader)
+        seen.push(message)
+        if (!(message instanceof MalformedFrame) && MessageCodec.holdsViews(message)) reader.keep()
+      }
+    }
+  }
+  return seen
+}
+
 const show = (seen: ReadonlyArray<RaftMessage | MalformedFrame>) =>
   seen.map((one) => (one instanceof MalformedFrame ? one : fingerprint(one)))
 
@@ -210,7 +235,57 @@ describe("FrameReader", () => {
         if (at < bytes.byteLength) cuts.push(at)
       }
       assert.deepStrictEqual(show(decode(bytes, cuts)), show(sent), `run ${run}`)
+      assert.deepStrictEqual(
+        show(decodeLent(bytes, cuts)),
+        show(sent),
+        `run ${run}, one buffer for all chunks`
+      )
     }
+  })
+
+  it("has a buffer of its own, and of its size, for a large frame that arrives in a lent one", () => {
+    const payload = new Uint8Array(200_000).fill(7)
+    const large: RaftMessage = {
+      _tag: "ForwardProposals",
+      term: Term.make(1),
+      requestIds: [1],
+      kinds: ["Command"],
+      commands: [payload]
+    }
+    const bytes = encode([large, vote, large, large])
+    const seen = decodeLent(bytes, [1, 131_072, 262_144, 393_216])
+    assert.deepStrictEqual(show(seen), show([large, vote, large, large]))
+    const buffers = seen.flatMap((message) =>
+      "_tag" in message && message._tag === "ForwardProposals"
+        ? message.commands.map(({ buffer }) => buffer)
+        : []
+    )
+    assert.deepStrictEqual(
+      buffers.map(({ byteLength }) => byteLength),
+      Array.from({ length: 3 }, () => MessageCodec.encodedBytes(large))
+    )
+  })
+
+  it("refuses a frame that is too large as soon as its size is known, in a lent chunk too", () => {
+    const reader = new FrameReader(1024)
+    const bytes = encode([{ ...vote }])
+    new DataView(bytes.buffer, bytes.byteOffset).setUint32(0, 200_000, true)
+    assert.strictEqual(reader.copy(bytes.subarray(0, 3)), 3)
+    assert.isFalse(reader.next())
+    reader.copy(bytes.subarray(3))
+    assert.throws(() => reader.next(), "a frame of 200000 bytes; at most 1024 are accepted")
+  })
+
+  it("uses the same memory again for lent messages of which nothing is kept", () => {
+    const reader = new FrameReader(1024)
+    const bytes = encode([vote])
+    const buffers = new Set<ArrayBufferLike>()
+    for (let round = 0; round < 10_000; round++) {
+      assert.strictEqual(reader.copy(bytes), bytes.byteLength)
+      assert.isTrue(reader.next())
+      buffers.add(reader.peek().buffer)
+    }
+    assert.strictEqual(buffers.size, 1)
   })
 
   it("uses the same memory again for messages of which nothing is kept", () => {
