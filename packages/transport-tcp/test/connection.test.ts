@@ -33,7 +33,7 @@ class Pipe {
     const chunk = Buffer.concat(ranges)
     this.written.push(chunk)
     this.receiver?.onBytes(chunk)
-    return !this.isFull
+    return this.isFull ? "Behind" : "Taken"
   }
 }
 
