@@ -66,6 +66,33 @@ describe("FileStorage on files in memory keeps the contract: it", () => {
   })
 })
 
+describe("FileStorage", () => {
+  it.live("is done with the memory of a block when its write has ended", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const layer = FileStorage.layer({ directory, segmentBytes }).pipe(
+        Layer.provide(NodeLogFileSystem.layer)
+      )
+      const blocks = [block(1, 1, 3), block(4, 1, 1, 5_000), block(5, 1, 2)]
+      yield* withStore(layer, (store) =>
+        Effect.gen(function* () {
+          assert.isTrue(store.copiesBlocks)
+          for (const one of blocks) {
+            const bytes = new Uint8Array(one.bytes)
+            yield* store.write(append({ ...one, bytes }))
+            bytes.buffer.transfer()
+          }
+        })
+      )
+      const found = yield* withStore(layer, (store) => Effect.succeed(store.recovered.blocks))
+      assert.deepStrictEqual(
+        found.flatMap((one) => Array.from(one.bytes)),
+        blocks.flatMap((one) => Array.from(one.bytes))
+      )
+    })
+  )
+})
+
 /** Opens the store on real files and returns the error. */
 const openFailure = (directory: string) =>
   Effect.flip(withStore(NodeLogFileSystem.layer, () => Effect.void, { directory, segmentBytes }))

@@ -11,7 +11,7 @@
  */
 import * as Context from "effect/Context"
 import type { LogMemory } from "../consensus/LogMemory.ts"
-import type { NodeState } from "../consensus/NodeState.ts"
+import type { Durability, NodeState } from "../consensus/NodeState.ts"
 import type { RaftLog } from "../consensus/RaftLog.ts"
 import type { EntryBlock } from "../LogEntry.ts"
 
@@ -27,6 +27,11 @@ interface Retired {
   readonly chunks: ReadonlyArray<Chunk>
   /** The last write that may have something of them. */
   readonly ticket: number
+}
+
+/** What is asked of a node's state. */
+interface Known extends Pick<NodeState, "log"> {
+  readonly durability: Pick<Durability, "issued" | "persisted">
 }
 
 export class ReusedMemory implements LogMemory {
@@ -48,6 +53,11 @@ export class ReusedMemory implements LogMemory {
     this.chunkBytes = chunkBytes
   }
 
+  /** What waits to be filled. */
+  get spareBytes(): number {
+    return this.spare.reduce((bytes, chunk) => bytes + chunk.byteLength, 0)
+  }
+
   readonly take = (bytes: number): Uint8Array => {
     if (this.filling.byteLength - this.filledBytes < bytes) {
       if (this.filledBytes > 0) this.full.push(this.filling)
@@ -66,7 +76,7 @@ export class ReusedMemory implements LogMemory {
   }
 
   /** After a turn, when everybody has the log as it is now. */
-  tidy({ durability: { issued, persisted }, log }: NodeState): void {
+  tidy({ durability: { issued, persisted }, log }: Known): void {
     if (log.chunks !== this.blocks) this.retire(log, issued)
     if (this.retired.length > 0) this.release(persisted)
   }
