@@ -125,6 +125,7 @@ export const nodeBugs: ReadonlyArray<Bug> = [
     claim: "the log keeps what no snapshot covers (paper, 7)",
     file: "internal/ReusedMemory.ts",
     find: "inLog.add(log.chunks[at]!.bytes.buffer)",
-    replace: "if (at > 0) inLog.add(log.chunks[at]!.bytes.buffer)"
+    replace: "if (at > 0) inLog.add(log.chunks[at]!.bytes.buffer)",
+    aim: Aims.compacting
   }
 ]
