@@ -48,7 +48,7 @@ export class Kv extends Context.Service<
     /** The largest value that is taken, in bytes. */
     readonly maxValueBytes: number
 
-    /** Reads a value. Linearizable unless told otherwise. */
+    /** Reads a value. Linearizable unless told otherwise. By the native protocol "lease" is "linearizable". */
     readonly get: (
       key: string,
       options?: { readonly consistency?: Consistency }

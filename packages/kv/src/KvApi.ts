@@ -157,8 +157,10 @@ const get = HttpApiEndpoint.get("get", "/kv/:key", {
   params,
   query: {
     consistency: Schema.optionalKey(
-      Schema.Literals(["linearizable", "stale"]).annotate({
-        description: "`linearizable` (default) sees every write answered before; `stale` what this node has"
+      Schema.Literals(["linearizable", "lease", "stale"]).annotate({
+        description:
+          "`linearizable` (default) sees every write answered before; `lease` as well, and a leader with a lease asks " +
+          "nobody; `stale` sees what this node has"
       })
     )
   },

@@ -52,7 +52,8 @@ describe.each([
         assert.deepStrictEqual(yield* kv.get("a/b?c#d%2F e"), Option.some({ value: everyByte, revision: 1 }))
         assert.strictEqual(yield* putText("empty", ""), 2)
         assert.deepStrictEqual(yield* getText("empty", { consistency: "stale" }), Option.some(""))
-        assert.deepStrictEqual(raft.reads, ["linearizable", "stale"])
+        assert.deepStrictEqual(yield* getText("empty", { consistency: "lease" }), Option.some(""))
+        assert.deepStrictEqual(raft.reads, ["linearizable", "stale", "lease"])
         assert.deepStrictEqual(yield* kv.compareAndSet("empty", { expected: 2, value: everyByte }), {
           swapped: true,
           revision: 3

@@ -85,6 +85,12 @@ export const make = (
     )
   )
 
+/** Removes what was made of a segment that never got its name. */
+export const clear = Effect.fnUntraced(function* (directory: LogDirectory, number: number) {
+  const unfinished = unfinishedNameOf(number)
+  if ((yield* directory.list).includes(unfinished)) yield* directory.remove(unfinished)
+})
+
 /** Opened once more: who hears of a full disk is to hear of a file that is there. */
 const underItsName = (directory: LogDirectory, segment: Omit<NewSegment, "file">) =>
   Effect.map(directory.open(SegmentHeader.nameOf(segment.header.number)), (file): NewSegment => ({

@@ -31,7 +31,10 @@ import * as SegmentLayout from "./SegmentLayout.ts"
  */
 const nextFrom = 1 / 4
 
-/** Makes the next segment in the background, once it is time. What goes wrong is heard by who goes on in it. */
+/**
+ * Makes the next segment in the background, once it is time. What goes wrong is in the node's log at once, and is an
+ * error for who goes on in it.
+ */
 export const prepare = (log: OpenLog): Effect.Effect<void> =>
   log.next === undefined && log.position > log.segment.fileBytes * nextFrom
     ? Effect.asVoid(makeNext(log, SegmentHeader.headerBytes))
@@ -45,6 +48,7 @@ const makeNext = (log: OpenLog, neededEnd: number) =>
     const retired = SegmentFiles.isOfUsualSize(segmentBytes, neededEnd) ? log.retired[0] : undefined
     if (retired !== undefined) log.retired = log.retired.slice(1)
     return SegmentFiles.make(directory, { identity, segmentBytes, number, neededEnd, retired }).pipe(
+      Effect.tapError((error) => Effect.logWarning("The next segment of the log could not be made", error)),
       Effect.annotateLogs({ fiber: "next segment" }),
       Effect.forkIn(log.scope, { startImmediately: true }),
       Effect.tap((fiber) => Effect.sync(() => void (log.next = fiber)))
@@ -74,12 +78,26 @@ export const goOn = Effect.fnUntraced(function* (log: OpenLog, recordBytes: numb
  * The next segment, made anew where it is too small. Who is interrupted here leaves it to be closed with the log.
  */
 const readyWith = Effect.fnUntraced(function* (log: OpenLog, neededEnd: number) {
-  const next = yield* Fiber.join(log.next ?? (yield* makeNext(log, neededEnd)))
+  const next = yield* log.next === undefined ? madeNow(log, neededEnd) : madeAhead(log, log.next, neededEnd)
   if (SegmentLayout.roomBytes(next.header) >= neededEnd) return next
   const larger = yield* makeNext(log, neededEnd)
   yield* next.file.close
   return yield* Fiber.join(larger)
 })
+
+const madeNow = (log: OpenLog, neededEnd: number) => Effect.flatMap(makeNext(log, neededEnd), Fiber.join)
+
+/**
+ * A disk that was full then may have room by now, so what it has refused is asked for once more. That is a new file,
+ * which nobody has flushed; what became of a flush that failed is not known, and it stays an error.
+ */
+const madeAhead = (log: OpenLog, next: NonNullable<OpenLog["next"]>, neededEnd: number) =>
+  Effect.catchIf(Fiber.join(next), wasRefused, () =>
+    Effect.andThen(SegmentFiles.clear(log.directory, log.segment.number + 1), madeNow(log, neededEnd))
+  )
+
+const wasRefused = ({ reason }: StorageError): boolean =>
+  reason._tag === "IoFailed" && (reason.operation === "open" || reason.operation === "write")
 
 /** Seals the full segment in the background. Not before the next one is begun, and that is durable. */
 export const sealFull = (log: OpenLog): Effect.Effect<void> =>

@@ -6,7 +6,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import type { WriteBatch } from "@effect-raft/core/RaftStorage"
+import type { LogStore, StorageError, WriteBatch } from "@effect-raft/core/RaftStorage"
 import { writeAll } from "@effect-raft/core/testing/StorageContractKit"
 import { append, block } from "@effect-raft/core/testing/StorageScripts"
 import { inspect } from "@effect-raft/storage-file/Inspect"
@@ -76,22 +76,59 @@ describe("the next segment", () => {
     })
   )
 
-  it.effect("that could not be made ready fails the write that needs it, and loses nothing", () =>
+  /** While it is made ahead of its time, the disk refuses one step of that. */
+  const refusing = (
+    step: number,
+    then: (store: LogStore, files: Files) => Effect.Effect<void, StorageError>
+  ): Effect.Effect<number, StorageError> =>
     Effect.gen(function* () {
       const files = MemoryLogFileSystem.make()
       yield* withStore(
         files.layer,
         (store) =>
           Effect.gen(function* () {
-            files.failAfter(2, "ENOSPC")
+            // The first batch is written and flushed.
+            files.failAfter(2 + step, "ENOSPC")
             yield* writeAll(store, thirty.slice(0, 3))
-            const { message } = yield* Effect.flip(writeAll(store, thirty.slice(3, 4)))
-            assert.include(message, "the disk is full")
+            files.mend()
+            yield* then(store, files)
           }),
         options
       )
-      const { prefix } = yield* found(files)
+      return (yield* found(files)).prefix
+    })
+
+  it.effect.each([
+    { step: 0, what: "its file" },
+    { step: 1, what: "its header" }
+  ])("is made when it is needed where the disk was too full for $what, and has room by then", ({ step }) =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* refusing(step, (store) => writeAll(store, thirty.slice(3))), 30)
+    })
+  )
+
+  const fails = (store: LogStore) =>
+    Effect.map(Effect.result(writeAll(store, thirty.slice(3, 4))), (result) =>
+      assert.include(Result.isFailure(result) ? result.failure.message : "", "the disk is full")
+    )
+
+  it.effect("fails the write that needs it where the disk is full then, too, and loses nothing", () =>
+    Effect.gen(function* () {
+      const prefix = yield* refusing(0, (store, files) => {
+        files.failAfter(0, "ENOSPC")
+        return fails(store)
+      })
       assert.strictEqual(prefix, 3)
+    })
+  )
+
+  it.effect.each([
+    { step: 2, what: "flush" },
+    { step: 3, what: "new name" },
+    { step: 4, what: "flush of the directory" }
+  ])("fails it where its $what has failed: that is not tried again", ({ step }) =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* refusing(step, fails), 3)
     })
   )
 

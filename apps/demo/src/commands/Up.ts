@@ -98,7 +98,7 @@ export const upHandler = Effect.fnUntraced(function* (input: LocalCluster) {
 export const up = Command.make("up", flags, upHandler).pipe(
   Command.validate(validateTiming),
   Command.withDescription(
-    "Start a cluster of processes on this machine, print each node's URL and a live line about it, and stop all of " +
+    "Start a cluster of processes on this machine, in plain text and for this machine only, print each node's URL and a live line about it, and stop all of " +
       "them on Ctrl-C. When a node dies the line says how. Exit codes: 0 stopped by Ctrl-C or SIGTERM; " +
       "1 a port in use, a directory that cannot be used, or no node left; 2 wrong usage."
   ),

@@ -6,6 +6,7 @@
  * if there is one. So it waits that long and asks: a pre-vote disturbs nobody, and is refused by everybody who
  * hears a leader (thesis, sections 9.6 and 4.2.3). A cluster that was started as a whole has its leader a
  * heartbeat interval after a majority of it is there; a node that comes back alone has heard its leader by then.
+ * Who is a majority by itself, and was before, stands at once.
  *
  * Where there are no pre-votes, or nobody protects a leader, it waits as ever. With leases it may have promised
  * something in its last life, and waits, too. And it is done once: who has heard a leader, voted or stood in
@@ -13,6 +14,7 @@
  */
 import * as Membership from "../Membership.ts"
 import type { NodeId } from "../NodeId.ts"
+import * as Configurations from "./Configurations.ts"
 import * as Election from "./Election.ts"
 import * as ElectionTurn from "./ElectionTurn.ts"
 import * as Lease from "./Lease.ts"
@@ -20,17 +22,37 @@ import type { NodeState, Stamp } from "./NodeState.ts"
 import * as Quorum from "./Quorum.ts"
 
 /**
+ * The node starts. By a configuration that is committed, and has no voter but this one, nobody else can lead. While it
+ * is not committed, a leader may be there that makes room for this node (thesis, section 4.2.2). And where nothing is
+ * committed the store is new, or was lost; then the others of a cluster that has grown have their time to be heard.
+ */
+export const atStart = (state: NodeState, stamp: Stamp): NodeState =>
+  isQuorum(state, new Set([state.self])) &&
+  state.commitIndex > 0 &&
+  state.commitIndex >= Configurations.latest(state.configurations).index &&
+  !Lease.isPromised(state, stamp)
+    ? standsBy(state, stamp.nowMillis)
+    : state
+
+/**
  * There are connections with `peers` now. Those who find each other do so at the same moment, so they stand one
  * after the other, as if they had lost a leader.
  */
 export const onPeersFound = (state: NodeState, peers: ReadonlyArray<NodeId>, stamp: Stamp): NodeState => {
-  const { role, config } = state
   const found = new Set([state.self, ...peers])
-  if (role._tag !== "Follower" || !isNew(state)) return state
-  if (!mayAsk(state, stamp) || !isQuorum(state, found)) return state
-  const soon = stamp.nowMillis + config.heartbeatIntervalMillis + ElectionTurn.delayAmong(state, found)
-  return soon < role.electionDeadlineMillis
-    ? { ...state, role: { ...role, electionDeadlineMillis: soon } }
+  return isNew(state) && mayAsk(state, stamp) && isQuorum(state, found)
+    ? standsBy(
+        state,
+        stamp.nowMillis + state.config.heartbeatIntervalMillis + ElectionTurn.delayAmong(state, found)
+      )
+    : state
+}
+
+/** Stands then at the latest. */
+const standsBy = (state: NodeState, millis: number): NodeState => {
+  const { role } = state
+  return role._tag === "Follower" && millis < role.electionDeadlineMillis
+    ? { ...state, role: { ...role, electionDeadlineMillis: millis } }
     : state
 }
 

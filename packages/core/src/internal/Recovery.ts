@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Action } from "../consensus/Action.ts"
+import * as FirstElection from "../consensus/FirstElection.ts"
 import * as NodeState from "../consensus/NodeState.ts"
 import * as Snapshotting from "../consensus/Snapshotting.ts"
 import type { Membership } from "../Membership.ts"
@@ -27,6 +28,8 @@ export const recover = Effect.fnUntraced(function* (options: Options) {
   for (const note of store.recovered.notes) yield* Effect.logWarning(note)
 
   const { base, blocks, committed, hardState, snapshot } = store.recovered
+  const firstRequestId = newRequestId()
+  const stamp = readStamp()
   const found = NodeState.initial({
     self: identity.nodeId,
     config,
@@ -36,10 +39,11 @@ export const recover = Effect.fnUntraced(function* (options: Options) {
     blocks,
     committed,
     snapshot,
-    firstRequestId: newRequestId(),
-    stamp: readStamp()
+    firstRequestId,
+    stamp
   })
   const actions: Array<Action> = []
-  const state = Snapshotting.reconcile(found, (action) => actions.push(action))
+  const reconciled = Snapshotting.reconcile(found, (action) => actions.push(action))
+  const state = FirstElection.atStart(reconciled, stamp)
   return { store, state, actions }
 })

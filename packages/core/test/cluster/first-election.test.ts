@@ -35,6 +35,17 @@ for (const size of [2, 3, 5]) {
   )
 }
 
+clusterTest("a node that is alone and starts again leads at once", { size: 1, config }, (cluster) =>
+  Effect.gen(function* () {
+    const only = yield* cluster.awaitLeader({ within: "5 seconds" })
+    for (const command of ["a", "b", "c"]) yield* cluster.propose(command)
+    yield* cluster.kill(only, "Lost")
+    yield* cluster.start(only)
+    yield* cluster.awaitLeader({ within: "10 millis" })
+    assert.deepStrictEqual(yield* cluster.read((journal) => journal, only), ["a", "b", "c"])
+  })
+)
+
 clusterTest("a majority does not wait for those who stay away", { size: 5, config }, (cluster) =>
   Effect.gen(function* () {
     yield* cluster.propose("a")

@@ -15,6 +15,7 @@ import type { SnapshotMeta } from "../../src/Snapshot.ts"
 import * as Configurations from "../../src/consensus/Configurations.ts"
 import type { Action, KeepSnapshotPiece, Persist, SendWhenDurable } from "../../src/consensus/Action.ts"
 import type { Event } from "../../src/consensus/Event.ts"
+import * as FirstElection from "../../src/consensus/FirstElection.ts"
 import * as NodeState from "../../src/consensus/NodeState.ts"
 import * as RaftLog from "../../src/consensus/RaftLog.ts"
 import * as Snapshotting from "../../src/consensus/Snapshotting.ts"
@@ -200,6 +201,7 @@ export class SimulatedNode {
   }
 
   private initialState(): NodeState.NodeState {
+    const stamp = this.options.stamp()
     const recovered = NodeState.initial({
       self: this.options.id,
       config: this.options.config,
@@ -210,9 +212,10 @@ export class SimulatedNode {
       committed: this.stored.committed,
       snapshot: this.shelf.newest?.meta,
       firstRequestId: this.restarts * 1_000_000,
-      stamp: this.options.stamp()
+      stamp
     })
-    return Snapshotting.reconcile(recovered, (action) => this.carryOut(action))
+    const reconciled = Snapshotting.reconcile(recovered, (action) => this.carryOut(action))
+    return FirstElection.atStart(reconciled, stamp)
   }
 }
 

@@ -57,6 +57,57 @@ describe("who has just started, and is connected with a majority", () => {
   })
 })
 
+describe("who is a majority by itself", () => {
+  const alone: Given = { term: 3, voters: 1, log: [1, 3], committed: 1 }
+  const deadline = (given: Partial<Given>) => follower({ ...alone, ...given }).electionDeadlineMillis
+
+  it("stands at once when it starts again, and leads with its own vote", () => {
+    const node = follower(alone)
+    expect(node.electionDeadlineMillis).toBe(0)
+    node.timesOut()
+    expect([node.role, node.state.currentTerm]).toEqual(["Leader", 4])
+  })
+
+  it.each<[string, Partial<Given>]>([
+    ["whoever learns from it", { learners: 2 }],
+    [
+      "in both of two sets (paper, section 6)",
+      { membership: Build.joint({ voters: ["n1"], outgoing: ["n1"] }) }
+    ],
+    [
+      "without pre-votes and CheckQuorum: there is nobody to disturb",
+      { config: { preVote: false, checkQuorum: false } }
+    ],
+    ["from a snapshot", { snapshot: { index: 5, term: 2 }, log: [], committed: 5 }]
+  ])("%s", (_, given) => {
+    expect(deadline(given)).toBe(0)
+  })
+
+  it.each<[string, Partial<Given>]>([
+    ["with leases: it may have promised something (thesis, section 6.4.1)", { config: { leaseReads: true } }],
+    ["on a store in which nothing is committed: that may be another than it had", { committed: 0 }],
+    ["where it is one of two", { voters: 2 }],
+    ["where it has no vote", { membership: threeOf(["n2"]) }],
+    ["in one of two sets only", { membership: Build.joint({ voters: ["n1"], outgoing: ["n1", "n2", "n3"] }) }]
+  ])("waits for a timeout %s", (_, given) => {
+    expect(deadline(given)).toBe(timeoutMillis)
+  })
+
+  it("waits while that is not committed: its leader may be there (thesis, section 4.2.2)", () => {
+    const node = follower({ term: 3, voters: 2, log: [1, 3], committed: 2 })
+    const only = Build.configuration({ index: 3, term: 3 }, Build.membership({ voters: 1 }))
+    const append = Build.appendEntries({ term: 3, prev: { index: 2, term: 3 }, blocks: [only] })
+    expect(node.receives("n2", append).crashesAndRestarts().electionDeadlineMillis).toBe(timeoutMillis)
+    // What is written next tells how far it is.
+    for (const at of [3, 4])
+      node.receives(
+        "n2",
+        Build.appendEntries({ term: 3, prev: { index: at, term: 3 }, commit: 3, entries: [3] })
+      )
+    expect(node.crashesAndRestarts().electionDeadlineMillis).toBe(0)
+  })
+})
+
 describe("it waits as ever", () => {
   const asEver = timeoutMillis
 
