@@ -76,7 +76,7 @@ describe("memory that the log alone has", () => {
     node.compactTo(3)
     node.turn()
     expect(LogEntry.isGone(first!)).toBe(true)
-    expect(() => LogEntry.entryAt(first!, first!.firstIndex)).toThrow()
+    expect(() => LogEntry.entryAt(first!, first!.firstIndex)).toThrow(TypeError)
     expect(LogEntry.isGone(node.append())).toBe(false)
   })
 

@@ -6,7 +6,7 @@
  * node whose transport and store promise to be done with a block in time has memory of its own for its log and uses
  * it again (`internal/ReusedMemory`). Everywhere else, as in tests of the rules, it is the collector's.
  */
-import * as LogEntry from "../LogEntry.ts"
+import type * as LogEntry from "../LogEntry.ts"
 
 export interface LogMemory {
   /** Room for the bytes of a new block; left out where blocks may lie anywhere. */
