@@ -8,23 +8,20 @@
  * The order of the entries depends on nothing but the writes, so it is the same on every node.
  */
 
+import { Bucket } from "./Bucket.ts"
+
 /**
  * The first write to a bucket after a fork copies it, and a batch of writes may meet as many buckets, so they must be
- * small: of a million keys a bucket has 61, which takes about 25 µs to copy. Empty they take no memory but a pointer.
+ * small: of a million keys a bucket has 244, which takes about a microsecond to copy. Empty they take no memory but a
+ * pointer.
  */
-const bucketCount = 16 * 1024
-
-interface Bucket<V> {
-  /** The only map that may write here; other maps copy first. */
-  owner: object | undefined
-  readonly entries: Map<string, V>
-}
+const bucketCount = 4 * 1024
 
 /** What a map holds, to be looked at before it is written to again. */
 export interface Entries<V> {
   readonly size: number
   /** Not one iterator over all: that would make three objects for each entry, and a snapshot looks at every one. */
-  readonly buckets: ReadonlyArray<{ readonly entries: ReadonlyMap<string, V> } | undefined>
+  readonly buckets: ReadonlyArray<Pick<Bucket<V>, "keys" | "values"> | undefined>
 }
 
 /** A map of strings to immutable values, none of them `undefined`. */
@@ -43,26 +40,26 @@ export class ForkableMap<V> implements Entries<V> {
   }
 
   get(key: string): V | undefined {
-    return this.buckets[bucketOf(key)]?.entries.get(key)
+    const hash = hashOf(key)
+    return this.buckets[bucketOf(hash)]?.get(hash, key)
   }
 
   /** Gives what was there before. */
   set(key: string, value: V): V | undefined {
-    const entries = this.writable(bucketOf(key))
-    const former = entries.get(key)
-    entries.set(key, value)
+    const hash = hashOf(key)
+    const former = this.writable(bucketOf(hash)).set(hash, key, value)
     if (former === undefined) this.count++
     return former
   }
 
   /** Removes a key; gives what was there. */
   delete(key: string): V | undefined {
-    const at = bucketOf(key)
-    const former = this.buckets[at]?.entries.get(key)
-    if (former === undefined) return undefined
-    this.writable(at).delete(key)
+    const hash = hashOf(key)
+    const at = bucketOf(hash)
+    // What is not there must not copy a bucket.
+    if (this.buckets[at]?.get(hash, key) === undefined) return undefined
     this.count--
-    return former
+    return this.writable(at).delete(hash, key)
   }
 
   /** A copy that later writes to this map do not change. Costs a constant. */
@@ -72,18 +69,18 @@ export class ForkableMap<V> implements Entries<V> {
     return new ForkableMap(this.buckets.slice(), this.count)
   }
 
-  private writable(at: number): Map<string, V> {
+  private writable(at: number): Bucket<V> {
     const bucket = this.buckets[at]
-    if (bucket !== undefined && bucket.owner === this.token) return bucket.entries
-    const own = new Map(bucket?.entries)
-    this.buckets[at] = { owner: this.token, entries: own }
-    return own
+    if (bucket?.owner === this.token) return bucket
+    return (this.buckets[at] = bucket?.copyFor(this.token) ?? Bucket.empty(this.token))
   }
 }
 
-/** FNV-1a over the code units, folded to a bucket. */
-const bucketOf = (key: string): number => {
+/** FNV-1a over the code units, folded so that its low bits depend on all of them. */
+const hashOf = (key: string): number => {
   let hash = 0x811c9dc5
   for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193)
-  return (hash ^ (hash >>> 16)) & (bucketCount - 1)
+  return hash ^ (hash >>> 16)
 }
+
+const bucketOf = (hash: number): number => hash & (bucketCount - 1)

@@ -36,7 +36,7 @@ export const encodeSmall = (map: Entries<Stored>): ReadonlyArray<Uint8Array> | u
 const valueBytesOf = ({ buckets }: Entries<Stored>): number => {
   let bytes = 0
   for (const bucket of buckets) {
-    if (bucket !== undefined) for (const { byteLength } of bucket.entries.values()) bytes += byteLength
+    if (bucket !== undefined) for (const { byteLength } of bucket.values) bytes += byteLength
   }
   return bytes
 }
@@ -47,8 +47,10 @@ export function* encode(map: Entries<Stored>): Generator<Uint8Array> {
   let filled = 0
   for (const bucket of map.buckets) {
     if (bucket === undefined) continue
-    for (const [key, stored] of bucket.entries) {
-      const keyBytes = KvKey.bytesOf(key)
+    const { keys, values } = bucket
+    for (let at = 0; at < values.length; at++) {
+      const stored = values[at]!
+      const keyBytes = KvKey.bytesOf(keys[at]!)
       const bytes = recordHeaderBytes + keyBytes.byteLength + stored.byteLength
       if (bytes < maxPieceBytes - filled) {
         writeRecord(piece, filled, keyBytes, stored)

@@ -7,7 +7,6 @@ import * as StateMachineContract from "@effect-raft/core/testing/StateMachineCon
 import { assert, describe, it } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Schema from "effect/Schema"
-import { ForkableMap } from "../src/ForkableMap.ts"
 import * as KvCommand from "../src/KvCommand.ts"
 import * as KvKey from "../src/KvKey.ts"
 import { KvMachine } from "../src/KvMachine.ts"
@@ -281,18 +280,4 @@ describe("keys", () => {
       assert.throws(() => KvCommand.commandCodec.encode({ _tag: "Delete", key }), Schema.SchemaError)
     }
   )
-})
-
-describe("a forkable map", () => {
-  it("forks of forks are each their own", () => {
-    const first = new ForkableMap<number>()
-    first.set("a", 1)
-    const second = first.fork()
-    second.set("a", 2)
-    const third = second.fork()
-    first.set("a", 10)
-    second.delete("a")
-    assert.deepStrictEqual([first.get("a"), second.get("a"), third.get("a")], [10, undefined, 2])
-    assert.deepStrictEqual([first.size, second.size, third.size], [1, 0, 1])
-  })
 })

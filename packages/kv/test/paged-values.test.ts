@@ -7,6 +7,7 @@ import type { ForkableMap } from "../src/ForkableMap.ts"
 import * as KvSnapshot from "../src/KvSnapshot.ts"
 import { PagedValues } from "../src/PagedValues.ts"
 import type { Stored } from "../src/Stored.ts"
+import { diceFrom } from "./dice.ts"
 
 const valueBytes = 1024
 const pageBytes = 64 * 1024
@@ -22,22 +23,17 @@ const put = (values: PagedValues, key: string, revision: number, bytes = valueBy
 }
 
 const entriesOf = (values: PagedValues): ReadonlyArray<readonly [string, Stored]> =>
-  values.present().buckets.flatMap((bucket) => (bucket === undefined ? [] : Array.from(bucket.entries)))
+  values
+    .present()
+    .buckets.flatMap(
+      (bucket) => bucket?.values.map((stored, at) => [bucket.keys[at]!, stored] as const) ?? []
+    )
 
 /** The memory that the values keep. */
 const heldBytes = (values: PagedValues): number => {
   const buffers = new Set<ArrayBufferLike>()
   for (const [, stored] of entriesOf(values)) buffers.add(stored.value.buffer)
   return Array.from(buffers).reduce((total, { byteLength }) => total + byteLength, 0)
-}
-
-/** A small generator of numbers, so that a failure can be repeated. */
-const diceFrom = (start: number) => {
-  let seed = start
-  return (sides: number): number => {
-    seed = (seed * 48271) % 2147483647
-    return seed % sides
-  }
 }
 
 describe("PagedValues", () => {

@@ -155,9 +155,10 @@ export class Connection {
   /** Sends what waits, as far as the peer keeps up. */
   private readonly sendWaiting = (): void => {
     while (this.send !== undefined && this.fill()) {
-      if (this.send(this.writer.take())) continue
-      this.isBehind = true
-      return
+      const sent = this.send(this.writer.take())
+      if (sent === "Taken") this.writer.reuse()
+      this.isBehind = sent === "Behind"
+      if (this.isBehind) return
     }
   }
 
@@ -168,6 +169,7 @@ export class Connection {
     while (this.writer.bytes < writeBytes) {
       const message = this.options.nextMessage()
       if (message === undefined) break
+      if (MessageCodec.isGone(message)) continue
       MessageCodec.encode(this.writer, message)
       this.wrote = true
     }

@@ -52,8 +52,14 @@ export interface Receiver {
   readonly onLost: (lost: ConnectionLost) => void
 }
 
-/** Sends ranges in one go. `false`: the peer is behind; send no more until it has caught up. */
-export type Sender = (ranges: ReadonlyArray<Uint8Array>) => boolean
+/**
+ * What became of ranges that were sent: the system has taken all, and the ranges may be written again; it will; or
+ * the peer is behind, and no more is to be sent until it has caught up.
+ */
+export type Sent = "Taken" | "Waiting" | "Behind"
+
+/** Sends ranges in one go. */
+export type Sender = (ranges: ReadonlyArray<Uint8Array>) => Sent
 
 /** Dials `target`. The wire is destroyed when the scope closes. */
 export const dial: (
@@ -232,7 +238,7 @@ const make = ({ inlet, proof, socket }: Open, remote: Address.HostPort): Wire =>
 
 const closedByPeer = "the peer closed the connection"
 
-const send = (socket: Net.Socket, ranges: ReadonlyArray<Uint8Array>): boolean => {
+const send = (socket: Net.Socket, ranges: ReadonlyArray<Uint8Array>): Sent => {
   if (ranges.length === 1) {
     socket.write(ranges[0]!)
   } else {
@@ -240,5 +246,6 @@ const send = (socket: Net.Socket, ranges: ReadonlyArray<Uint8Array>): boolean =>
     for (const range of ranges) socket.write(range)
     socket.uncork()
   }
-  return !socket.writableNeedDrain
+  if (socket.writableLength === 0) return "Taken"
+  return socket.writableNeedDrain ? "Behind" : "Waiting"
 }

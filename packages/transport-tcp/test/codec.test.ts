@@ -3,6 +3,7 @@
  * typed error for bytes that are no messages.
  */
 import { assert, describe, it } from "@effect/vitest"
+import * as LogEntry from "@effect-raft/core/LogEntry"
 import { LogIndex } from "@effect-raft/core/LogIndex"
 import type { RaftMessage } from "@effect-raft/core/RaftMessage"
 import { Term } from "@effect-raft/core/Term"
@@ -328,6 +329,68 @@ describe("Outbox", () => {
     const taken = [outbox.take(), outbox.take(), outbox.take(), outbox.take()]
     assert.deepStrictEqual(taken, [message(1), message(2), message(4), undefined])
     assert.isTrue(outbox.offer(message(6), 1000))
+  })
+
+  it("counts what waited as it came, though its blocks are gone", () => {
+    const outbox = new Outbox({ maxMessages: 3, maxBytes: 1000 })
+    const { message, memory } = append(500)
+    assert.isTrue(outbox.offer(message, MessageCodec.encodedBytes(message)))
+    memory.transfer()
+    assert.strictEqual(outbox.take(), message)
+    assert.isTrue(outbox.offer(append(900).message, 1000), "nothing waits")
+    assert.isFalse(outbox.offer(append(10).message, 100))
+  })
+})
+
+/** A message with one block, and the memory in which that lies. */
+const append = (payloadBytes: number) => {
+  const memory = new ArrayBuffer(24 + payloadBytes)
+  const block = LogEntry.encodeBlock([{ kind: "Command", payload: new Uint8Array(payloadBytes).fill(7) }], {
+    firstIndex: LogIndex.make(1),
+    term: Term.make(1),
+    timestampMillis: 0,
+    take: () => new Uint8Array(memory)
+  })
+  const message: RaftMessage = {
+    _tag: "AppendEntries",
+    term: Term.make(1),
+    prevLogIndex: LogIndex.make(0),
+    prevLogTerm: Term.make(0),
+    blocks: [block],
+    leaderCommit: LogIndex.make(0),
+    round: 1
+  }
+  return { message, memory }
+}
+
+describe("entries on their way", () => {
+  it("are copied, so that the memory of the log may be used again at once", () => {
+    for (const payloadBytes of [10, 5_000, 100_000, 3_000_000]) {
+      const { memory, message } = append(payloadBytes)
+      const writer = new FrameWriter()
+      MessageCodec.encode(writer, message)
+      const frame = writer.take()
+      const before = Buffer.concat(frame)
+      new Uint8Array(memory).fill(0xdd)
+      memory.transfer()
+      assert.isTrue(MessageCodec.isGone(message))
+      assert.isTrue(before.equals(Buffer.concat(frame)), `${payloadBytes} bytes`)
+      assert.strictEqual(before.byteLength, MessageCodec.encodedBytes(append(payloadBytes).message))
+    }
+  })
+
+  it("use the same slab again when the system has taken all, and only then", () => {
+    const writer = new FrameWriter()
+    const next = () => {
+      MessageCodec.encode(writer, append(1000).message)
+      return writer.take()[0]!
+    }
+    const first = next()
+    const second = next()
+    assert.notStrictEqual(second.byteOffset, first.byteOffset, "the first may still be on its way")
+    writer.reuse()
+    const third = next()
+    assert.deepStrictEqual([third.buffer, third.byteOffset], [first.buffer, first.byteOffset])
   })
 })
 

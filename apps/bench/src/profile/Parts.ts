@@ -14,7 +14,7 @@ const rules: ReadonlyArray<Rule> = [
   ["mailbox", /internal\/(Mailbox|Doorbell|Admission)/],
   ["log", /consensus\/RaftLog|core\/src\/(LogEntry|LogIndex)/],
   ["replicate", /consensus\/(Replication|Progress|LogMatching)|roles\/|internal\/RoleScope/],
-  ["apply", /internal\/Applier|core\/src\/sessions|kv\/src\/(KvMachine|ForkableMap|KvSnapshot)/],
+  ["apply", /internal\/Applier|core\/src\/sessions|kv\/src\/(KvMachine|ForkableMap|Bucket|KvSnapshot)/],
   ["step", /core\/src\/consensus\/|core\/src\/RaftNode|internal\/Turns/],
   ["client's call", /internal\/client\//],
   ["reply", /internal\/|core\/src\//],
