@@ -66,7 +66,10 @@ export const makePlace = (): Place => {
   const spread = StampedSectors.makeSpread()
   return function* (segment, parts, position) {
     let offset = offsetOf(segment, position)
-    if (!hasStamps(segment)) return yield { parts, offset }
+    if (!hasStamps(segment)) {
+      yield { parts, offset }
+      return
+    }
     for (const portion of spread(parts, position, RecordMarks.lifeOf(segment).stamp)) {
       yield { parts: [portion], offset }
       offset += portion.byteLength

@@ -45,7 +45,7 @@ describe("StampedSectors", () => {
           whole.subarray(bytes - 1)
         ]
         const { end, file, sizes } = layOut(spread, parts, position)
-        const name = `${bytes} bytes at ${position}, in portions of ${sizes}`
+        const name = `${bytes} bytes at ${position}, in portions of ${sizes.join(", ")}`
         assert.isTrue(
           sizes.every((size) => size <= portionBytes),
           name
