@@ -161,6 +161,17 @@ describe("a whole snapshot of a leader (figure 13)", () => {
     expect(node.state.durability.index).toBe(5)
   })
 
+  it("takes what was durable of the former log along: what stands there next is not acknowledged by it", () => {
+    const node = followerOf("n2", { term: 5, log: [1, 1, 1, 1, 1] }).hasReceived("n2", at(3, 4))
+    expect([node.base, node.log, node.state.durability.index]).toEqual([at(3, 4), [], 3])
+    node.withSlowDisk()
+    node.receives("n2", Build.appendEntries({ term: 5, prev: at(3, 4), entries: [5, 5] }))
+    node.receives("n2", Build.appendEntries({ term: 5, prev: at(5, 5) }))
+    expect(node.sent).toEqual([["n2", Build.accepted({ term: 5, match: 3 })]])
+    node.persists()
+    expect(node.state.durability.index).toBe(5)
+  })
+
   it("an older write says nothing of the log that took the place of the one that it was for", () => {
     const node = followerOf("n2", { term: 3, log: [1] }).withSlowDisk()
     node.receives("n2", Build.appendEntries({ term: 3, prev: at(1, 1), entries: [1, 1, 1, 1, 1] }))
