@@ -41,7 +41,7 @@ export interface Instance<Command, Reply, View> {
   readonly view: () => View
   /**
    * The present state in pieces. Cheap to call; later commands do not change what it yields, however
-   * late it is consumed.
+   * late it is consumed. It is consumed at most once.
    */
   readonly snapshot: () => Iterable<Uint8Array>
   /**

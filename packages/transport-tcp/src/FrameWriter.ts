@@ -24,7 +24,7 @@ export const frameHeaderBytes = 8
 const copyUpToBytes = 2048
 const slabBytes = 64 * 1024
 /** A larger slab is not kept for the next frames. */
-const maxKeptBytes = 1024 * 1024
+const maxKeptBytes = 2 * 1024 * 1024
 
 const utf8 = new TextEncoder()
 
@@ -128,7 +128,8 @@ export class FrameWriter {
     if (this.slab.byteLength - this.at >= bytes) return
     this.closeRange()
     // Half as much again, so that frames which get larger and larger do not take a new slab each.
-    this.slab = Buffer.allocUnsafeSlow(bytes <= slabBytes ? slabBytes : Math.ceil(1.5 * bytes))
+    const roomy = Math.min(maxKeptBytes, Math.ceil(1.5 * bytes))
+    this.slab = Buffer.allocUnsafeSlow(bytes <= slabBytes ? slabBytes : Math.max(bytes, roomy))
     this.view = new DataView(this.slab.buffer)
     this.at = 0
     this.rangeStart = 0

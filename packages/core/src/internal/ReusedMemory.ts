@@ -17,7 +17,7 @@ import type { EntryBlock } from "../LogEntry.ts"
 
 type Chunk = Uint8Array<ArrayBuffer>
 
-/** Bytes of a chunk; one for a larger block has a multiple of that. A log holds some MiB, and one chunk that fills. */
+/** Bytes of a chunk; one for a larger block has a little more than that block. A log holds some MiB, and one chunk that fills. */
 export const ChunkBytes = Context.Reference<number>("@effect-raft/core/LogChunkBytes", {
   defaultValue: () => 512 * 1024
 })
@@ -106,6 +106,8 @@ export class ReusedMemory implements LogMemory {
     const at = this.spare.findIndex((chunk) => chunk.byteLength >= bytes)
     const [found] = at < 0 ? [] : this.spare.splice(at, 1)
     this.leastSpare = Math.min(this.leastSpare, this.spare.length)
-    return found ?? new Uint8Array(Math.ceil(bytes / this.chunkBytes) * this.chunkBytes)
+    // Blocks that are nearly alike fit into each other's chunks.
+    const sizes = this.chunkBytes / 8
+    return found ?? new Uint8Array(Math.max(this.chunkBytes, Math.ceil(bytes / sizes) * sizes))
   }
 }
