@@ -125,6 +125,13 @@ describe("a whole snapshot of a leader (figure 13)", () => {
     expect([node.actionsOf("Persist"), node.actionsOf("RestoreMachine")]).toEqual([[], []])
   })
 
+  it("B36: that ends with what is committed leaves the log, and the machine, as they are", () => {
+    const node = committed({ term: 3, log: [1, 1, 3] })
+    const { log } = node.state
+    expect(node.hasReceived("n2", at(3, 3)).state).toMatchObject({ log, snapshot: { lastIndex: 3 } })
+    expect(node.actions).toEqual([])
+  })
+
   it("B36: that ends before the last one changes nothing", () => {
     const node = followerOf("n2", { term: 3, log: [1] }).hasReceived("n2", at(8, 2))
     const before = node.state
