@@ -227,6 +227,15 @@ describe("appends that reach below the beginning of the log", () => {
     }
   })
 
+  it("are compared with where it begins, as with any entry", () => {
+    const node = follower(given).receives(
+      "n2",
+      Build.appendEntries({ term: 3, prev: at(3, 2), entries: [3] })
+    )
+    expect(node.sent.map(([, { _tag }]) => _tag)).toEqual(["AppendRejected"])
+    expect(node.log).toEqual([1])
+  })
+
   it("remove only what conflicts above it", () => {
     const node = follower({ ...given, log: [1, 1, 1] })
     node.receives("n2", Build.appendEntries({ term: 3, prev: at(2, 1), entries: [1, 1, 2] }))
