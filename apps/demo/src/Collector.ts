@@ -4,11 +4,12 @@
  * What a node holds is mostly bytes outside of V8's heap: its log, its values, frames on their way. By itself V8
  * begins a major collection whenever these have grown by some 24 MB, however many there are, which under load is
  * several times a second. Told to count them as the heap's, it lets them double first. And the less a node holds, the
- * less V8 lets it gather, down to a third more; here all together may grow to two and a half times what was left.
+ * less V8 lets it gather, down to a third more; here all together may double, too.
  *
  * The young generation, where everything begins its life, doubles while much of it stays, up to a size that is set when
- * a process starts: two halves of 32 MB. With halves of 16 MB a node has nearly 30 MB less, and as much to do. Smaller
- * ones would have to be emptied so often that it takes two or three times as long.
+ * a process starts: two halves of 32 MB. With halves of 8 MB a node has nearly 40 MB less, and as much to do, since the
+ * log and the pages of values use their memory again. Before, what had outlived a young generation so small was most
+ * of what waited for major collections.
  */
 import * as Effect from "effect/Effect"
 import * as NodeV8 from "node:v8"
@@ -17,8 +18,8 @@ import * as CollectorFlags from "./CollectorFlags.ts"
 /** To be done before much has been allocated. */
 export const tune: Effect.Effect<void> = Effect.sync(CollectorFlags.tune)
 
-/** More than two halves of 8 MB take: they have become halves of 16 MB. */
-const grownBytes = 20 * 1024 * 1024
+/** More than two halves of 4 MB take: they have become halves of 8 MB. */
+const grownBytes = 10 * 1024 * 1024
 const watchMillis = 1000
 
 /** A look at the young generation: past this size it grows no more. That of a quiet node shrinks, and may grow again. */

@@ -10,7 +10,7 @@ const sinceV8 = 14
 const flags = [
   "--external-memory-accounted-in-global-limit",
   "--external-memory-max-growing-factor=2",
-  "--heap-growing-percent=150"
+  "--heap-growing-percent=100"
 ]
 
 export const areKnown = Number.parseInt(process.versions.v8) >= sinceV8

@@ -39,7 +39,10 @@ export interface Draft {
   readonly payload: Uint8Array
 }
 
-/** An entry as read from a block. `payload` is a view into the block, valid as long as the block. */
+/**
+ * An entry as read from a block. `payload` is a view into the block, and the block may be gone once its entries are
+ * applied and covered by a snapshot: who keeps it longer copies it.
+ */
 export interface LogEntry {
   readonly index: LogIndex.LogIndex
   readonly term: Term
@@ -72,18 +75,22 @@ const kindsByCode: ReadonlyArray<EntryKind> = ["NoOp", "Command", "Configuration
 /** The bytes that an entry with this payload takes in a log. */
 export const encodedBytes = (payloadBytes: number): number => entryHeaderBytes + payloadBytes
 
-/** Writes `drafts` as consecutive entries of one term. `drafts` must not be empty. */
+/**
+ * Writes `drafts` as consecutive entries of one term. `drafts` must not be empty. `take` gives room for so many bytes;
+ * without it small blocks share buffers.
+ */
 export const encodeBlock = (
   drafts: ReadonlyArray<Draft>,
   options: {
     readonly firstIndex: LogIndex.LogIndex
     readonly term: Term
     readonly timestampMillis: number
+    readonly take?: (bytes: number) => Uint8Array
   }
 ): EntryBlock => {
   let total = 0
   for (const draft of drafts) total += encodedBytes(draft.payload.byteLength)
-  const bytes = slab.take(total)
+  const bytes = options.take === undefined ? slab.take(total) : options.take(total)
   const view = viewOf(bytes)
   const offsets = new Array<number>(drafts.length)
   let at = 0
@@ -176,6 +183,9 @@ const entryProblem = (view: DataView, at: number, lastTerm: number): string | un
   if (!Number.isFinite(view.getFloat64(at + 16, true))) return "the timestamp is not a number"
   return undefined
 }
+
+/** Whether the memory of a block was taken back (see `LogMemory`): of a block that is there no byte is missing. */
+export const isGone = (block: EntryBlock): boolean => block.bytes.byteLength === 0
 
 /** How many entries a block holds. */
 export const count = (block: EntryBlock): number => block.offsets.length

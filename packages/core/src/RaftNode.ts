@@ -40,6 +40,7 @@ import * as Recovery from "./internal/Recovery.ts"
 import type { ReplicaSnapshot } from "./internal/Replica.ts"
 import { Outbox } from "./internal/Outbox.ts"
 import { RaftRules } from "./internal/RaftRules.ts"
+import { ChunkBytes, ReusedMemory } from "./internal/ReusedMemory.ts"
 import * as Reasons from "./internal/Reasons.ts"
 import { ReadSlots } from "./internal/ReadSlots.ts"
 import { ReplySlots } from "./internal/ReplySlots.ts"
@@ -116,7 +117,9 @@ export const make = <Command, Reply, View>(
       newRequestId: newNumber,
       readStamp
     }).pipe(Scope.provide(scope))
-    const node: Turns.Knowledge = { state }
+    const isLogsAlone = transport.copiesBlocks === true && store.copiesBlocks === true
+    const memory = isLogsAlone ? new ReusedMemory(yield* ChunkBytes) : undefined
+    const node: Turns.Knowledge = { state: memory === undefined ? state : { ...state, memory } }
     const { snapshot: restored } = state
     tracer.onStart?.(node.state, nowMillis())
 
@@ -267,7 +270,8 @@ export const make = <Command, Reply, View>(
       applier,
       snapshotter,
       receiver,
-      watchers
+      watchers,
+      memory
     })
 
     // ------------------------------------------------------------------------------------------------

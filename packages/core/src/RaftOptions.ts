@@ -50,10 +50,10 @@ export type Checked = Omit<RaftNode.Options<never, never, never>, "machine">
 export const check = (options: Options): Effect.Effect<Checked, InvalidOptions> =>
   Effect.gen(function* () {
     const nodeId = yield* decode("nodeId", NodeId, options.nodeId)
-    const config = yield* Effect.try({
-      try: () => new RaftConfig(options.config ?? {}),
-      catch: (cause) => new InvalidOptions({ option: "config", detail: (cause as Error).message })
-    })
+    const config = yield* Effect.mapError(
+      RaftConfig.makeEffect(options.config ?? {}),
+      (issue) => new InvalidOptions({ option: "config", detail: new Schema.SchemaError(issue).message })
+    )
     return {
       nodeId,
       clusterId: yield* decode("clusterId", ClusterId, options.clusterId ?? "effect-raft"),

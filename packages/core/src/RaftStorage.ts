@@ -87,6 +87,11 @@ export interface LogStore {
    * store whose writes take time leaves it out.
    */
   readonly writeNow?: (batch: WriteBatch) => boolean
+  /**
+   * `true` promises that no byte of a batch's blocks is looked at when its write has ended. Then a node may use the
+   * memory of its log again.
+   */
+  readonly copiesBlocks?: true
   readonly snapshots: SnapshotStore
 }
 

@@ -91,5 +91,11 @@ export class RaftTransport extends Context.Service<
      * the handler is not called again.
      */
     readonly open: (options: EndpointOptions) => Effect.Effect<Endpoint, TransportError, Scope.Scope>
+    /**
+     * `true` promises that what is sent is copied: no byte of a block is looked at after `send`, but for a message
+     * that still waits here, which is dropped where its blocks are gone (`LogEntry.isGone`); and nobody else holds
+     * the blocks that the handler is given. Then a node may use the memory of its log again.
+     */
+    readonly copiesBlocks?: true
   }
 >()("@effect-raft/core/RaftTransport") {}

@@ -41,7 +41,7 @@ export interface Instance<Command, Reply, View> {
   readonly view: () => View
   /**
    * The present state in pieces. Cheap to call; later commands do not change what it yields, however
-   * late it is consumed.
+   * late it is consumed. It is consumed at most once.
    */
   readonly snapshot: () => Iterable<Uint8Array>
   /**
@@ -88,7 +88,8 @@ export const restoreFrom = (
 
 /**
  * Bytes and back. `encode` and `decode` throw a `SchemaError` on what does not fit. What `encode` gives is the
- * caller's to keep, and the same for equal values on every node: answers to sessions are replicated state.
+ * caller's to keep, and the same for equal values on every node: answers to sessions are replicated state. What
+ * `decode` gives may be a view of the bytes: a machine copies what it keeps of a command, whose bytes are gone later.
  */
 export interface BinaryCodec<A> {
   readonly encode: (value: A) => Uint8Array

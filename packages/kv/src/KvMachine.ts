@@ -37,6 +37,23 @@ const applyTo = (values: PagedValues, command: KvCommand.KvCommand, meta: ApplyM
   return { _tag: "Written", revision: meta.index }
 }
 
+/** All of a snapshot, as the values are now. To be read once: then those values may be written over. */
+const piecesOf = (values: PagedValues): Iterable<Uint8Array> => {
+  const taken = values.fork()
+  let isRead = false
+  return {
+    *[Symbol.iterator]() {
+      if (isRead) throw new Error("A snapshot is read once; take another one")
+      isRead = true
+      try {
+        yield* KvSnapshot.encode(taken)
+      } finally {
+        values.endFork(taken)
+      }
+    }
+  }
+}
+
 const make = (): Instance<KvCommand.KvCommand, KvCommand.KvReply, KvView> => {
   let values = new PagedValues()
   const view: KvView = {
@@ -51,8 +68,7 @@ const make = (): Instance<KvCommand.KvCommand, KvCommand.KvReply, KvView> => {
     snapshot: () => {
       const small = KvSnapshot.encodeSmall(values.present())
       if (small !== undefined) return small
-      const taken = values.fork()
-      return { [Symbol.iterator]: () => KvSnapshot.encode(taken) }
+      return piecesOf(values)
     },
     restore: () => {
       const reading = new KvSnapshot.Reading()

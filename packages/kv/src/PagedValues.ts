@@ -9,9 +9,9 @@
  * A value keeps all of its page in memory. So where less than half of a closed page lives, what lives moves out:
  * pages take at most about twice what is in them, and no byte is copied more often than others become free.
  *
- * A page out of which all has moved is filled again, unless somebody may still look into it: a snapshot, or whoever
- * was shown one of its values, or one that has moved here since. New pages for all that is overwritten would be as
- * much for the collector as the log itself.
+ * A page out of which all has moved is filled again, unless somebody may still look into it: a fork of which a snapshot
+ * is being made, or whoever was shown one of its values, or one that has moved here since. New pages for all that is
+ * overwritten would be as much for the collector as the log itself.
  *
  * The pieces of a snapshot become closed pages as they come: a large state is restored without copying it.
  */
@@ -40,6 +40,12 @@ export class PagedValues {
   private readonly spare: Array<Page> = []
   /** How often all was forked. */
   private forks = 0
+  /** Their numbers; a fork that nobody has any more must not be kept for it. */
+  private readonly numbers = new WeakMap<ForkableMap<Stored>, number>()
+  /** The numbers of those that somebody may still look at. */
+  private readonly living = new Set<number>()
+  /** The newest of them; 0 where there is none. A page that was begun after it nobody knows by a fork. */
+  private newestFork = 0
   /** Is being filled with values that had to move. */
   private refuge = this.emptyPage()
 
@@ -72,10 +78,20 @@ export class PagedValues {
     return this.map
   }
 
-  /** All as it is now. What comes later does not change it. */
+  /** All as it is now. What comes later does not change it, until `endFork` says that nobody looks at it any more. */
   fork(): ForkableMap<Stored> {
+    const fork = this.map.fork()
     this.forks += 1
-    return this.map.fork()
+    this.newestFork = this.forks
+    this.numbers.set(fork, this.forks)
+    this.living.add(this.forks)
+    return fork
+  }
+
+  /** Nobody will look at this fork again: what only it knew may be written over. */
+  endFork(fork: ForkableMap<Stored>): void {
+    this.living.delete(this.numbers.get(fork) ?? 0)
+    this.newestFork = Math.max(0, ...this.living)
   }
 
   /** Puts a value that is in `page` already, a piece of a snapshot. */
@@ -121,12 +137,12 @@ export class PagedValues {
   }
 
   private vacate(page: Page): void {
-    const isKnown = page.isShown || page.forks < this.forks
-    page.clear((stored) => this.settle(stored, isKnown))
+    page.clear((stored) => this.settle(stored, page))
+    const isKnown = page.isShown || page.forks < this.newestFork
     if (!isKnown && this.spare.length < maxSparePages) this.spare.push(page)
   }
 
-  private settle(stored: Stored, isKnown: boolean): void {
+  private settle(stored: Stored, former: Page): void {
     const { byteLength } = stored
     // Not `slice`: of a Node Buffer that is a view.
     if (byteLength > maxSharedBytes) return stored.moveTo(undefined, new Uint8Array(stored.value), 0)
@@ -137,6 +153,7 @@ export class PagedValues {
     }
     this.refuge.adopt(stored)
     // Who knows the value looks for its bytes here from now on.
-    if (isKnown) this.refuge.isShown = true
+    if (former.isShown) this.refuge.isShown = true
+    this.refuge.forks = Math.min(this.refuge.forks, former.forks)
   }
 }

@@ -176,13 +176,25 @@ describe("the machine", () => {
       const taken = instance.snapshot()
       for (let key = 0; key < keys; key += 2) write(key, keys + key)
       instance.apply({ _tag: "Delete", key: "k1" }, StateMachineContract.metaAt(2 * keys))
-      assert.isTrue(Buffer.concat(Array.from(taken)).equals(Buffer.concat(before)))
+      const pieces = Array.from(taken)
+      assert.isTrue(Buffer.concat(pieces).equals(Buffer.concat(before)))
       const restored = machine.make()
-      StateMachine.restoreFrom(restored, taken)
+      StateMachine.restoreFrom(restored, pieces)
       assert.strictEqual(restored.view().get("k0")?.revision, 1)
       assert.strictEqual(restored.view().size, keys)
     }
   )
+
+  it("a snapshot of many keys is read once, and says so", () => {
+    const instance = machine.make()
+    for (let key = 0; key < 3000; key++) {
+      const command = { _tag: "Put", key: `k${key}`, value: new Uint8Array(8) } as const
+      instance.apply(command, StateMachineContract.metaAt(key))
+    }
+    const taken = instance.snapshot()
+    assert.isNotEmpty(Array.from(taken))
+    assert.throws(() => Array.from(taken), "A snapshot is read once")
+  })
 
   it("a small state is encoded at once, and no more of a larger one than would hold up the event loop", () => {
     const encodeSmall = (keys: number, valueBytes: number) => {

@@ -84,18 +84,21 @@ describe("PagedValues", () => {
   })
 
   it("writes again into pages whose values were all overwritten, but for those that a fork knows", () => {
-    const buffersOf = (isForked: boolean) => {
+    const buffersOf = (forks: "None" | "Kept" | "Ended") => {
       const values = new PagedValues()
       const found = new Set<ArrayBufferLike>()
       for (let i = 0; i < 20_000; i++) {
         found.add(put(values, `k${i % 1000}`, i).value.buffer)
-        if (isForked && i % 500 === 0) values.fork()
+        if (forks === "None" || i % 500 > 0) continue
+        const fork = values.fork()
+        if (forks === "Ended") values.endFork(fork)
       }
       return found.size
     }
     // 1,000 values fill 16 pages, and twice as many may be in use.
-    assert.isAtMost(buffersOf(false), 40)
-    assert.isAtLeast(buffersOf(true), 300)
+    assert.isAtMost(buffersOf("None"), 40)
+    assert.isAtMost(buffersOf("Ended"), 40)
+    assert.isAtLeast(buffersOf("Kept"), 300)
   })
 
   it("takes at most about twice the memory of what lives, whatever is overwritten and deleted", () => {
@@ -122,6 +125,27 @@ describe("PagedValues", () => {
     check()
   })
 
+  it("a fork sees its values however often they move, while younger ones come and go", () => {
+    const dice = diceFrom(23)
+    const values = new PagedValues()
+    const model = new Map<string, number>()
+    const write = (revision: number) => {
+      const key = dice(2) === 0 ? `hot ${dice(20)}` : `warm ${dice(2000)}`
+      put(values, key, revision)
+      model.set(key, revision)
+    }
+    for (let revision = 1; revision < 10_000; revision++) write(revision)
+    const [fork, then] = [values.fork(), new Map(model)]
+    for (let revision = 10_000; revision < 40_000; revision++) {
+      write(revision)
+      if (dice(500) === 0) values.endFork(values.fork())
+    }
+    for (const [key, revision] of then) {
+      const stored = fork.get(key)!
+      assert.isTrue(Buffer.compare(stored.value, valueOf(valueBytes, revision)) === 0, key)
+    }
+  })
+
   it("changes nothing that was ever shown, forked or stored", () => {
     const dice = diceFrom(11)
     const values = new PagedValues()
@@ -129,6 +153,14 @@ describe("PagedValues", () => {
     const shown: Array<readonly [stored: Stored, value: Uint8Array]> = []
     const forks: Array<readonly [ForkableMap<Stored>, Map<string, number>]> = []
     const bytesOf = (revision: number) => 200 + (revision % 7) * 300
+    const expectForked = (fork: ForkableMap<Stored>, then: ReadonlyMap<string, number>) => {
+      assert.strictEqual(fork.size, then.size)
+      for (const [key, revision] of then) {
+        const stored = fork.get(key)
+        assert.strictEqual(stored?.revision, revision)
+        assert.isTrue(Buffer.compare(stored!.value, valueOf(bytesOf(revision), revision)) === 0, key)
+      }
+    }
     for (let revision = 1; revision < 30_000; revision++) {
       // Most keys are hot, some are written once in a while, and some once.
       const key = [`hot ${dice(20)}`, `warm ${dice(2000)}`, `cold ${revision}`][Math.floor(dice(30) / 14)]!
@@ -144,7 +176,12 @@ describe("PagedValues", () => {
         assert.isTrue(values.delete(some!))
         model.delete(some!)
       }
-      if (dice(6000) === 0) forks.push([values.fork(), new Map(model)])
+      if (dice(1000) === 0) forks.push([values.fork(), new Map(model)])
+      if (forks.length > 3) {
+        const [[ended, then]] = forks.splice(dice(forks.length), 1) as [(typeof forks)[number]]
+        expectForked(ended, then)
+        values.endFork(ended)
+      }
     }
     for (const [stored, value] of shown) {
       const then = valueOf(bytesOf(stored.revision), stored.revision)
@@ -152,14 +189,7 @@ describe("PagedValues", () => {
       assert.deepStrictEqual(stored.value, then)
     }
     assert.isAbove(forks.length, 1)
-    for (const [fork, then] of [...forks, [values.fork(), model] as const]) {
-      assert.strictEqual(fork.size, then.size)
-      for (const [key, revision] of then) {
-        const stored = fork.get(key)
-        assert.strictEqual(stored?.revision, revision)
-        assert.isTrue(Buffer.compare(stored!.value, valueOf(bytesOf(revision), revision)) === 0, key)
-      }
-    }
+    for (const [fork, then] of [...forks, [values.fork(), model] as const]) expectForked(fork, then)
   })
 })
 

@@ -65,6 +65,7 @@ const open = Effect.fnUntraced(function* (
   return {
     recovered: { ...log.recovered, snapshot: newest() },
     write: log.write,
+    copiesBlocks: true,
     snapshots
   } satisfies LogStore
 })

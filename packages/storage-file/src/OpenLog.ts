@@ -131,10 +131,7 @@ const appendRecords = (log: OpenLog, records: ReadonlyArray<BatchRecord.EncodedR
 
 /** Writes at a position among the records of the present segment. */
 export const writeAt = (log: OpenLog, record: ReadonlyArray<Uint8Array>, position: number) =>
-  Effect.suspend(() => {
-    const { offset, parts } = log.place(log.segment, record, position)
-    return log.file.write(parts, offset)
-  })
+  Effect.suspend(() => SegmentLayout.write(log.file, log.place(log.segment, record, position)))
 
 export const writeFailed = (log: OpenLog, detail: string): StorageError =>
   new RaftStorage.StorageError({

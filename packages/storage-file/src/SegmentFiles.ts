@@ -193,7 +193,10 @@ const firstRecord = (
   if (opening === undefined) return []
   const place = { sequence: 1, life: RecordMarks.lifeOf(header) }
   const record = BatchRecord.makeEncoder().opening(opening, place)
-  return SegmentLayout.makePlace()(header, record.parts, SegmentHeader.headerBytes).parts
+  // Shorter than a sector, so this is one portion.
+  return Array.from(SegmentLayout.makePlace()(header, record.parts, SegmentHeader.headerBytes)).flatMap(
+    ({ parts }) => parts
+  )
 }
 
 /** Removes the segments with these numbers, the oldest first. */

@@ -2,7 +2,9 @@
  * Where the records of a segment stand in its file: since format 4 in sectors that have a stamp each, before that
  * back to back. A `position` is a place among the records, an `offset` one in the file.
  */
+import * as Effect from "effect/Effect"
 import * as FormerSectors from "./FormerSectors.ts"
+import type { LogFile } from "./LogFileSystem.ts"
 import * as OverFormer from "./OverFormer.ts"
 import * as OverZeros from "./OverZeros.ts"
 import * as RecordMarks from "./RecordMarks.ts"
@@ -50,13 +52,32 @@ export interface Placed {
   readonly offset: number
 }
 
-/** Gives the `parts` of records their place. The result is valid until the next call. */
-export type Place = (segment: SegmentHeader, parts: ReadonlyArray<Uint8Array>, position: number) => Placed
+/**
+ * Gives the `parts` of records their place, a portion of them at a time. Each is valid until the next is asked for, or
+ * other records get theirs.
+ */
+export type Place = (
+  segment: SegmentHeader,
+  parts: ReadonlyArray<Uint8Array>,
+  position: number
+) => Generator<Placed, void>
 
 export const makePlace = (): Place => {
   const spread = StampedSectors.makeSpread()
-  return (segment, parts, position) => ({
-    parts: hasStamps(segment) ? [spread(parts, position, RecordMarks.lifeOf(segment).stamp)] : parts,
-    offset: offsetOf(segment, position)
-  })
+  return function* (segment, parts, position) {
+    let offset = offsetOf(segment, position)
+    if (!hasStamps(segment)) {
+      yield { parts, offset }
+      return
+    }
+    for (const portion of spread(parts, position, RecordMarks.lifeOf(segment).stamp)) {
+      yield { parts: [portion], offset }
+      offset += portion.byteLength
+    }
+  }
 }
+
+/** Writes records to their place. */
+export const write = Effect.fnUntraced(function* (file: LogFile, placed: Iterable<Placed>) {
+  for (const { offset, parts } of placed) yield* file.write(parts, offset)
+})

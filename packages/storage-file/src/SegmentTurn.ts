@@ -135,8 +135,8 @@ const writeSeal = (
 ): Effect.Effect<void, StorageError> =>
   Effect.suspend(() => {
     const record = BatchRecord.makeEncoder().seal({ sequence, life: RecordMarks.lifeOf(segment) })
-    const { offset, parts } = SegmentLayout.makePlace()(segment, record.parts, position)
-    return Effect.andThen(file.write(parts, offset), file.sync)
+    const placed = SegmentLayout.makePlace()(segment, record.parts, position)
+    return Effect.andThen(SegmentLayout.write(file, placed), file.sync)
   })
 
 /** Closes what is open beside the file that is written to. */

@@ -17,8 +17,11 @@ const stampBytes = 4
 /** What records have of a sector. A multiple of 4, so that no mark of a record lies in two. */
 const filledBytes = sectorBytes - stampBytes
 
-/** The largest buffer that is kept from one write to the next. */
-const maxKeptBytes = 1024 * 1024
+/**
+ * A large batch is laid out in portions, in a buffer that is kept: to touch fresh memory takes longer than to write what is
+ * in it. Two of them are larger than what takes zeros along (`Preallocation`).
+ */
+const maxPortionBytes = 512 * 1024
 
 /** The sector of the file with this position, which is one of records. */
 export const sectorOf = (position: number): number => Math.floor((position - sectorBytes) / filledBytes) + 1
@@ -56,31 +59,42 @@ export const gather = (file: Uint8Array): Gathered => {
 
 /**
  * Lays records out, `parts` back to back from a position on, as they stand in the file up to the end of the last
- * sector. The result is valid until the next call.
+ * sector. In portions of whole sectors, which come one after the other; each is valid until the next is asked for, or
+ * other records are laid out.
  */
-export type Spread = (parts: ReadonlyArray<Uint8Array>, position: number, stamp: number) => Uint8Array
+export type Spread = (
+  parts: ReadonlyArray<Uint8Array>,
+  position: number,
+  stamp: number
+) => Generator<Uint8Array, void>
 
 export const makeSpread = (): Spread => {
   let kept = Buffer.alloc(0)
   const bufferOf = (bytes: number): Buffer => {
-    if (bytes <= kept.byteLength) return kept
     // Half as much again, so that batches which get larger and larger do not take a new buffer each.
-    const buffer = Buffer.allocUnsafeSlow(bytes + Math.floor(bytes / 2))
-    if (buffer.byteLength <= maxKeptBytes) kept = buffer
-    return buffer
+    if (bytes > kept.byteLength)
+      kept = Buffer.allocUnsafeSlow(Math.min(maxPortionBytes, bytes + Math.floor(bytes / 2)))
+    return kept.subarray(0, bytes)
   }
 
-  return (parts, position, stamp) => {
+  return function* (parts, position, stamp) {
     const end = position + lengthOf(parts)
-    const bytes = (sectorOf(end - 1) + 1) * sectorBytes - offsetOf(position)
-    const buffer = bufferOf(bytes)
-    let at = 0
-    let left = endOf(sectorOf(position)) - position
+    const sectors = sectorOf(end - 1) + 1 - sectorOf(position)
+    const aside = offsetOf(position) % sectorBytes
+    const buffer = bufferOf(portionBytes(sectors))
+    // The first sector may have begun before.
+    let start = aside
+    let at = aside
+    let left = filledBytes - aside
     for (const part of parts) {
       for (let from = 0; from < part.byteLength;) {
         if (left === 0) {
           at = buffer.writeUInt32LE(stamp, at)
           left = filledBytes
+          if (at === buffer.byteLength) {
+            yield buffer.subarray(start)
+            start = at = 0
+          }
         }
         const count = Math.min(left, part.byteLength - from)
         buffer.set(part.subarray(from, from + count), at)
@@ -90,9 +104,14 @@ export const makeSpread = (): Spread => {
       }
     }
     buffer.fill(0, at, at + left)
-    buffer.writeUInt32LE(stamp, at + left)
-    return buffer.subarray(0, bytes)
+    yield buffer.subarray(start, buffer.writeUInt32LE(stamp, at + left))
   }
+}
+
+/** How large the portions of so many sectors are, of about one size. */
+const portionBytes = (sectors: number): number => {
+  const portions = Math.ceil((sectors * sectorBytes) / maxPortionBytes)
+  return Math.ceil(sectors / portions) * sectorBytes
 }
 
 const lengthOf = (parts: ReadonlyArray<Uint8Array>): number => {

@@ -65,9 +65,9 @@ describe.each(grounds)("B16: damage $name", (ground) => {
       const [first, second] = scanned.records.slice(-4)
       for (const end of [second!.at, second!.at - 8]) {
         const part = records.slice(first!.at, end)
-        const { offset, parts } = SegmentLayout.makePlace()(header, [part], scanned.end)
         const copied = bytes.slice()
-        copied.set(parts[0]!, offset)
+        for (const { offset, parts } of SegmentLayout.makePlace()(header, [part], scanned.end))
+          copied.set(parts[0]!, offset)
         const found = yield* openOn(log, copied)
         assert.isTrue(Result.isFailure(found) && found.failure.reason._tag === "DamagedStore")
       }

@@ -5,9 +5,10 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync, symlinkSync } from "node:fs"
 import { join } from "node:path"
+import type { EntryBlock } from "@effect-raft/core/LogEntry"
 import { NodeId } from "@effect-raft/core/NodeId"
 import { RaftStorage } from "@effect-raft/core/RaftStorage"
-import type { StorageIdentity } from "@effect-raft/core/RaftStorage"
+import type { LogStore, StorageIdentity } from "@effect-raft/core/RaftStorage"
 import * as RaftStorageContract from "@effect-raft/core/testing/RaftStorageContract"
 import { append, block, vote } from "@effect-raft/core/testing/StorageScripts"
 import * as FileStorage from "@effect-raft/storage-file/FileStorage"
@@ -64,6 +65,32 @@ describe("FileStorage on files in memory keeps the contract: it", () => {
     const found = Effect.runSync(withStore(files.layer, (store) => Effect.succeed(store.recovered.hardState)))
     assert.deepStrictEqual({ ...found }, { ...vote(1, "n1").hardState })
   })
+})
+
+describe("FileStorage", () => {
+  it.live("is done with the memory of a block when its write has ended", () =>
+    Effect.gen(function* () {
+      const options = { directory: yield* temporaryDirectory, segmentBytes }
+      const blocks = [block(1, 1, 3), block(4, 1, 1, 5_000), block(5, 1, 2)]
+      const writeEach = (store: LogStore) =>
+        Effect.gen(function* () {
+          assert.isTrue(store.copiesBlocks)
+          for (const one of blocks) {
+            const bytes = new Uint8Array(one.bytes)
+            yield* store.write(append({ ...one, bytes }))
+            bytes.buffer.transfer()
+          }
+        })
+      yield* withStore(NodeLogFileSystem.layer, writeEach, options)
+      const bytesOf = (found: ReadonlyArray<EntryBlock>) => found.flatMap(({ bytes }) => Array.from(bytes))
+      const found = yield* withStore(
+        NodeLogFileSystem.layer,
+        (store) => Effect.succeed(bytesOf(store.recovered.blocks)),
+        options
+      )
+      assert.deepStrictEqual(found, bytesOf(blocks))
+    })
+  )
 })
 
 /** Opens the store on real files and returns the error. */

@@ -89,6 +89,10 @@ export class Connection {
             this.deliver()
           })
         },
+        onLent: (chunk) => {
+          this.heard = true
+          this.attempt(() => this.deliverLent(chunk))
+        },
         onDrained: () => {
           this.isBehind = false
           this.ring()
@@ -132,6 +136,14 @@ export class Connection {
     }
   }
 
+  /** Hands over what can be copied out of `chunk`, so that nothing is left in there. */
+  private deliverLent(chunk: Uint8Array): void {
+    for (let at = 0; at < chunk.byteLength;) {
+      at += this.options.reader.copy(chunk.subarray(at))
+      this.deliver()
+    }
+  }
+
   /** Behind the microtasks that are queued already. */
   private readonly flushSoon = (): void => queueMicrotask(this.flush)
 
@@ -143,9 +155,10 @@ export class Connection {
   /** Sends what waits, as far as the peer keeps up. */
   private readonly sendWaiting = (): void => {
     while (this.send !== undefined && this.fill()) {
-      if (this.send(this.writer.take())) continue
-      this.isBehind = true
-      return
+      const sent = this.send(this.writer.take())
+      if (sent === "Taken") this.writer.reuse()
+      this.isBehind = sent === "Behind"
+      if (this.isBehind) return
     }
   }
 
@@ -156,6 +169,7 @@ export class Connection {
     while (this.writer.bytes < writeBytes) {
       const message = this.options.nextMessage()
       if (message === undefined) break
+      if (MessageCodec.isGone(message)) continue
       MessageCodec.encode(this.writer, message)
       this.wrote = true
     }

@@ -12,6 +12,8 @@
  * - A chunk of some kilobytes has a buffer of its own already, of its own size, and is used in place.
  * - A frame that is larger than a slab is put together in a buffer of just its size. What comes behind its end in
  *   the same chunk is looked at when it has been read.
+ * - A chunk that the reader may not keep, because the next bytes arrive where it lies, is copied: into the slab, or
+ *   the buffer of a large frame. It is looked at in no other way ({@link FrameReader.copy}).
  */
 import * as Schema from "effect/Schema"
 import { frameHeaderBytes } from "./FrameWriter.ts"
@@ -34,6 +36,7 @@ export interface BufferPolicy {
 }
 
 const defaultPolicy: BufferPolicy = { slabBytes: 64 * 1024, useInPlaceFromBytes: 4 * 1024 }
+const noBytes = new Uint8Array(0)
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 
 /**
@@ -80,11 +83,23 @@ export class FrameReader {
     } else if (pending === 0) {
       this.begin(chunk)
     } else if (this.bytes === this.slab && this.slab.byteLength - this.end >= chunk.byteLength) {
-      this.slab.set(chunk, this.end)
-      this.end += chunk.byteLength
+      this.append(chunk)
     } else {
       this.moveToBuffer(pending, chunk)
     }
+  }
+
+  /**
+   * Takes in as much of what arrived as there is room for, and tells how much that was; at least one byte. `chunk` may
+   * be written again afterwards. To be called when {@link next} has said `false`, so for the rest of it as well.
+   */
+  copy(chunk: Uint8Array): number {
+    if (this.large === undefined) this.makeRoom(chunk)
+    const taken = chunk.subarray(0, this.bytes.byteLength - this.end)
+    this.bytes.set(taken, this.end)
+    this.end += taken.byteLength
+    if (this.end === this.large?.byteLength) this.large = undefined
+    return taken.byteLength
   }
 
   /** Steps to the next whole frame; `false` when there is none yet. */
@@ -188,31 +203,58 @@ export class FrameReader {
 
   /** Takes in a chunk of which nothing is left over before it. */
   private begin(chunk: Uint8Array): void {
-    if (chunk.byteLength >= this.policy.useInPlaceFromBytes) this.readFrom(chunk, 0, chunk.byteLength)
-    else this.moveToSlab(chunk.subarray(0, 0), chunk)
+    if (chunk.byteLength >= this.policy.useInPlaceFromBytes) return this.readFrom(chunk, 0, chunk.byteLength)
+    this.moveToSlab(noBytes, chunk.byteLength)
+    this.append(chunk)
   }
 
   /** Brings the frame that has begun, and the chunk behind, to where there is room for them. */
   private moveToBuffer(pending: number, chunk: Uint8Array): void {
-    const rest = this.bytes.subarray(this.frameEnd, this.end)
-    const largeBytes = this.largeFrameBytes(pending)
-    if (largeBytes === undefined) return this.moveToSlab(rest, chunk)
-    const large = new Uint8Array(largeBytes)
-    large.set(rest)
-    this.readFrom(large, 0, pending)
-    this.completeLarge(large, chunk)
+    const frameBytes = this.frameBytes(pending)
+    if (!this.isLarge(frameBytes)) {
+      this.moveToSlab(this.bytes.subarray(this.frameEnd, this.end), pending + chunk.byteLength)
+      return this.append(chunk)
+    }
+    this.completeLarge(this.moveToLarge(frameBytes), chunk)
   }
 
-  private moveToSlab(rest: Uint8Array, chunk: Uint8Array): void {
-    const neededBytes = rest.byteLength + chunk.byteLength
+  /** Brings what there is of a frame to a buffer of its size. */
+  private moveToLarge(frameBytes: number): Uint8Array {
+    const large = new Uint8Array(frameBytes)
+    const pending = this.end - this.frameEnd
+    large.set(this.bytes.subarray(this.frameEnd, this.end))
+    this.readFrom(large, 0, pending)
+    return large
+  }
+
+  /** Sees to it that behind what has arrived there is room for the rest of its frame, or else of the one in `chunk`. */
+  private makeRoom(chunk: Uint8Array): void {
+    const pending = this.end - this.frameEnd
+    const frameBytes = pending === 0 ? frameBytesIn(chunk) : this.frameBytes(pending)
+    if (this.isLarge(frameBytes)) {
+      this.large = this.moveToLarge(frameBytes)
+      return
+    }
+    // Of a frame that will be refused no more than its size is needed.
+    const neededBytes = Math.min(frameBytes, this.policy.slabBytes)
+    const hasRoom = this.bytes === this.slab && this.slab.byteLength - this.frameEnd >= neededBytes
+    if (pending === 0 || !hasRoom) this.moveToSlab(this.bytes.subarray(this.frameEnd, this.end), neededBytes)
+  }
+
+  /** Brings what there is of a frame to where there is room for so much. */
+  private moveToSlab(rest: Uint8Array, neededBytes: number): void {
     if (this.slab.byteLength - this.slabKeptBytes < neededBytes) {
       this.slab = new Uint8Array(Math.max(this.policy.slabBytes, neededBytes))
       this.slabKeptBytes = 0
     }
     const start = this.slabKeptBytes
     this.slab.set(rest, start)
-    this.slab.set(chunk, start + rest.byteLength)
-    this.readFrom(this.slab, start, start + neededBytes)
+    this.readFrom(this.slab, start, start + rest.byteLength)
+  }
+
+  private append(chunk: Uint8Array): void {
+    this.slab.set(chunk, this.end)
+    this.end += chunk.byteLength
   }
 
   private completeLarge(large: Uint8Array, chunk: Uint8Array): void {
@@ -223,14 +265,15 @@ export class FrameReader {
     if (chunk.byteLength > missing) this.later = chunk.subarray(missing)
   }
 
-  /**
-   * Size of the frame that has begun, where it is known and more than a slab; one that is too large is refused later.
-   */
-  private largeFrameBytes(pending: number): number | undefined {
-    if (pending < frameHeaderBytes) return undefined
-    const bodyBytes = this.view.getUint32(this.frameEnd, true)
-    const frameBytes = frameHeaderBytes + bodyBytes
-    return frameBytes > this.policy.slabBytes && bodyBytes <= this.maxBodyBytes ? frameBytes : undefined
+  /** Size of the frame that has begun, of which so much is there; of its header where it is not known yet. */
+  private frameBytes(pending: number): number {
+    const isKnown = pending >= frameHeaderBytes
+    return frameHeaderBytes + (isKnown ? this.view.getUint32(this.frameEnd, true) : 0)
+  }
+
+  /** Whether such a frame gets a buffer of its own; one that is too large is refused later. */
+  private isLarge(frameBytes: number): boolean {
+    return frameBytes > this.policy.slabBytes && frameBytes - frameHeaderBytes <= this.maxBodyBytes
   }
 
   private readFrom(bytes: Uint8Array, start: number, end: number): void {
@@ -239,4 +282,11 @@ export class FrameReader {
     this.frameEnd = start
     this.end = end
   }
+}
+
+/** Size of the frame that begins with `chunk`; of its header where not even that is there. */
+const frameBytesIn = (chunk: Uint8Array): number => {
+  if (chunk.byteLength < frameHeaderBytes) return frameHeaderBytes
+  const view = new DataView(chunk.buffer, chunk.byteOffset, frameHeaderBytes)
+  return frameHeaderBytes + view.getUint32(0, true)
 }

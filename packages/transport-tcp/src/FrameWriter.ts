@@ -11,9 +11,10 @@
  * | 6 | 2 | channel: zero; reserved for several groups on one connection |
  * | 8 | … | body |
  *
- * Small things are written one after the other into a slab of 64 KiB; a large block of entries is not
- * copied but stands in the list as it is. A slab is used once, from its beginning to its end: the socket
- * may keep a range for as long as it likes, and there is one fresh buffer per 64 KiB and not per frame.
+ * What is written stands one after the other in a slab; only large byte strings that nobody else changes, as pieces
+ * of a snapshot, are not copied but stand in the list as they are. The socket may keep a range for as long as it
+ * likes, so a slab is written from its beginning to its end. Mostly the system takes all at once; who sees that says
+ * so, and the slab is written from its beginning again.
  */
 
 /** Bytes before the body of every frame. */
@@ -22,6 +23,8 @@ export const frameHeaderBytes = 8
 /** Byte strings up to this size are copied: cheaper than one more range in a vectored write. */
 const copyUpToBytes = 2048
 const slabBytes = 64 * 1024
+/** A larger slab is not kept for the next frames. */
+const maxKeptBytes = 2 * 1024 * 1024
 
 const utf8 = new TextEncoder()
 
@@ -88,13 +91,18 @@ export class FrameWriter {
   /** Bytes as they are. They must not change any more. */
   raw(value: Uint8Array): void {
     if (value.byteLength <= copyUpToBytes) {
-      this.reserve(value.byteLength)
-      this.slab.set(value, this.at)
-      this.at += value.byteLength
+      this.copied(value)
     } else {
       this.closeRange()
       this.ranges.push(value)
     }
+  }
+
+  /** A copy of bytes as they are. */
+  copied(value: Uint8Array): void {
+    this.reserve(value.byteLength)
+    this.slab.set(value, this.at)
+    this.at += value.byteLength
   }
 
   /** The ranges of all frames written so far, in order, and a fresh start. */
@@ -106,10 +114,22 @@ export class FrameWriter {
     return taken
   }
 
-  private reserve(bytes: number): void {
+  /** Nobody needs anything any more of what was taken so far, and nothing was written since. */
+  reuse(): void {
+    this.at = 0
+    this.rangeStart = 0
+    if (this.slab.byteLength <= maxKeptBytes) return
+    this.slab = Buffer.allocUnsafeSlow(0)
+    this.view = new DataView(this.slab.buffer)
+  }
+
+  /** Room for so many bytes in one range. */
+  reserve(bytes: number): void {
     if (this.slab.byteLength - this.at >= bytes) return
     this.closeRange()
-    this.slab = Buffer.allocUnsafeSlow(slabBytes)
+    // Half as much again, so that frames which get larger and larger do not take a new slab each.
+    const roomy = Math.min(maxKeptBytes, Math.ceil(1.5 * bytes))
+    this.slab = Buffer.allocUnsafeSlow(bytes <= slabBytes ? slabBytes : Math.max(bytes, roomy))
     this.view = new DataView(this.slab.buffer)
     this.at = 0
     this.rangeStart = 0

@@ -3,7 +3,7 @@
  *
  * Written by hand, because the messages are few and small, and every proposal passes here on its way to
  * each follower. Entries are not encoded here: a block's bytes are what they have been since the leader
- * made them, and at the other end the block is a view of the receive buffer.
+ * made them. They are copied into the frame, and at the other end the block is a view of the receive buffer.
  */
 import * as LogEntry from "@effect-raft/core/LogEntry"
 import * as LogIndex from "@effect-raft/core/LogIndex"
@@ -88,7 +88,10 @@ const bodyBytes = (message: RaftMessage): number => {
 
 /** Appends `message` to `writer` as one frame. */
 export const encode = (writer: FrameWriter, message: RaftMessage): void => {
-  writer.begin(typeOf[message._tag], bodyBytes(message))
+  const bytes = bodyBytes(message)
+  // Blocks are copied: their memory is the log's, and the system may take a frame much later.
+  if (message._tag === "AppendEntries") writer.reserve(frameHeaderBytes + bytes)
+  writer.begin(typeOf[message._tag], bytes)
   writer.natural(message.term)
   switch (message._tag) {
     case "PreVote":
@@ -112,7 +115,10 @@ export const encode = (writer: FrameWriter, message: RaftMessage): void => {
       writer.natural(message.leaderCommit)
       writer.natural(message.round)
       writer.uint32(message.blocks.length)
-      for (const block of message.blocks) writer.bytestring(block.bytes)
+      for (const block of message.blocks) {
+        writer.uint32(block.bytes.byteLength)
+        writer.copied(block.bytes)
+      }
       return
     case "CommitNotice":
       return writer.natural(message.leaderCommit)
@@ -166,6 +172,10 @@ export const holdsViews = (message: RaftMessage): boolean =>
     : message._tag === "ForwardProposals" ||
       message._tag === "ForwardReply" ||
       message._tag === "InstallSnapshot"
+
+/** Whether the log no longer has what a message was to carry, so that it cannot be sent (see `LogMemory`). */
+export const isGone = (message: RaftMessage): boolean =>
+  message._tag === "AppendEntries" && message.blocks.some(LogEntry.isGone)
 
 const decodeBody = (reader: FrameReader): RaftMessage => {
   const tag = tagOf.get(reader.type)

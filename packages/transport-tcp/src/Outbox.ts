@@ -8,15 +8,20 @@
  */
 import type { RaftMessage } from "@effect-raft/core/RaftMessage"
 import * as MutableList from "effect/MutableList"
-import * as MessageCodec from "./MessageCodec.ts"
 
 export interface OutboxLimits {
   readonly maxMessages: number
   readonly maxBytes: number
 }
 
+interface Waiting {
+  readonly message: RaftMessage
+  /** As it was when it came: its blocks may be gone by now. */
+  readonly bytes: number
+}
+
 export class Outbox {
-  private readonly queue = MutableList.make<RaftMessage>()
+  private readonly queue = MutableList.make<Waiting>()
   private readonly limits: OutboxLimits
   private bytes = 0
 
@@ -28,17 +33,17 @@ export class Outbox {
   offer(message: RaftMessage, bytes: number): boolean {
     const full = this.queue.length >= this.limits.maxMessages || this.bytes + bytes > this.limits.maxBytes
     if (full && this.queue.length > 0) return false
-    MutableList.append(this.queue, message)
+    MutableList.append(this.queue, { message, bytes })
     this.bytes += bytes
     return true
   }
 
   /** Takes the oldest message, if there is one. */
   take(): RaftMessage | undefined {
-    const message = MutableList.take(this.queue)
-    if (message === MutableList.Empty) return undefined
-    this.bytes -= MessageCodec.encodedBytes(message)
-    return message
+    const waiting = MutableList.take(this.queue)
+    if (waiting === MutableList.Empty) return undefined
+    this.bytes -= waiting.bytes
+    return waiting.message
   }
 
   clear(): void {

@@ -116,7 +116,8 @@ export const make: (options: TcpOptions) => Effect.Effect<TcpTransport, Transpor
       return opened
     })
 
-    return { transport: RaftTransport.of({ open }), address: Listener.addressOf(server, tcp.listen) }
+    const transport = RaftTransport.of({ open, copiesBlocks: true })
+    return { transport, address: Listener.addressOf(server, tcp.listen) }
   })
 
 /** Listens at `options.listen` and provides the transport, and the address for those who asked for port 0. */

@@ -5,6 +5,10 @@
  * `write`. After that bytes flow: they are handed over as they come and written as they are there, in callbacks,
  * because a fiber that is woken for each read and each write costs more than either.
  *
+ * Where we dialled without TLS all bytes arrive in one buffer, which whoever takes them copies from. Elsewhere Node makes
+ * a buffer for each read, and memory that is touched for the first time is the dearest part of a large transfer
+ * (docs/decisions/0050).
+ *
  * A server's socket closes politely, when what was written has been taken. A peer that is stopped never takes
  * it, so a wire can also be destroyed, and an established one always ends that way; what is lost with it Raft
  * sends again.
@@ -41,13 +45,21 @@ export interface Wire {
 export interface Receiver {
   /** A chunk is never written again. */
   readonly onBytes: (chunk: Uint8Array) => void
+  /** A chunk in whose place the next bytes arrive: nobody may look into it after the call. */
+  readonly onLent: (chunk: Uint8Array) => void
   /** The peer has caught up with what was sent. */
   readonly onDrained: () => void
   readonly onLost: (lost: ConnectionLost) => void
 }
 
-/** Sends ranges in one go. `false`: the peer is behind; send no more until it has caught up. */
-export type Sender = (ranges: ReadonlyArray<Uint8Array>) => boolean
+/**
+ * What became of ranges that were sent: the system has taken all, and the ranges may be written again; it will; or
+ * the peer is behind, and no more is to be sent until it has caught up.
+ */
+export type Sent = "Taken" | "Waiting" | "Behind"
+
+/** Sends ranges in one go. */
+export type Sender = (ranges: ReadonlyArray<Uint8Array>) => Sent
 
 /** Dials `target`. The wire is destroyed when the scope closes. */
 export const dial: (
@@ -59,7 +71,7 @@ export const dial: (
 ) {
   const refusal = Security.refusalOf(security, target.host)
   if (refusal !== undefined) return yield* dialFailed(refusal)
-  const { proof, socket } = yield* connect(target, security).pipe(
+  const connected = yield* connect(target, security).pipe(
     Effect.timeoutOrElse({
       duration: timeoutMillis,
       orElse: () => dialFailed(`no answer within ${timeoutMillis} ms`)
@@ -69,19 +81,43 @@ export const dial: (
         new DialFailed({ nobodyListens: error.nobodyListens, detail: `cannot reach it: ${error.detail}` })
     )
   )
-  return make(socket, target, proof)
+  return make(connected, target)
 })
 
-const connect = (target: Address.HostPort, security: Security.Security) =>
+/** A socket, and where its bytes arrive if that is always the same place. */
+interface Open extends SecureSocket.Examined {
+  readonly inlet?: Inlet
+}
+
+/** Bytes arrive here, once somebody takes them. A socket that is paused gets none. */
+interface Inlet {
+  take: (lent: Uint8Array) => void
+}
+
+/** The system gives as much as this at once, if it has as much. */
+const readBytes = 128 * 1024
+
+const connect = (
+  target: Address.HostPort,
+  security: Security.Security
+): Effect.Effect<Open, DialFailed, Scope.Scope> =>
   security._tag === "Tls" ? SecureSocket.dial(target, security.credentials) : connectPlain(target)
 
 const connectPlain = Effect.fnUntraced(function* (target: Address.HostPort) {
+  const inlet: Inlet = { take: () => {} }
+  const onread: Net.OnReadOpts = {
+    buffer: Buffer.allocUnsafeSlow(readBytes),
+    callback: (bytes, buffer) => {
+      inlet.take(buffer.subarray(0, bytes))
+      return true
+    }
+  }
   const socket = yield* Effect.acquireRelease(
-    Effect.sync(() => Net.connect({ ...target, noDelay: true })),
+    Effect.sync(() => Net.connect({ ...target, noDelay: true, onread }).pause()),
     (socket) => Effect.sync(() => socket.destroy())
   )
   yield* SecureSocket.connected(socket, "connect")
-  return { socket, proof: Certificate.nothingAsked }
+  return { socket, inlet, proof: Certificate.nothingAsked }
 })
 
 const dialFailed = (detail: string) => Effect.fail(new DialFailed({ detail, nobodyListens: false }))
@@ -93,10 +129,9 @@ export const accept: (security: Security.Security) => Effect.Effect<Wire, Connec
     const remote = remoteOf(raw)
     if (security._tag === "Plain") {
       yield* Effect.addFinalizer(() => Effect.sync(() => raw.destroySoon()))
-      return make(raw, remote, Certificate.nothingAsked)
+      return make({ socket: raw, proof: Certificate.nothingAsked }, remote)
     }
-    const { proof, socket } = yield* SecureSocket.accept(raw, security.credentials)
-    return make(socket, remote, proof)
+    return make(yield* SecureSocket.accept(raw, security.credentials), remote)
   })
 
 /** The socket below; whoever handles a connection of a Node server is given it. */
@@ -113,7 +148,7 @@ const remoteOf = ({ remoteAddress, remotePort }: Net.Socket): Address.HostPort =
   port: remotePort ?? 0
 })
 
-const make = (socket: Net.Socket, remote: Address.HostPort, proof: Certificate.Proof): Wire => {
+const make = ({ inlet, proof, socket }: Open, remote: Address.HostPort): Wire => {
   let receiver: Receiver | undefined
   let lost: ConnectionLost | undefined
   /** What arrived before bytes flow, and who waits for it. */
@@ -129,13 +164,20 @@ const make = (socket: Net.Socket, remote: Address.HostPort, proof: Certificate.P
 
   // One chunk at a time: whoever is not known yet does not fill the memory.
   socket.pause()
-  socket.on("data", (chunk: Uint8Array) => {
-    if (lost !== undefined) return
-    if (receiver !== undefined) return receiver.onBytes(chunk)
+  const hold = (chunk: Uint8Array): void => {
     arrived.push(chunk)
     socket.pause()
     wake?.()
-  })
+  }
+  const take = (chunk: Uint8Array): void => {
+    if (lost === undefined) return receiver === undefined ? hold(chunk) : receiver.onBytes(chunk)
+  }
+  const takeLent = (chunk: Uint8Array): void => {
+    if (lost === undefined)
+      return receiver === undefined ? hold(new Uint8Array(chunk)) : receiver.onLent(chunk)
+  }
+  if (inlet === undefined) socket.on("data", take)
+  else inlet.take = takeLent
   socket.on("drain", () => {
     if (lost === undefined) receiver?.onDrained()
   })
@@ -196,7 +238,7 @@ const make = (socket: Net.Socket, remote: Address.HostPort, proof: Certificate.P
 
 const closedByPeer = "the peer closed the connection"
 
-const send = (socket: Net.Socket, ranges: ReadonlyArray<Uint8Array>): boolean => {
+const send = (socket: Net.Socket, ranges: ReadonlyArray<Uint8Array>): Sent => {
   if (ranges.length === 1) {
     socket.write(ranges[0]!)
   } else {
@@ -204,5 +246,6 @@ const send = (socket: Net.Socket, ranges: ReadonlyArray<Uint8Array>): boolean =>
     for (const range of ranges) socket.write(range)
     socket.uncork()
   }
-  return !socket.writableNeedDrain
+  if (socket.writableLength === 0) return "Taken"
+  return socket.writableNeedDrain ? "Behind" : "Waiting"
 }

@@ -3,6 +3,7 @@
  * typed error for bytes that are no messages.
  */
 import { assert, describe, it } from "@effect/vitest"
+import * as LogEntry from "@effect-raft/core/LogEntry"
 import { LogIndex } from "@effect-raft/core/LogIndex"
 import type { RaftMessage } from "@effect-raft/core/RaftMessage"
 import { Term } from "@effect-raft/core/Term"
@@ -43,6 +44,31 @@ const decode = (bytes: Uint8Array, cuts: ReadonlyArray<number> = []): Array<Raft
     } catch (error) {
       if (!(error instanceof MalformedFrame)) throw error
       return [...seen, error]
+    }
+  }
+  return seen
+}
+
+/** The same where all chunks arrive in one buffer, in which nothing is left of a chunk when the next one comes. */
+const decodeLent = (bytes: Uint8Array, cuts: ReadonlyArray<number>): Array<RaftMessage | MalformedFrame> => {
+  const reader = new FrameReader(1024 * 1024)
+  const place = new Uint8Array(bytes.byteLength)
+  const seen: Array<RaftMessage | MalformedFrame> = []
+  let start = 0
+  for (const end of [...cuts, bytes.byteLength]) {
+    const chunk = place.subarray(0, end - start)
+    chunk.set(bytes.subarray(start, end))
+    start = end
+    for (let at = 0; at < chunk.byteLength;) {
+      const taken = reader.copy(chunk.subarray(at))
+      assert.isAbove(taken, 0)
+      chunk.fill(0xee, at, at + taken)
+      at += taken
+      while (reader.next()) {
+        const message = MessageCodec.decode(reader)
+        seen.push(message)
+        if (!(message instanceof MalformedFrame) && MessageCodec.holdsViews(message)) reader.keep()
+      }
     }
   }
   return seen
@@ -210,7 +236,57 @@ describe("FrameReader", () => {
         if (at < bytes.byteLength) cuts.push(at)
       }
       assert.deepStrictEqual(show(decode(bytes, cuts)), show(sent), `run ${run}`)
+      assert.deepStrictEqual(
+        show(decodeLent(bytes, cuts)),
+        show(sent),
+        `run ${run}, one buffer for all chunks`
+      )
     }
+  })
+
+  it("has a buffer of its own, and of its size, for a large frame that arrives in a lent one", () => {
+    const payload = new Uint8Array(200_000).fill(7)
+    const large: RaftMessage = {
+      _tag: "ForwardProposals",
+      term: Term.make(1),
+      requestIds: [1],
+      kinds: ["Command"],
+      commands: [payload]
+    }
+    const bytes = encode([large, vote, large, large])
+    const seen = decodeLent(bytes, [1, 131_072, 262_144, 393_216])
+    assert.deepStrictEqual(show(seen), show([large, vote, large, large]))
+    const buffers = seen.flatMap((message) =>
+      "_tag" in message && message._tag === "ForwardProposals"
+        ? message.commands.map(({ buffer }) => buffer)
+        : []
+    )
+    assert.deepStrictEqual(
+      buffers.map(({ byteLength }) => byteLength),
+      Array.from({ length: 3 }, () => MessageCodec.encodedBytes(large))
+    )
+  })
+
+  it("refuses a frame that is too large as soon as its size is known, in a lent chunk too", () => {
+    const reader = new FrameReader(1024)
+    const bytes = encode([{ ...vote }])
+    new DataView(bytes.buffer, bytes.byteOffset).setUint32(0, 200_000, true)
+    assert.strictEqual(reader.copy(bytes.subarray(0, 3)), 3)
+    assert.isFalse(reader.next())
+    reader.copy(bytes.subarray(3))
+    assert.throws(() => reader.next(), "a frame of 200000 bytes; at most 1024 are accepted")
+  })
+
+  it("uses the same memory again for lent messages of which nothing is kept", () => {
+    const reader = new FrameReader(1024)
+    const bytes = encode([vote])
+    const buffers = new Set<ArrayBufferLike>()
+    for (let round = 0; round < 10_000; round++) {
+      assert.strictEqual(reader.copy(bytes), bytes.byteLength)
+      assert.isTrue(reader.next())
+      buffers.add(reader.peek().buffer)
+    }
+    assert.strictEqual(buffers.size, 1)
   })
 
   it("uses the same memory again for messages of which nothing is kept", () => {
@@ -253,6 +329,68 @@ describe("Outbox", () => {
     const taken = [outbox.take(), outbox.take(), outbox.take(), outbox.take()]
     assert.deepStrictEqual(taken, [message(1), message(2), message(4), undefined])
     assert.isTrue(outbox.offer(message(6), 1000))
+  })
+
+  it("counts what waited as it came, though its blocks are gone", () => {
+    const outbox = new Outbox({ maxMessages: 3, maxBytes: 1000 })
+    const { message, memory } = append(500)
+    assert.isTrue(outbox.offer(message, MessageCodec.encodedBytes(message)))
+    memory.transfer()
+    assert.strictEqual(outbox.take(), message)
+    assert.isTrue(outbox.offer(append(900).message, 1000), "nothing waits")
+    assert.isFalse(outbox.offer(append(10).message, 100))
+  })
+})
+
+/** A message with one block, and the memory in which that lies. */
+const append = (payloadBytes: number) => {
+  const memory = new ArrayBuffer(24 + payloadBytes)
+  const block = LogEntry.encodeBlock([{ kind: "Command", payload: new Uint8Array(payloadBytes).fill(7) }], {
+    firstIndex: LogIndex.make(1),
+    term: Term.make(1),
+    timestampMillis: 0,
+    take: () => new Uint8Array(memory)
+  })
+  const message: RaftMessage = {
+    _tag: "AppendEntries",
+    term: Term.make(1),
+    prevLogIndex: LogIndex.make(0),
+    prevLogTerm: Term.make(0),
+    blocks: [block],
+    leaderCommit: LogIndex.make(0),
+    round: 1
+  }
+  return { message, memory }
+}
+
+describe("entries on their way", () => {
+  it("are copied, so that the memory of the log may be used again at once", () => {
+    for (const payloadBytes of [10, 5_000, 100_000, 3_000_000]) {
+      const { memory, message } = append(payloadBytes)
+      const writer = new FrameWriter()
+      MessageCodec.encode(writer, message)
+      const frame = writer.take()
+      const before = Buffer.concat(frame)
+      new Uint8Array(memory).fill(0xdd)
+      memory.transfer()
+      assert.isTrue(MessageCodec.isGone(message))
+      assert.isTrue(before.equals(Buffer.concat(frame)), `${payloadBytes} bytes`)
+      assert.strictEqual(before.byteLength, MessageCodec.encodedBytes(append(payloadBytes).message))
+    }
+  })
+
+  it("use the same slab again when the system has taken all, and only then", () => {
+    const writer = new FrameWriter()
+    const next = () => {
+      MessageCodec.encode(writer, append(1000).message)
+      return writer.take()[0]!
+    }
+    const first = next()
+    const second = next()
+    assert.notStrictEqual(second.byteOffset, first.byteOffset, "the first may still be on its way")
+    writer.reuse()
+    const third = next()
+    assert.deepStrictEqual([third.buffer, third.byteOffset], [first.buffer, first.byteOffset])
   })
 })
 

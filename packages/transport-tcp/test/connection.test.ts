@@ -3,6 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { LogIndex } from "@effect-raft/core/LogIndex"
+import * as LogEntry from "@effect-raft/core/LogEntry"
 import type { RaftMessage } from "@effect-raft/core/RaftMessage"
 import { Term } from "@effect-raft/core/Term"
 import { nothingAsked } from "@effect-raft/transport-tcp/Certificate"
@@ -33,7 +34,7 @@ class Pipe {
     const chunk = Buffer.concat(ranges)
     this.written.push(chunk)
     this.receiver?.onBytes(chunk)
-    return !this.isFull
+    return this.isFull ? "Behind" : "Taken"
   }
 }
 
@@ -157,6 +158,35 @@ describe("Connection", () => {
       back.receiver?.onDrained()
       yield* Effect.yieldNow
       assert.deepStrictEqual([there.written.length, outbox.length], [2, 0])
+    })
+  )
+
+  it.effect("leaves out what it was to carry of a log that has used that memory again", () =>
+    Effect.gen(function* () {
+      const [there, back] = [new Pipe(), new Pipe()]
+      const { connection, outbox } = yield* openEnd(back, there)
+      const heard = yield* openEnd(there, back)
+      const memory = new ArrayBuffer(24)
+      const block = LogEntry.encodeBlock([{ kind: "NoOp", payload: new Uint8Array(0) }], {
+        firstIndex: LogIndex.make(1),
+        term: Term.make(1),
+        timestampMillis: 0,
+        take: () => new Uint8Array(memory)
+      })
+      outbox.push({
+        _tag: "AppendEntries",
+        term: Term.make(1),
+        prevLogIndex: LogIndex.make(0),
+        prevLogTerm: Term.make(0),
+        blocks: [block],
+        leaderCommit: LogIndex.make(0),
+        round: 1
+      })
+      outbox.push(message(2))
+      memory.transfer()
+      connection.ring()
+      yield* Effect.yieldNow
+      assert.deepStrictEqual(heard.received, [message(2)])
     })
   )
 

@@ -107,7 +107,8 @@ const takeEntries = (state: NodeState, blocks: ReadonlyArray<LogEntry.EntryBlock
   }
   // Mostly all of them are new, and whole.
   const fresh = blocks[0]!.firstIndex >= firstNew ? blocks : blocksFrom(blocks, firstNew)
-  return Durable.appendBlocks(state, fresh, firstNew <= state.log.lastIndex ? firstNew : undefined, emit)
+  const kept = fresh.map(state.memory.adopt)
+  return Durable.appendBlocks(state, kept, firstNew <= state.log.lastIndex ? firstNew : undefined, emit)
 }
 
 const blocksFrom = (

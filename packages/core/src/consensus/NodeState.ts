@@ -17,6 +17,7 @@ import type { RoundStart } from "./Lease.ts"
 import type { Transfer } from "./LeadershipTransfer.ts"
 import type { PeerProgress } from "./PeerProgress.ts"
 import type { PendingRead, ReadRequest } from "./ReadIndex.ts"
+import * as LogMemory from "./LogMemory.ts"
 import * as RaftLog from "./RaftLog.ts"
 
 /** Waits for its leader; when it hears nothing until the deadline it stands for election. */
@@ -116,6 +117,8 @@ export interface NodeState {
   readonly currentTerm: Term
   readonly votedFor: NodeId | null
   readonly log: RaftLog.RaftLog
+  /** Where the bytes of further entries go. */
+  readonly memory: LogMemory.LogMemory
   /** The newest snapshot on disk. It reaches at least to the log's base. */
   readonly snapshot: SnapshotMeta | undefined
   readonly commitIndex: LogIndex.LogIndex
@@ -168,6 +171,7 @@ export const initial = (options: {
     currentTerm: options.hardState.currentTerm,
     votedFor: options.hardState.votedFor,
     log,
+    memory: LogMemory.collected,
     snapshot: options.snapshot,
     // What was committed stays so, in every later term (section 5.4); what a snapshot covers was committed.
     commitIndex: LogIndex.max(options.snapshot?.lastIndex ?? LogIndex.zero, options.committed),

@@ -65,7 +65,8 @@ export const appendDrafts = (
   const block = LogEntry.encodeBlock(drafts, {
     firstIndex: LogIndex.plus(state.log.lastIndex, 1),
     term: state.currentTerm,
-    timestampMillis: LogClock.nextTimestampMillis(state, stamp)
+    timestampMillis: LogClock.nextTimestampMillis(state, stamp),
+    ...(state.memory.take !== undefined && { take: state.memory.take })
   })
   return Durable.appendBlocks(state, [block], undefined, emit)
 }

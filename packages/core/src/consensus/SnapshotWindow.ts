@@ -31,7 +31,7 @@ export interface SnapshotWindow {
   readonly gotBytes: number
   /** Whether the peer tells how it gets on. */
   readonly isFlowing: boolean
-  /** When a piece was last sent. */
+  /** When a piece was last sent that counts: minus infinity before the first, and where that counts as lost. */
   readonly sentMillis: number
   /** When the peer last got on, or was found silent. */
   readonly movedMillis: number
@@ -67,16 +67,17 @@ export const look = (
   if (hasGoneBack || (window.isFlowing && isSilent))
     return { ...window, sentBytes: offset, gotBytes: offset, isFlowing: false, movedMillis: nowMillis }
   const isBack = !window.isFlowing && !isLost && contactMillis > window.sentMillis
-  return isBack ? { ...window, sentBytes: window.gotBytes } : window
+  return isBack ? { ...window, sentBytes: window.gotBytes, sentMillis: Number.NEGATIVE_INFINITY } : window
 }
 
-/** Whether one more piece may be sent. */
+/** Whether one more piece may be sent. There is one of an empty snapshot, too. */
 export const hasRoom = (
-  { gotBytes, isFlowing, sentBytes }: SnapshotWindow,
+  { gotBytes, isFlowing, sentBytes, sentMillis }: SnapshotWindow,
   { pieceBytes, sizeBytes }: Terms
 ): boolean => {
   const underWay = sentBytes - gotBytes
-  return sentBytes < sizeBytes && underWay < (isFlowing ? windowPieces : 1) * pieceBytes
+  const isMore = sentBytes < sizeBytes || (sizeBytes === 0 && sentMillis === Number.NEGATIVE_INFINITY)
+  return isMore && underWay < (isFlowing ? windowPieces : 1) * pieceBytes
 }
 
 /** A piece of this size was sent. */

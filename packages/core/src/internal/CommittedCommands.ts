@@ -32,13 +32,15 @@ const pullSize = 512
 
 /** The commands from an index on, in order; ends only with the node, or where the log no longer reaches. */
 export const from = <Command>(
-  node: Pick<RunningNode<unknown>, "appliedBeyond" | "appliedIndex">,
+  node: Pick<RunningNode<unknown>, "appliedBeyond" | "appliedIndex" | "state">,
   decodeCommand: (payload: Uint8Array) => Command,
   first: LogIndex.LogIndex
 ): Stream.Stream<Committed<Command>, RaftError> =>
   Stream.unfold(LogIndex.max(first, LogIndex.plus(LogIndex.zero, 1)), (next) =>
     Effect.gen(function* () {
-      const log = yield* node.appliedBeyond(LogIndex.plus(next, -1))
+      yield* node.appliedBeyond(LogIndex.plus(next, -1))
+      // As it is now: memory of what has gone from an older one is used again.
+      const { log } = node.state()
       if (next <= log.base.index) {
         const firstHeld = LogIndex.plus(log.base.index, 1)
         return yield* because(new Compacted({ requested: next, firstHeld }))
@@ -55,14 +57,15 @@ export const from = <Command>(
     })
   ).pipe(Stream.flattenIterable)
 
-/** The command of an entry; `undefined` for an entry that has none. */
+/** The command of an entry, which may be kept; `undefined` for an entry that has none. */
 const commandOf = <Command>(
   { index, kind, payload, term, timestampMillis }: LogEntry.LogEntry,
   decodeCommand: (payload: Uint8Array) => Command
 ): Committed<Command> | undefined => {
-  if (kind === "Command") return { index, term, timestampMillis, command: decodeCommand(payload) }
+  if (kind === "Command")
+    return { index, term, timestampMillis, command: decodeCommand(new Uint8Array(payload)) }
   const record = kind === "Session" ? SessionRecord.decode(payload) : undefined
   if (record?._tag !== "Command") return undefined
   const session = { ...record.session, sequence: record.sequence }
-  return { index, term, timestampMillis, command: decodeCommand(record.command), session }
+  return { index, term, timestampMillis, command: decodeCommand(new Uint8Array(record.command)), session }
 }

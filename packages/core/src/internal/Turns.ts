@@ -27,6 +27,7 @@ import type { Rules } from "./RaftRules.ts"
 import type { ReadSlots } from "./ReadSlots.ts"
 import * as Reasons from "./Reasons.ts"
 import type { ProposalSlot, ReplySlots } from "./ReplySlots.ts"
+import type { ReusedMemory } from "./ReusedMemory.ts"
 import type { RoleScope } from "./RoleScope.ts"
 import type { SnapshotReceiver } from "./SnapshotReceiver.ts"
 import type { Snapshotter } from "./Snapshotter.ts"
@@ -61,6 +62,8 @@ export interface Parts<View> {
   readonly snapshotter: Snapshotter
   readonly receiver: SnapshotReceiver
   readonly watchers: Watchers
+  /** Left out where the log's memory is the collector's. */
+  readonly memory: ReusedMemory | undefined
 }
 
 export interface Turns {
@@ -132,6 +135,7 @@ export const make = <View>(node: Knowledge, parts: Parts<View>): Turns => {
     if (isNotable(before, state)) watchers.notify()
     answer(before, actions)
     if (readIds.length > 0) earlyLooks.offer(readIds)
+    parts.memory?.tidy(node.state)
     return followRole(actions)
   }
 

@@ -39,6 +39,7 @@ import type { LinkSettings } from "./LinkFaults.ts"
 import * as MemoryDisk from "./MemoryDisk.ts"
 import type { Fate, FaultyDisk } from "./FaultyDisk.ts"
 import * as MemoryNetwork from "./MemoryNetwork.ts"
+import * as OwnLogs from "./OwnLogs.ts"
 import * as NodeLives from "./NodeLives.ts"
 import type { TraceEvent } from "../TraceEvent.ts"
 import { TraceLog } from "./TraceLog.ts"
@@ -194,7 +195,9 @@ export const make = <Self, Command, Reply, View>(
     // --- nodes ------------------------------------------------------------------------------------
 
     const tracerOf = (nodeId: NodeId): RaftTracer =>
-      RaftTrace.all([record(nodeId), invariants.tracerOf(nodeId), observe(nodeId), books.tracerOf(nodeId)])
+      OwnLogs.keeping(
+        RaftTrace.all([record(nodeId), invariants.tracerOf(nodeId), observe(nodeId), books.tracerOf(nodeId)])
+      )
 
     const { close, handleOf, isRunning, isStarting, start } = NodeLives.make({
       machine,
@@ -208,8 +211,9 @@ export const make = <Self, Command, Reply, View>(
         config: { ...options.config, ...options.configOf?.(nodeId) }
       }),
       environment: Layer.mergeAll(
-        Layer.succeed(RaftTransport, network.transport),
-        Layer.succeed(RaftStorage, disk.storage),
+        Layer.succeed(RaftTransport, OwnLogs.transport(network.transport)),
+        Layer.succeed(RaftStorage, OwnLogs.storage(disk.storage)),
+        OwnLogs.chunks,
         Layer.succeed(RaftTrace.RaftTrace, tracerOf),
         Layer.succeed(RaftRules, options.rules ?? Transition.apply)
       ),

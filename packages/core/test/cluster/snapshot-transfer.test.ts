@@ -4,15 +4,17 @@
  */
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import * as RaftLog from "../../src/consensus/RaftLog.ts"
 import * as LogIndex from "../../src/LogIndex.ts"
 import type { NodeId } from "../../src/NodeId.ts"
 import * as LinkFaults from "../../src/testing/LinkFaults.ts"
 import * as Term from "../../src/Term.ts"
-import { clusterTest } from "./ClusterTest.ts"
+import * as StateMachine from "../../src/StateMachine.ts"
+import { clusterTest, clusterTestOf } from "./ClusterTest.ts"
 import type { JournalCluster } from "./ClusterTest.ts"
 import * as Ghost from "./Ghost.ts"
-import { elect, proposeMany, journalOf, baseOf, isCaughtUp, catchesUp } from "./SnapshotKit.ts"
+import { elect, proposeMany, journalOf, baseOf, isCaughtUp, catchesUp, often } from "./SnapshotKit.ts"
 
 clusterTest(
   "B36 an old snapshot that arrives late removes nothing",
@@ -218,6 +220,32 @@ for (const awayMillis of [1100, 1200, 1300, 1400, 1500]) {
       })
   )
 }
+
+/** A machine that has nothing to remember. */
+class Echo extends StateMachine.ServiceOf<Echo>()("test/Echo", {
+  command: Schema.String,
+  reply: Schema.String,
+  make: () => ({
+    apply: (command) => command,
+    view: () => undefined,
+    snapshot: () => [],
+    restore: () => StateMachine.restoration(() => {})
+  })
+}) {}
+
+clusterTestOf(Echo)(
+  "a snapshot without a byte is sent like any other",
+  { size: 3, config: often, network: { ...LinkFaults.reliable, requestLoss: 0.3 } },
+  (cluster) =>
+    Effect.gen(function* () {
+      const leader = yield* cluster.awaitLeader()
+      const behind = cluster.nodeIds.find((nodeId) => nodeId !== leader)!
+      yield* cluster.kill(behind)
+      for (let i = 0; i < 8; i++) yield* cluster.propose(`${i}`, yield* cluster.awaitLeader())
+      yield* cluster.start(behind)
+      yield* cluster.until("it has caught up", () => cluster.appliedIndex(behind) >= 8)
+    })
+)
 
 {
   const sent = new Set<string>()

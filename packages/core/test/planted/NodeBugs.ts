@@ -111,5 +111,21 @@ export const nodeBugs: ReadonlyArray<Bug> = [
     find: "slots.failAfter(state.commitIndex)",
     replace: "",
     aim: Aims.all(Aims.usurped, Aims.busy, Aims.patient)
+  },
+  {
+    name: "memory of the log is used again while it is written",
+    claim: "a block stands still until its write has ended (docs/decisions/0051-memory-of-the-log.md)",
+    file: "internal/ReusedMemory.ts",
+    find: "this.retired[0]!.ticket <= persisted",
+    replace: "this.retired[0]!.ticket >= 0",
+    aim: Aims.all(Aims.slowDisks, Aims.compacting)
+  },
+  {
+    name: "memory of the log is used again while entries are in it",
+    claim: "the log keeps what no snapshot covers (paper, 7)",
+    file: "internal/ReusedMemory.ts",
+    find: "inLog.add(log.chunks[at]!.bytes.buffer)",
+    replace: "if (at > 0) inLog.add(log.chunks[at]!.bytes.buffer)",
+    aim: Aims.compacting
   }
 ]

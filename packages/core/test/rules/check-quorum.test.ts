@@ -2,9 +2,10 @@
  * A leader that nobody answers (thesis, section 6.2).
  */
 import { describe, expect, it } from "vitest"
+import * as CheckQuorum from "../../src/consensus/CheckQuorum.ts"
 import * as Build from "./Build.ts"
 import type { Subject } from "./Harness.ts"
-import { leader } from "./Harness.ts"
+import { follower, leader } from "./Harness.ts"
 
 describe("check quorum (thesis, section 6.2)", () => {
   it("B27: a leader that no quorum has answered for an election timeout steps down, in its term", () => {
@@ -55,6 +56,31 @@ describe("check quorum (thesis, section 6.2)", () => {
     // But neither does it help a leader that nobody answers afterwards.
     for (let beat = 0; beat < 5; beat++) node.waits(20).heartbeatDue()
     expect(node.role).toBe("Follower")
+  })
+
+  it("nor does a pause make up for the silence before it", () => {
+    const node = leader({ term: 4 })
+    for (let beat = 0; beat < 3; beat++) node.waits(20).heartbeatDue()
+    expect(node.waits(1000).heartbeatDue().role).toBe("Leader")
+    expect(node.waits(20).heartbeatDue().role).toBe("Follower")
+  })
+
+  it("a heartbeat that rings when the office is lost changes nothing", () => {
+    const node = leader({ term: 4 }).withSlowDisk().proposes("a").waits(100).heartbeatDue()
+    const { state } = node
+    expect(state.role._tag).toBe("Follower")
+    expect(node.waits(20).heartbeatDue().state).toBe(state)
+  })
+
+  it("tells when a quorum was heard, and a follower when its leader was", () => {
+    const node = leader({ term: 4 })
+    const elected = node.nowMillis
+    expect(CheckQuorum.lastContactMillis(node.waits(30).state, elected + 30)).toBe(elected)
+    node.receives("n2", Build.accepted({ term: 4, match: 1 }))
+    expect(CheckQuorum.lastContactMillis(node.state, elected + 40)).toBe(elected + 30)
+    node.waits(20).receives("n2", Build.appendEntries({ term: 5, prev: Build.start }))
+    expect(CheckQuorum.lastContactMillis(node.waits(50).state, elected + 100)).toBe(elected + 50)
+    expect(CheckQuorum.lastContactMillis(follower({ term: 4 }).state, 80)).toBe(Number.NEGATIVE_INFINITY)
   })
 
   it("a single voter always hears itself", () => {
@@ -123,6 +149,12 @@ describe("B26: a leader whose own disk hangs", () => {
       node.proposes("a").proposes("b")
       expect(leadsFor(node, 80).persists(1).role).toBe("Leader")
     }
+  })
+
+  it("does not count a pause of the process, and counts what was before it", () => {
+    const node = leader({ term: 4 }).withSlowDisk().heartbeatDue().proposes("a")
+    expect(leadsFor(node, 60).waits(1000).heartbeatDue().role).toBe("Leader")
+    expect(leadsFor(node, 20).role).toBe("Follower")
   })
 
   it("leads on where it has nothing to write", () => {

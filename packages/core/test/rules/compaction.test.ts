@@ -18,12 +18,12 @@ const noWindow = { snapshotTrailingEntries: 0, snapshotTrailingBytes: 0 }
 
 /**
  * Leads term 3 after a snapshot at 5, with the entries 6, 7 and its no-op 8, all committed by n3's help; n2 has
- * none of it.
+ * none of it, nor what is in the snapshot from `firstMissing` on.
  */
-const leading = (): Subject => {
+const leading = (firstMissing = 2): Subject => {
   const node = leader({ term: 3, snapshot: at(5, 1), log: [2, 2], config: noWindow })
   node.replicatesTo("n2")
-  node.receives("n2", Build.rejected({ term: 3, prev: 7, conflict: at(2, 0) }))
+  node.receives("n2", Build.rejected({ term: 3, prev: 7, conflict: at(firstMissing, 0) }))
   node.replicatesTo("n3")
   return node.receives("n3", Build.accepted({ term: 3, match: 8 }))
 }
@@ -49,6 +49,7 @@ describe("a leader that has taken the next snapshot keeps the log", () => {
 
   it("after the one that is on its way to a follower that has not answered yet", () => {
     expect(leading().hasTaken(at(8, 3)).base).toEqual(at(5, 1))
+    expect(leading(5).hasTaken(at(8, 3)).base).toEqual(at(5, 1))
   })
 
   it("for a follower that has installed one, after what it has acknowledged since", () => {

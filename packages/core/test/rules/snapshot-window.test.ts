@@ -7,23 +7,29 @@ import * as SnapshotWindow from "../../src/consensus/SnapshotWindow.ts"
 const terms: SnapshotWindow.Terms = { sizeBytes: 10_000, pieceBytes: 100, patienceMillis: 500 }
 
 /** Sends all that may be sent now, as its fiber does; gives where each piece began. */
-const sendAll = (window: SnapshotWindow.SnapshotWindow, nowMillis: number) => {
+const sendAll = (
+  window: SnapshotWindow.SnapshotWindow,
+  nowMillis: number,
+  { sizeBytes }: { sizeBytes: number }
+) => {
   const begins: Array<number> = []
   let next = window
-  while (SnapshotWindow.hasRoom(next, terms)) {
+  while (SnapshotWindow.hasRoom(next, { ...terms, sizeBytes })) {
     begins.push(next.sentBytes)
-    next = SnapshotWindow.sent(next, terms.pieceBytes, nowMillis)
+    const bytes = Math.min(terms.pieceBytes, sizeBytes - next.sentBytes)
+    next = SnapshotWindow.sent(next, bytes, nowMillis)
   }
   return { window: next, begins }
 }
 
 /** A sender, and what it sends when it is told where its peer stands. */
-const sender = () => {
+const sender = ({ sizeBytes } = terms) => {
   let window = SnapshotWindow.initial
   return {
     told: (nowMillis: number, standing: Partial<SnapshotWindow.Standing>) => {
       const all = { offset: 0, contactMillis: 0, isLost: false, ...standing }
-      const after = sendAll(SnapshotWindow.look(window, all, nowMillis, terms), nowMillis)
+      const looked = SnapshotWindow.look(window, all, nowMillis, { ...terms, sizeBytes })
+      const after = sendAll(looked, nowMillis, { sizeBytes })
       window = after.window
       return after.begins
     }
@@ -85,6 +91,14 @@ describe("the window of a snapshot", () => {
     told(1020, { offset: 600, contactMillis: 1020 })
     expect(told(1030, { offset: 0, contactMillis: 1030 })).toEqual([0])
     expect(told(1040, { offset: 100, contactMillis: 1040 })).toHaveLength(16)
+  })
+
+  it("sends an empty snapshot as one empty piece, and again when the peer is heard", () => {
+    const { told } = sender({ ...terms, sizeBytes: 0 })
+    expect(told(1000, {})).toEqual([0])
+    expect(told(2000, {})).toEqual([])
+    expect(told(4000, { contactMillis: 4000 })).toEqual([0])
+    expect(told(4001, { contactMillis: 4000 })).toEqual([])
   })
 
   it("sends no more than there is", () => {
