@@ -26,7 +26,7 @@ import * as SegmentLayout from "./SegmentLayout.ts"
 import * as SegmentReading from "./SegmentReading.ts"
 import type { Segment } from "./SegmentReading.ts"
 import * as StampedSectors from "./StampedSectors.ts"
-import * as TornTail from "./TornTail.ts"
+import type * as TornTail from "./TornTail.ts"
 
 /** What the log held, and where and how it goes on. */
 export interface RecoveredLog {
