@@ -73,3 +73,30 @@ it.effect(
       assert.deepStrictEqual(sent, ["n2 n1-5", "n2 n1-8"])
     })
 )
+
+it.effect.each<readonly [string, SnapshotReader | undefined]>([
+  ["is not there", undefined],
+  ["ends before the log begins", readerOf(at(4, 1))]
+])("a snapshot that %s is looked for once in a turn, and not again and again", ([, reader]) =>
+  Effect.gen(function* () {
+    const node = makeLeader()
+    let looks = 0
+    const replicators = yield* Leader.makeReplicators({
+      state: () => node.state,
+      nowMillis: () => node.nowMillis,
+      send: () => true,
+      post: () => {},
+      openSnapshot: Effect.sync(() => {
+        looks += 1
+        return reader
+      }),
+      onStorageFailed: Effect.die
+    })
+    yield* replicators.reconcile([n2])
+    yield* settle
+    assert.strictEqual(looks, 1)
+    replicators.send()
+    yield* settle
+    assert.strictEqual(looks, 2)
+  })
+)

@@ -27,8 +27,8 @@ export const makeGates = (): Gates => ({ needed: Latch.makeUnsafe(false), moved:
 
 /**
  * Sends whenever it is needed. When a snapshot was sent, or would be of no use any more, and its file is closed, the
- * peer may need the next one: that is asked then, for what was said of it meanwhile found the gate open. A snapshot
- * that cannot be read is for the node to die of.
+ * peer may need the next one: that is asked then, for what was said of it meanwhile found the gate open. Where nothing
+ * was sent, it is tried again after the next turn. A snapshot that cannot be read is for the node to die of.
  */
 export const sendWhenNeeded = (
   node: RoleContext,
@@ -37,22 +37,18 @@ export const sendWhenNeeded = (
   isNeeded: () => boolean
 ): Effect.Effect<never, StorageError> => {
   const sendNewest = Effect.flatMap(node.openSnapshot, (reader) =>
-    reader === undefined
-      ? // A store that has none yet is asked again after the next turn.
-        Effect.sync(() => needed.closeUnsafe())
-      : transfer(node, peer, moved, reader)
+    reader === undefined ? Effect.succeed(false) : transfer(node, peer, moved, reader)
   )
   return Latch.await(needed).pipe(
     Effect.andThen(Effect.scoped(sendNewest)),
-    Effect.andThen(
-      Effect.sync(() => {
-        if (!isNeeded()) needed.closeUnsafe()
-      })
-    ),
+    Effect.map((hasSent) => {
+      if (!hasSent || !isNeeded()) needed.closeUnsafe()
+    }),
     Effect.forever
   )
 }
 
+/** Gives whether anything was sent. */
 const transfer = (node: RoleContext, peer: NodeId, moved: Latch.Latch, reader: SnapshotReader) =>
   Effect.gen(function* () {
     const { electionTimeoutMillis, snapshotPieceBytes } = node.state().config
@@ -60,11 +56,12 @@ const transfer = (node: RoleContext, peer: NodeId, moved: Latch.Latch, reader: S
     const terms = { sizeBytes, pieceBytes: snapshotPieceBytes, patienceMillis: electionTimeoutMillis }
     const pieceAt = pieces(reader, snapshotPieceBytes)
     let window = SnapshotWindow.initial
+    let hasSent = false
     while (true) {
       const standing = Snapshotting.standingOf(node.state(), peer, meta)
-      if (standing === undefined) return
+      if (standing === undefined) return hasSent
       window = SnapshotWindow.look(window, standing, node.nowMillis(), terms)
-      if (!window.isFlowing && Snapshotting.isOutdated(node.state(), meta)) return
+      if (!window.isFlowing && Snapshotting.isOutdated(node.state(), meta)) return hasSent
       if (!SnapshotWindow.hasRoom(window, terms)) {
         moved.closeUnsafe()
         yield* Effect.timeoutOption(Latch.await(moved), electionTimeoutMillis)
@@ -74,6 +71,7 @@ const transfer = (node: RoleContext, peer: NodeId, moved: Latch.Latch, reader: S
       const data = yield* pieceAt(offset)
       const { currentTerm: term } = node.state()
       node.send(peer, { _tag: "InstallSnapshot", term, snapshot: meta, sizeBytes, offset, data })
+      hasSent = true
       window = SnapshotWindow.sent(window, data.byteLength, node.nowMillis())
       // A piece at a time, so that a large snapshot does not hold up the event loop.
       yield* Effect.yieldNow

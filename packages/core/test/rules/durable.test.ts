@@ -3,7 +3,8 @@
  */
 import { describe, expect, it } from "vitest"
 import * as Build from "./Build.ts"
-import { candidate, follower, followerOf, leader } from "./Harness.ts"
+import { candidate, follower, followerOf, index, leader } from "./Harness.ts"
+import { noWindow } from "./Snapshots.ts"
 
 const at = (index: number, term: number): Build.Place => ({ index, term })
 const ask = Build.requestVote({ term: 4, last: at(0, 0) })
@@ -155,6 +156,25 @@ describe("an overtaken write", () => {
     node.receives("n3", Build.appendEntries({ term: 3, prev: at(1, 1), entries: [3, 3] }))
     node.receives("n3", Build.appendEntries({ term: 3, prev: at(3, 3), round: 1 }))
     expect(node.sent).toEqual([["n3", Build.accepted({ term: 3, match: 1, round: 1 })]])
+  })
+
+  it("word of a write that is older than the last is no news", () => {
+    const node = followerOf("n2", { term: 3 }).withSlowDisk()
+    for (const at of [0, 1, 2])
+      node.receives(
+        "n2",
+        Build.appendEntries({ term: 3, prev: { index: at, term: at === 0 ? 0 : 3 }, entries: [3] })
+      )
+    const { state } = node.persists()
+    for (const ticket of [state.durability.persisted, state.durability.persisted - 1])
+      expect(node.happens({ _tag: "Persisted", ticket, lastIndex: index(1) }).state).toBe(state)
+  })
+
+  it("what is durable stays so where the log begins later", () => {
+    const node = followerOf("n2", { term: 3, log: [3, 3, 3], config: noWindow })
+    node.receives("n2", Build.appendEntries({ term: 3, prev: at(3, 3), commit: 2 })).withSlowDisk()
+    expect(node.hasTaken(at(2, 3)).base).toEqual(at(2, 3))
+    expect(node.state.durability.index).toBe(3)
   })
 
   it("a crash with any part of the writes done leaves a log that was once its log", () => {

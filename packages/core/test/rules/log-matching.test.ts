@@ -173,6 +173,14 @@ describe("a notice of the commit index", () => {
     expect(node.state.commitIndex).toBe(2)
   })
 
+  it("commits what one append has verified, though an older and shorter one came after that", () => {
+    const node = follower({ term: 1 })
+    node.receives("n2", Build.appendEntries({ term: 1, prev: Build.start, entries: [1, 1] }))
+    node.receives("n2", Build.appendEntries({ term: 1, prev: Build.start, entries: [1] }))
+    node.receives("n2", Build.commitNotice({ term: 1, commit: 2 }))
+    expect(node.state.commitIndex).toBe(2)
+  })
+
   it("that overtakes the append of which it speaks commits nothing of it", () => {
     const node = follower({ term: 1, log: [1] })
     node.receives("n2", Build.appendEntries({ term: 1, prev: at(1, 1) }))

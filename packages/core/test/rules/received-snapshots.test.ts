@@ -125,6 +125,13 @@ describe("a whole snapshot of a leader (figure 13)", () => {
     expect([node.actionsOf("Persist"), node.actionsOf("RestoreMachine")]).toEqual([[], []])
   })
 
+  it("B36: that ends with what is committed leaves the log, and the machine, as they are", () => {
+    const node = committed({ term: 3, log: [1, 1, 3] })
+    const { log } = node.state
+    expect(node.hasReceived("n2", at(3, 3)).state).toMatchObject({ log, snapshot: { lastIndex: 3 } })
+    expect(node.actions).toEqual([])
+  })
+
   it("B36: that ends before the last one changes nothing", () => {
     const node = followerOf("n2", { term: 3, log: [1] }).hasReceived("n2", at(8, 2))
     const before = node.state
@@ -158,6 +165,17 @@ describe("a whole snapshot of a leader (figure 13)", () => {
     node.hasReceived("n2", at(4, 1))
     expect([node.log, node.state.durability.index]).toEqual([[3], 4])
     node.persists(1)
+    expect(node.state.durability.index).toBe(5)
+  })
+
+  it("takes what was durable of the former log along: what stands there next is not acknowledged by it", () => {
+    const node = followerOf("n2", { term: 5, log: [1, 1, 1, 1, 1] }).hasReceived("n2", at(3, 4))
+    expect([node.base, node.log, node.state.durability.index]).toEqual([at(3, 4), [], 3])
+    node.withSlowDisk()
+    node.receives("n2", Build.appendEntries({ term: 5, prev: at(3, 4), entries: [5, 5] }))
+    node.receives("n2", Build.appendEntries({ term: 5, prev: at(5, 5) }))
+    expect(node.sent).toEqual([["n2", Build.accepted({ term: 5, match: 3 })]])
+    node.persists()
     expect(node.state.durability.index).toBe(5)
   })
 
@@ -207,6 +225,15 @@ describe("appends that reach below the beginning of the log", () => {
       node.receives("n2", Build.appendEntries({ term: 3, prev }))
       expect(node.sent).toEqual([["n2", Build.accepted({ term: 3, match: 3 })]])
     }
+  })
+
+  it("are compared with where it begins, as with any entry", () => {
+    const node = follower(given).receives(
+      "n2",
+      Build.appendEntries({ term: 3, prev: at(3, 2), entries: [3] })
+    )
+    expect(node.sent.map(([, { _tag }]) => _tag)).toEqual(["AppendRejected"])
+    expect(node.log).toEqual([1])
   })
 
   it("remove only what conflicts above it", () => {
