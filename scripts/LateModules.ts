@@ -23,7 +23,8 @@ export const plugin = (names: ReadonlyArray<string>): Plugin => ({
 /** A CommonJS module: the bundler wraps one in a function, so what it requires itself is late as well. */
 const textOf = (module: string): string => {
   const load = NodeModule.isBuiltin(module) ? "process.getBuiltinModule" : "require"
-  const getters = Object.keys(require(module)).map((name) => `get ${name}() { return late().${name} }`)
+  const exported = require(module) as Readonly<Record<string, unknown>>
+  const getters = Object.keys(exported).map((name) => `get ${name}() { return late().${name} }`)
   return `const late = () => ${load}(${JSON.stringify(module)})\nmodule.exports = { ${getters.join(", ")} }\n`
 }
 
