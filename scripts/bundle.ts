@@ -11,6 +11,7 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import { rolldown } from "rolldown"
 import type { InputOptions } from "rolldown"
+import * as LateModules from "./LateModules.ts"
 
 const program = path.resolve(import.meta.dirname, "../apps/demo")
 const directory = path.resolve(process.argv[2] ?? path.join(program, "bundle"))
@@ -44,6 +45,9 @@ const nodeApart: InputOptions["plugins"] = {
   resolveId: (id) => (id === "./NodeOnly.ts" ? path.join(program, "src/BundledNode.ts") : undefined)
 }
 
+/** By a node without certificates, of which nobody wants WebSockets. */
+const seldomUsed = ["tls", "crypto", "https", "ws"]
+
 fs.rmSync(directory, { recursive: true, force: true })
 // The names are those by which `Modules.ts` and `BundledNode.ts` look for them.
 await write(
@@ -51,5 +55,5 @@ await write(
   { format: "esm", ending: "js" },
   nodeApart
 )
-await write({ NodeOnly: "src/NodeOnly.ts" }, { format: "cjs", ending: "cjs" })
+await write({ NodeOnly: "src/NodeOnly.ts" }, { format: "cjs", ending: "cjs" }, LateModules.plugin(seldomUsed))
 fs.writeFileSync(path.join(directory, "package.json"), `${JSON.stringify({ type: "module" })}\n`)

@@ -19,16 +19,14 @@ import * as RaftStorage from "@effect-raft/core/RaftStorage"
 import type { StorageError, StorageIdentity } from "@effect-raft/core/RaftStorage"
 import * as Term from "@effect-raft/core/Term"
 import * as BatchRecord from "./BatchRecord.ts"
-import * as FormerSectors from "./FormerSectors.ts"
-import { useFile } from "./LogFileSystem.ts"
 import type { ReadableDirectory } from "./LogFileSystem.ts"
-import * as RecordMarks from "./RecordMarks.ts"
 import * as SegmentFiles from "./SegmentFiles.ts"
 import * as SegmentHeader from "./SegmentHeader.ts"
 import * as SegmentLayout from "./SegmentLayout.ts"
-import * as SegmentScan from "./SegmentScan.ts"
+import * as SegmentReading from "./SegmentReading.ts"
+import type { Segment } from "./SegmentReading.ts"
 import * as StampedSectors from "./StampedSectors.ts"
-import * as TornTail from "./TornTail.ts"
+import type * as TornTail from "./TornTail.ts"
 
 /** What the log held, and where and how it goes on. */
 export interface RecoveredLog {
@@ -70,21 +68,6 @@ export interface AheadSegment {
   readonly tornBytes: number
 }
 
-interface Segment extends SegmentLayout.Contents {
-  readonly location: string
-  /** As it was read, in formats before 4. */
-  readonly file: Uint8Array
-  readonly header: SegmentHeader.SegmentHeader
-  readonly scan: SegmentScan.SegmentScan
-}
-
-const damaged = (location: string, offset: number, detail: string) =>
-  new RaftStorage.StorageError({ reason: new RaftStorage.DamagedStore({ location, offset, detail }) })
-
-/** Damage at a position among the records of a segment. */
-const damagedAt = ({ header, location }: Segment, position: number, detail: string) =>
-  damaged(location, SegmentLayout.offsetOf(header, position), detail)
-
 /** A log while it is read back. */
 interface Replay {
   /** Begins where the segments begin that are there: after the base of the log, maybe. */
@@ -116,7 +99,7 @@ const recoverFrom = Effect.fnUntraced(function* (
   numbers: ReadonlyArray<number>,
   maxBytes: number
 ) {
-  const readSegment = (number: number) => readSegmentOf(directory, identity, number, maxBytes)
+  const readSegment = (number: number) => SegmentReading.read(directory, identity, number, maxBytes)
   const firstOfRun = numbers.findLastIndex((number, at) => number - 1 !== numbers[at - 1])
   const gap = numbers[firstOfRun]! - 1
   let position = firstOfRun
@@ -148,7 +131,11 @@ const recoverFrom = Effect.fnUntraced(function* (
 })
 
 const missing = (directory: ReadableDirectory, number: number, detail: string) =>
-  damaged(join(directory.path, SegmentHeader.nameOf(number)), 0, `this segment is missing${detail}`)
+  SegmentReading.damaged(
+    join(directory.path, SegmentHeader.nameOf(number)),
+    0,
+    `this segment is missing${detail}`
+  )
 
 /** Before format 2 only the first segment of all says what was before it: nothing. */
 const canBegin = ({ header }: Segment): boolean => header.number === 1 || SegmentHeader.hasOpening(header)
@@ -181,7 +168,7 @@ const expectContinued = ({ base, state }: Replay, segment: Segment) => {
   return isSame
     ? Effect.void
     : Effect.fail(
-        damaged(
+        SegmentReading.damaged(
           segment.location,
           SegmentHeader.headerBytes,
           "it does not go on where the segment before it ends"
@@ -198,59 +185,24 @@ const expectNothingMissing = (directory: ReadableDirectory, { base, state }: Rep
   return Effect.void
 }
 
-const readSegmentOf = Effect.fnUntraced(function* (
-  directory: ReadableDirectory,
-  identity: StorageIdentity,
-  number: number,
-  maxBytes: number
-) {
-  const name = SegmentHeader.nameOf(number)
-  const location = join(directory.path, name)
-  const { file, fileBytes } = yield* readFile(directory, name, maxBytes)
-  const header = SegmentHeader.decode(file, location, fileBytes)
-  if ("_tag" in header) return yield* new RaftStorage.StorageError({ reason: header })
-  if (!isSame(header.identity, identity)) {
-    const reason = new RaftStorage.ForeignStore({
-      location: directory.path,
-      expected: identity,
-      found: header.identity
-    })
-    return yield* new RaftStorage.StorageError({ reason })
-  }
-  if (header.number !== number)
-    return yield* damaged(location, 0, `this is segment ${header.number}, renamed`)
-  const contents = SegmentLayout.contentsOf(header, file)
-  const scan = SegmentScan.scan(contents.records, header)
-  return { ...contents, location, file, header, scan } satisfies Segment
-})
-
-const readFile = (directory: ReadableDirectory, name: string, maxBytes: number) =>
-  maxBytes === Number.POSITIVE_INFINITY
-    ? Effect.map(directory.read(name), (file) => ({ file, fileBytes: file.byteLength }))
-    : useFile(directory, name, (opened) =>
-        Effect.all({ file: opened.read(0, maxBytes), fileBytes: opened.sizeBytes })
-      )
-
-const isBegun = ({ header, scan }: Segment): boolean =>
-  !SegmentHeader.hasOpening(header) || scan.opening !== undefined
-
 const firstNotWhole = ({ location }: Segment) =>
-  damaged(location, SegmentHeader.headerBytes, "the first record of the segment is not whole")
+  SegmentReading.damaged(location, SegmentHeader.headerBytes, "the first record of the segment is not whole")
 
 const expectBegun = (segment: Segment) =>
-  isBegun(segment) ? Effect.void : Effect.fail(firstNotWhole(segment))
+  SegmentReading.isBegun(segment) ? Effect.void : Effect.fail(firstNotWhole(segment))
 
 /** A seal is written when the next segment has been begun for good: after one nothing may be missing. */
 const mayBeAhead = (current: Segment, next: Segment): boolean =>
-  !isBegun(next) && SegmentHeader.mayBeAhead(next.header) && !current.scan.isSealed
+  !SegmentReading.isBegun(next) && SegmentHeader.mayBeAhead(next.header) && !current.scan.isSealed
 
 /** A segment that was to begin with the record `sequence` has nothing in it, or a write that was cut short. */
 const expectEmpty = Effect.fnUntraced(function* (segment: Segment, sequence: number) {
   const { header, scan } = segment
-  const tail = yield* judgeTail(segment, sequence)
+  const tail = yield* SegmentReading.judgeTail(segment, sequence)
   if (tail._tag === "Damaged") return yield* firstNotWhole(segment)
   const start = SegmentLayout.offsetOf(header, scan.end)
   const tornBytes = tail._tag === "Torn" ? SegmentLayout.offsetOf(header, tail.untilByte) - start : 0
+  SegmentReading.giveBack(segment)
   return { number: header.number, tornBytes } satisfies AheadSegment
 })
 
@@ -258,9 +210,6 @@ const notesOf = (directory: ReadableDirectory, { number, tornBytes }: AheadSegme
   tornBytes === 0
     ? []
     : [tornNote(join(directory.path, SegmentHeader.nameOf(number)), SegmentHeader.headerBytes, tornBytes)]
-
-const isSame = (a: StorageIdentity, b: StorageIdentity): boolean =>
-  a.clusterId === b.clusterId && a.groupId === b.groupId && a.nodeId === b.nodeId
 
 /**
  * A segment that is not the last must have every record up to the first of the next. Only its seal may be
@@ -270,7 +219,7 @@ const absorbClosed = Effect.fnUntraced(function* (replay: Replay, segment: Segme
   const due = next.scan.firstSequence
   const { end, nextSequence } = segment.scan
   if (nextSequence !== due && nextSequence !== due - 1)
-    return yield* damagedAt(segment, end, `record ${nextSequence} of ${due - 1} is not whole`)
+    return yield* SegmentReading.damagedAt(segment, end, `record ${nextSequence} of ${due - 1} is not whole`)
   const maxIndex = yield* absorbRecords(replay, segment, segment.records)
   replay.closed.push(SegmentFiles.closed(segment.header, maxIndex))
   replay.unsealed =
@@ -281,12 +230,15 @@ const absorbLast = Effect.fnUntraced(function* (replay: Replay, segment: Segment
   const { header, location, records, scan } = segment
   if (scan.isSealed) {
     const next = SegmentHeader.nameOf(header.number + 1)
-    return yield* damagedAt(segment, scan.end, `the log goes on in ${next}, which is missing`)
+    return yield* SegmentReading.damagedAt(segment, scan.end, `the log goes on in ${next}, which is missing`)
   }
-  const tail = yield* judgeTail(segment, scan.nextSequence)
-  if (tail._tag === "Damaged") return yield* damagedAt(segment, scan.end, detailOf(segment, tail))
-  // The blocks are views and keep their file in memory: leave the unused space out.
-  const kept = records.slice(0, scan.end)
+  const tail = yield* SegmentReading.judgeTail(segment, scan.nextSequence)
+  if (tail._tag === "Damaged")
+    return yield* SegmentReading.damagedAt(segment, scan.end, detailOf(segment, tail))
+  // The blocks are views and keep their file in memory: leave the unused space out. Not `slice`: of a Node Buffer
+  // that is a view.
+  const kept = new Uint8Array(records.subarray(0, scan.end))
+  SegmentReading.giveBack(segment)
   const maxIndex = yield* absorbRecords(replay, segment, kept)
   const offset = SegmentLayout.offsetOf(header, scan.end)
   const tornBytes = tail._tag === "Torn" ? SegmentLayout.offsetOf(header, tail.untilByte) - offset : 0
@@ -302,19 +254,6 @@ const absorbLast = Effect.fnUntraced(function* (replay: Replay, segment: Segment
     tornBytes
   }
 })
-
-/** What stands behind the records of a segment, where the one with this number is due. */
-const judgeTail = ({ file, ground, header, location, records, scan }: Segment, sequence: number) =>
-  Effect.suspend(() => {
-    const life = RecordMarks.lifeOf(header)
-    const sums = header.formerSums
-    if (sums !== undefined && FormerSectors.checksumOf(file) !== sums) {
-      const at = FormerSectors.startOf(file.byteLength)
-      return Effect.fail(damaged(location, at, "the sums of what was in the file before have changed"))
-    }
-    const view = new DataView(records.buffer, records.byteOffset, records.byteLength)
-    return Effect.succeed(TornTail.judge(view, scan.end, { sequence, life }, ground))
-  })
 
 const detailOf = ({ header }: Segment, { laterAt }: Extract<TornTail.Tail, { _tag: "Damaged" }>): string =>
   laterAt === undefined
@@ -334,9 +273,10 @@ const absorbRecords = (
     let maxIndex = LogIndex.zero
     for (const { at, header } of segment.scan.records) {
       const batch = BatchRecord.readBatch(records, at, header)
-      if (batch instanceof LogEntry.MalformedBlock) return Effect.fail(damagedAt(segment, at, batch.message))
+      if (batch instanceof LogEntry.MalformedBlock)
+        return Effect.fail(SegmentReading.damagedAt(segment, at, batch.message))
       const problem = absorb(replay, batch)
-      if (problem !== undefined) return Effect.fail(damagedAt(segment, at, problem))
+      if (problem !== undefined) return Effect.fail(SegmentReading.damagedAt(segment, at, problem))
       for (const block of batch.blocks) maxIndex = LogIndex.max(maxIndex, LogEntry.lastIndex(block))
     }
     return Effect.succeed(maxIndex)

@@ -187,6 +187,23 @@ describe("who goes on", () => {
     expect(node.sent).toEqual([["n2", granted({ by: 3, requestedTerm: 4 })]])
   })
 
+  it("nor before one whose last term is higher, however long the own log is (section 5.4.1)", () => {
+    for (const last of [
+      { index: 2, term: 2 },
+      { index: 1, term: 2 }
+    ]) {
+      const node = preCandidate({ term: 3, log: [1, 1] }).receives("n2", Build.preVote({ term: 4, last }))
+      expect(node.sent).toEqual([["n2", granted({ by: 3, requestedTerm: 4 })]])
+    }
+  })
+
+  it("one that has voted in its term follows, and gives the candidate its try (section 5.2)", () => {
+    const node = preCandidate({ term: 3, config: { electionTimeoutMillis: 100 } }).waits(50)
+    node.receives("n2", Build.requestVote({ term: 3, last: Build.start }))
+    expect([node.role, node.state.votedFor]).toEqual(["Follower", "n2"])
+    expect(node.electionDeadlineMillis).toBe(node.nowMillis + 100)
+  })
+
   it("a single voter needs to ask nobody", () => {
     expect(follower({ term: 3, voters: 1 }).timesOut().role).toBe("Leader")
   })
