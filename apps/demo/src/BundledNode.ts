@@ -52,8 +52,7 @@ export const main = (): void => {
   const livesBefore = script.cachedDataRejected === true ? 0 : lives
   if (livesBefore < makingLives)
     setTimeout(() => {
-      // The one flag that changes while a node runs; `Collector` looks after it every second.
-      CollectorFlags.setYoungGrowth(CollectorFlags.youngGrowthAtStart)
+      CollectorFlags.setAsAtStart()
       keep(script.createCachedData(), { sourceChecksum, lives: livesBefore + 1 })
     }, keptAfterMillis).unref()
   module.exports.main()

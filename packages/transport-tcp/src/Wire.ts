@@ -197,10 +197,10 @@ const make = ({ inlet, proof, socket }: Open, remote: Address.HostPort): Wire =>
     proof,
     pull: Effect.callback((resume) => {
       const look = () => {
-        if (arrived.length > 0) resume(Effect.succeed(takeArrived()))
-        else if (lost !== undefined) resume(Effect.fail(lost))
-        else return false
+        if (arrived.length === 0 && lost === undefined) return false
+        // First of all: who is resumed may pull again before this returns.
         wake = undefined
+        resume(arrived.length > 0 || lost === undefined ? Effect.succeed(takeArrived()) : Effect.fail(lost))
         return true
       }
       if (look()) return

@@ -97,7 +97,7 @@ export const make = (node: Effect.Effect<typeof Node>) =>
         })
       ),
       Effect.raceFirst(input.stopWithStdin ? stdinEnded : Effect.never),
-      Effect.raceFirst(Collector.restrainYoung),
+      Effect.raceFirst(Collector.lookAfter),
       untilStopped
     )
   ).pipe(

@@ -216,6 +216,23 @@ describe("at a follower (thesis, section 6.4)", () => {
     expect(node.sent).toEqual([["n3", Build.readIndexReply({ term: 4, requestId: 7, readIndex: 1 })]])
   })
 
+  it("the same question again, while its round is under way, is no other; others' and other ones are", () => {
+    const node = settledLeader({ term: 4, voters: 5 })
+    const asks = (from: string, requestId: number) =>
+      node.receives(from, Build.readIndex({ term: 4, requestId }))
+    asks("n3", 7)
+    asks("n3", 7)
+    asks("n3", 8)
+    asks("n4", 7)
+    node.receives("n2", heard({ round: 9 }))
+    const reply = (requestId: number) => Build.readIndexReply({ term: 4, requestId, readIndex: 1 })
+    expect(node.sent).toEqual([
+      ["n3", reply(7)],
+      ["n3", reply(8)],
+      ["n4", reply(7)]
+    ])
+  })
+
   it("who asks follows this leader: with it of three voters two are known to", () => {
     const node = settledLeader({ term: 4 })
     node.replicatesTo("n2")

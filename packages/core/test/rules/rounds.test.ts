@@ -97,6 +97,11 @@ describe("a round for reads", () => {
     expect(asked(leaderHeardBy(["n4", "n5"]).receives("n4", ask))).toEqual(["n5"])
   })
 
+  it("nor is one that was quick, and whose connection broke, asked for a follower that asks next", () => {
+    const node = leaderHeardBy(["n4", "n5"]).happens({ _tag: "PeerLost", peer: Build.id("n4") })
+    expect(asked(node.receives("n2", Build.readIndex({ term: 4, requestId: 7 })))).toEqual(["n5"])
+  })
+
   it("B08: learners are not asked, however quick", () => {
     const node = leaderHeardBy(["n6", "n3", "n2"], { learners: 1 })
     expect(asked(node.reads(1))).toEqual(["n2", "n3"])
