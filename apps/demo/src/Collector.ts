@@ -8,9 +8,8 @@
  * much again: what it reads back is no garbage, and to look through it takes as long as to apply it.
  *
  * The young generation, where everything begins its life, doubles while much of it stays, up to a size that is set when
- * a process starts: two halves of 32 MB. With halves of 8 MB a node has nearly 40 MB less, and as much to do, since the
- * log and the pages of values use their memory again. Before, what had outlived a young generation so small was most
- * of what waited for major collections.
+ * a process starts: two halves of 32 MB. With halves of 16 MB a node has nearly 30 MB less, and as much to do. Smaller
+ * ones would have to be emptied so often that it takes two or three times as long.
  */
 import * as Effect from "effect/Effect"
 import * as NodeV8 from "node:v8"
@@ -19,8 +18,8 @@ import * as CollectorFlags from "./CollectorFlags.ts"
 /** To be done before much has been allocated. */
 export const tune: Effect.Effect<void> = Effect.sync(CollectorFlags.tune)
 
-/** More than two halves of 4 MB take: they have become halves of 8 MB. */
-const grownBytes = 10 * 1024 * 1024
+/** More than two halves of 8 MB take: they have become halves of 16 MB. */
+const grownBytes = 20 * 1024 * 1024
 const watchMillis = 1000
 
 /** A look at the young generation: past this size it grows no more. That of a quiet node shrinks, and may grow again. */
