@@ -3,7 +3,6 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { LogIndex } from "@effect-raft/core/LogIndex"
-import * as LogEntry from "@effect-raft/core/LogEntry"
 import type { RaftMessage } from "@effect-raft/core/RaftMessage"
 import { Term } from "@effect-raft/core/Term"
 import { nothingAsked } from "@effect-raft/transport-tcp/Certificate"
@@ -16,6 +15,7 @@ import type { Receiver, Sender, Wire } from "@effect-raft/transport-tcp/Wire"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
+import { append } from "./support/Appends.ts"
 
 const message = (round: number): RaftMessage => ({
   _tag: "AppendAccepted",
@@ -166,22 +166,8 @@ describe("Connection", () => {
       const [there, back] = [new Pipe(), new Pipe()]
       const { connection, outbox } = yield* openEnd(back, there)
       const heard = yield* openEnd(there, back)
-      const memory = new ArrayBuffer(24)
-      const block = LogEntry.encodeBlock([{ kind: "NoOp", payload: new Uint8Array(0) }], {
-        firstIndex: LogIndex.make(1),
-        term: Term.make(1),
-        timestampMillis: 0,
-        take: () => new Uint8Array(memory)
-      })
-      outbox.push({
-        _tag: "AppendEntries",
-        term: Term.make(1),
-        prevLogIndex: LogIndex.make(0),
-        prevLogTerm: Term.make(0),
-        blocks: [block],
-        leaderCommit: LogIndex.make(0),
-        round: 1
-      })
+      const { memory, message: gone } = append(0)
+      outbox.push(gone)
       outbox.push(message(2))
       memory.transfer()
       connection.ring()
