@@ -12,12 +12,19 @@ import * as Layer from "effect/Layer"
 import type { EntryBlock } from "../LogEntry.ts"
 import { ChunkBytes } from "../internal/ReusedMemory.ts"
 import type { RaftMessage } from "../RaftMessage.ts"
-import type { LogStore, RaftStorage, WriteBatch } from "../RaftStorage.ts"
+import { RaftStorage } from "../RaftStorage.ts"
+import type { LogStore, WriteBatch } from "../RaftStorage.ts"
 import type { RaftTracer } from "../RaftTrace.ts"
-import type { RaftTransport } from "../RaftTransport.ts"
+import { RaftTransport } from "../RaftTransport.ts"
 
-/** A few entries fit into a chunk. */
-export const chunks = Layer.succeed(ChunkBytes, 512)
+/** What nodes run on whose logs are their own. */
+export const layer = (network: RaftTransport["Service"], disks: RaftStorage["Service"]) =>
+  Layer.mergeAll(
+    Layer.succeed(RaftTransport, transport(network)),
+    Layer.succeed(RaftStorage, storage(disks)),
+    // A few entries fit into a chunk.
+    Layer.succeed(ChunkBytes, 512)
+  )
 
 const copyOf = (block: EntryBlock): EntryBlock => ({ ...block, bytes: new Uint8Array(block.bytes) })
 
@@ -27,7 +34,7 @@ const copyOfMessage = (message: RaftMessage): RaftMessage =>
     : message
 
 /** A network on which a message is a copy from when it is sent. */
-export const transport = (network: RaftTransport["Service"]): RaftTransport["Service"] => ({
+const transport = (network: RaftTransport["Service"]): RaftTransport["Service"] => ({
   copiesBlocks: true,
   open: (options) =>
     Effect.map(network.open(options), (endpoint) => ({
@@ -39,7 +46,7 @@ export const transport = (network: RaftTransport["Service"]): RaftTransport["Ser
 })
 
 /** Disks that keep copies of what they are given. */
-export const storage = (disks: RaftStorage["Service"]): RaftStorage["Service"] => ({
+const storage = (disks: RaftStorage["Service"]): RaftStorage["Service"] => ({
   open: (identity) => Effect.map(disks.open(identity), withCopies)
 })
 

@@ -154,6 +154,8 @@ const life = <Self, Command, Reply, View>(
     let isStorm = false
 
     const cluster: TestCluster.Cluster<Command, Reply, View> = yield* TestCluster.make(machine, {
+      // Both are tried: logs in memory that is used again where something happens, shared ones where nothing does.
+      sharesBlocks: plan.faults.length === 0,
       size: plan.size,
       spares: plan.spares ?? 0,
       seed: plan.seed,

@@ -74,6 +74,8 @@ export interface Options {
   readonly startDown?: boolean
   /** What the nodes write on. `MemoryDisk` unless told. */
   readonly disk?: FaultyDisk
+  /** Whether the nodes share the blocks of their logs. Default false: a log is a node's own, as with files and sockets. */
+  readonly sharesBlocks?: boolean
   /** Whether a trace is kept, which costs time and memory in a long run. Default true. */
   readonly trace?: boolean
   /** Makes a node's own clock from the cluster's: drifting, jumping, standing still. */
@@ -194,10 +196,11 @@ export const make = <Self, Command, Reply, View>(
 
     // --- nodes ------------------------------------------------------------------------------------
 
-    const tracerOf = (nodeId: NodeId): RaftTracer =>
-      OwnLogs.keeping(
-        RaftTrace.all([record(nodeId), invariants.tracerOf(nodeId), observe(nodeId), books.tracerOf(nodeId)])
-      )
+    const tracerOf = (nodeId: NodeId): RaftTracer => {
+      const watchers = [record(nodeId), invariants.tracerOf(nodeId), observe(nodeId), books.tracerOf(nodeId)]
+      const all = RaftTrace.all(watchers)
+      return options.sharesBlocks === true ? all : OwnLogs.keeping(all)
+    }
 
     const { close, handleOf, isRunning, isStarting, start } = NodeLives.make({
       machine,
@@ -211,9 +214,12 @@ export const make = <Self, Command, Reply, View>(
         config: { ...options.config, ...options.configOf?.(nodeId) }
       }),
       environment: Layer.mergeAll(
-        Layer.succeed(RaftTransport, OwnLogs.transport(network.transport)),
-        Layer.succeed(RaftStorage, OwnLogs.storage(disk.storage)),
-        OwnLogs.chunks,
+        options.sharesBlocks === true
+          ? Layer.merge(
+              Layer.succeed(RaftTransport, network.transport),
+              Layer.succeed(RaftStorage, disk.storage)
+            )
+          : OwnLogs.layer(network.transport, disk.storage),
         Layer.succeed(RaftTrace.RaftTrace, tracerOf),
         Layer.succeed(RaftRules, options.rules ?? Transition.apply)
       ),
