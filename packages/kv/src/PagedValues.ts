@@ -91,7 +91,9 @@ export class PagedValues {
   /** Nobody will look at this fork again: what only it knew may be written over. */
   endFork(fork: ForkableMap<Stored>): void {
     this.living.delete(this.numbers.get(fork) ?? 0)
-    this.newestFork = Math.max(0, ...this.living)
+    this.newestFork = 0
+    // They came in the order of their numbers.
+    for (const number of this.living) this.newestFork = number
   }
 
   /** Puts a value that is in `page` already, a piece of a snapshot. */
